@@ -1,0 +1,1 @@
+"""What data there is: datasets, metrics, their lineage and their numbers."""

@@ -1,0 +1,1 @@
+"""What is done to the catalog: module = noun, function = verb."""

@@ -1,0 +1,9 @@
+"""Django's entry to catalog."""
+
+from django.apps import AppConfig
+
+
+class CatalogConfig(AppConfig):
+    """Name the app."""
+
+    name = "catalog"

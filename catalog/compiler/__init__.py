@@ -1,0 +1,1 @@
+"""From a metric definition to SQL: one protocol, one file a compiler."""

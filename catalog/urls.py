@@ -1,0 +1,5 @@
+"""Routes of catalog."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

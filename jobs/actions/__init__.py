@@ -1,0 +1,1 @@
+"""What is done to jobs and runs: module = noun, function = verb."""

@@ -1,0 +1,1 @@
+"""Jobs and runs over HTTP for other systems."""

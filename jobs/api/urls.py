@@ -1,0 +1,5 @@
+"""Routes of jobs.api."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,128 @@
+"""The words of jobs and runs, each state with its tone and its sets."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class RunState(models.TextChoices):
+    """Where a run stands; an end is never left."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DEFERRED = "deferred", _("Waiting elsewhere")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    TIMED_OUT = "timed_out", _("Timed out")
+    CANCELLED = "cancelled", _("Cancelled")
+    LOST = "lost", _("Lost")
+    SKIPPED = "skipped", _("Skipped")
+
+    @classmethod
+    def ends(cls) -> frozenset["RunState"]:
+        """The states that are never left."""
+        return frozenset(cls) - cls.open()
+
+    @classmethod
+    def open(cls) -> frozenset["RunState"]:
+        """The states that something still comes after."""
+        return frozenset({cls.QUEUED, cls.RUNNING, cls.DEFERRED})
+
+    @classmethod
+    def unhappy(cls) -> frozenset["RunState"]:
+        """The ends that somebody should look at."""
+        return frozenset({cls.FAILED, cls.TIMED_OUT, cls.LOST})
+
+    @property
+    def tone(self) -> str:
+        """The tone of its mark."""
+        return _TONES[self]
+
+
+_TONES = {
+    RunState.QUEUED: "neutral",
+    RunState.RUNNING: "info",
+    RunState.DEFERRED: "info",
+    RunState.SUCCEEDED: "good",
+    RunState.FAILED: "bad",
+    RunState.TIMED_OUT: "bad",
+    RunState.CANCELLED: "neutral",
+    RunState.LOST: "bad",
+    RunState.SKIPPED: "neutral",
+}
+
+
+class Trigger(models.TextChoices):
+    """What started a run."""
+
+    MANUAL = "manual", _("By hand")
+    API = "api", _("By API")
+    SCHEDULE = "schedule", _("By schedule")
+    AFTER = "after", _("After another job")
+
+
+class Reason(models.TextChoices):
+    """Why a run is where it is, where the state alone does not say."""
+
+    NONE = "", ""
+    RETRY = "retry", _("Waiting for another try")
+    WORKER_LOST = "worker_lost", _("Its worker went silent")
+    HANDED_OVER = "handed_over", _("Handed over by a stopping worker")
+    START_DEADLINE = "start_deadline", _("Not started in time")
+    OVERLAP = "overlap", _("Another run was still going")
+
+
+class Isolation(models.TextChoices):
+    """Where a run's body works: in the supervisor itself, or in a process of its own."""
+
+    INLINE = "inline", _("In the worker")
+    FORK = "fork", _("In its own process")
+
+
+class OnConflict(models.TextChoices):
+    """What a slot does when the job already has as many runs as it may."""
+
+    QUEUE = "queue", _("Wait in the queue")
+    SKIP = "skip", _("Skip")
+
+
+class Misfire(models.TextChoices):
+    """What happens to slots that passed while no clock ran."""
+
+    SKIP = "skip", _("Skip late slots")
+    LATEST = "latest", _("Run the latest")
+    ALL = "all", _("Run them all")
+
+
+class ErrorClass(models.TextChoices):
+    """Whose fault an attempt's end was; decides whether another try makes sense."""
+
+    USER_CODE = "user_code", _("The job's own code")
+    BAD_INPUT = "bad_input", _("The input data")
+    CHECK_FAILED = "check_failed", _("A check on the data")
+    WAREHOUSE = "warehouse", _("The warehouse")
+    CRASH = "crash", _("The process died")
+    TIMEOUT = "timeout", _("The time limit")
+    WORKER_LOST = "worker_lost", _("The worker died")
+
+    @classmethod
+    def retried(cls) -> frozenset["ErrorClass"]:
+        """The classes that another try may heal; the same bad input stays bad."""
+        return frozenset({cls.USER_CODE, cls.WAREHOUSE, cls.CRASH, cls.WORKER_LOST})
+
+
+class Outcome(models.TextChoices):
+    """How an attempt ended."""
+
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    TIMED_OUT = "timed_out", _("Timed out")
+    CANCELLED = "cancelled", _("Cancelled")
+    LOST = "lost", _("Lost worker")
+    HANDED_OVER = "handed_over", _("Handed over")
+
+    @property
+    def tone(self) -> str:
+        """The tone of its mark."""
+        tones = {"running": "info", "succeeded": "good", "cancelled": "neutral", "handed_over": "neutral"}
+        return tones.get(self.value, "bad")

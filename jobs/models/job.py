@@ -1,0 +1,140 @@
+"""Jobs, the pools that limit them and the schedules that start them."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import get_language
+
+from jobs.choices import Isolation, Misfire, OnConflict
+from portal.accounts.models import Team, User
+from portal.accounts.permissions import Permission
+
+
+class Pool(models.Model):
+    """A limit that several jobs share: at most ``slots`` of their runs at a time."""
+
+    key = models.SlugField(unique=True, max_length=50)
+    slots = models.PositiveSmallIntegerField(default=4)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(slots__gte=1), name="pool_has_a_slot")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Choose jobs."""
+
+    def visible_to(self, user: User) -> Self:
+        """Keep what this person may know of: company-wide, or of one of their teams, or their own."""
+        if not user.may(Permission.VIEW_JOBS):
+            return self.none()
+        if user.may(Permission.SEE_ALL):
+            return self
+        return self.filter(Q(private=False) | Q(team_id__in=user.team_ids) | Q(owner=user))
+
+
+class Job(models.Model):
+    """Something that can be run: a kind, its configuration, and the rules of running it.
+
+    Durations are whole seconds. ``parameters_schema`` is a JSON Schema (2020-12) of an object.
+    """
+
+    key = models.SlugField(unique=True, max_length=100)
+    name_en = models.CharField(max_length=200)
+    name_ko = models.CharField(max_length=200, blank=True)
+    description_en = models.TextField(blank=True)
+    description_ko = models.TextField(blank=True)
+    kind = models.CharField(max_length=30)
+    config = models.JSONField(default=dict)
+    parameters_schema = models.JSONField(default=dict)
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs")
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="jobs")
+    private = models.BooleanField(default=False, help_text="Seen by its owner and team only.")
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="jobs")
+    priority = models.SmallIntegerField(default=0, help_text="Higher starts first.")
+    max_active_runs = models.PositiveSmallIntegerField(default=1)
+    on_conflict = models.CharField(max_length=8, choices=OnConflict, default=OnConflict.QUEUE)
+    timeout = models.PositiveIntegerField(default=3600)
+    start_deadline = models.PositiveIntegerField(null=True, blank=True)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    backoff = models.PositiveIntegerField(default=10)
+    backoff_cap = models.PositiveIntegerField(default=600)
+    isolation = models.CharField(max_length=8, choices=Isolation, default=Isolation.FORK)
+    enabled = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(default=1)
+    after = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="followers")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [
+            models.CheckConstraint(condition=Q(max_attempts__gte=1), name="job_has_an_attempt"),
+            models.CheckConstraint(condition=Q(max_active_runs__gte=1), name="job_may_run"),
+            models.CheckConstraint(condition=Q(timeout__gte=1), name="job_has_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return (self.name_ko if get_language() == "ko" else "") or self.name_en
+
+    @property
+    def description(self) -> str:
+        """The description in the reader's language."""
+        return (self.description_ko if get_language() == "ko" else "") or self.description_en
+
+
+class Schedule(models.Model):
+    """When a job starts by itself: a cron line in a zone, or every so many seconds from an anchor."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="schedules")
+    cron = models.CharField(max_length=100, blank=True)
+    zone = models.CharField(max_length=64, default="UTC")
+    interval = models.PositiveIntegerField(null=True, blank=True)
+    anchor = models.DateTimeField(db_default=Now())
+    params = models.JSONField(default=dict, blank=True)
+    misfire = models.CharField(max_length=8, choices=Misfire, default=Misfire.LATEST)
+    grace = models.PositiveIntegerField(default=300, help_text="A slot this late is still on time.")
+    max_catchup = models.PositiveSmallIntegerField(default=24)
+    enabled = models.BooleanField(default=True)
+    next_slot = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(cron="") & Q(interval__gte=1)) | (~Q(cron="") & Q(interval__isnull=True)),
+                name="schedule_cron_or_interval",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_slot"], condition=Q(enabled=True), name="schedule_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.cron or f"every {self.interval} s"
+
+
+class JobVersion(models.Model):
+    """A job's definition as it was; a run names the version it ran by."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = [F("number").desc()]
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="job_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} v{self.number}"

@@ -1,0 +1,217 @@
+"""Runs: the row in PostgreSQL is the truth about what ran, runs and will run."""
+
+from typing import TYPE_CHECKING, Self
+
+import uuid_utils.compat
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Now
+
+from jobs.choices import ErrorClass, Outcome, Reason, RunState, Trigger
+from jobs.models.job import Job, Pool, Schedule
+from portal.accounts.models import User
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Choose runs."""
+
+    def visible_to(self, user: User) -> Self:
+        """Keep the runs of jobs that this person may know of."""
+        return self.filter(job__in=Job.objects.visible_to(user))
+
+    def open(self) -> Self:
+        """Keep the runs that something still comes after."""
+        return self.filter(state__in=RunState.open())
+
+    def claimable(self) -> Self:
+        """Keep the queued runs whose time has come."""
+        return self.filter(state=RunState.QUEUED, available_at__lte=TransactionNow())
+
+    def held(self, fence: int) -> Self:
+        """Keep the run only while the holder of this fence may write: the test of every supervisor's update."""
+        return self.filter(fence=fence, state=RunState.RUNNING)
+
+
+class Run(models.Model):
+    """One run of a job: queued, worked on in attempts, ended once.
+
+    ``fence`` rises with each claim; a write that names an older fence changes no row. Times are the
+    database's own clock. ``progress`` is ``{"step", "steps": [{"key", "started_at", "ended_at"}],
+    "fraction", "note"}``; ``error`` is ``{"class", "message", "detail"}``; ``outputs`` is what the kind recorded.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
+    number = models.BigIntegerField(
+        unique=True,
+        editable=False,
+        db_default=Func(Value("jobs_run_number"), function="nextval", output_field=models.BigIntegerField()),
+    )
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="runs")
+    job_version = models.PositiveIntegerField(default=1)
+    trigger = models.CharField(max_length=10, choices=Trigger)
+    schedule = models.ForeignKey(Schedule, on_delete=models.SET_NULL, null=True, related_name="runs")
+    slot = models.DateTimeField(null=True)
+    rerun_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="reruns")
+    idempotency_key = models.CharField(max_length=255, null=True)
+    principal = models.CharField(max_length=60, help_text="Whose key it is: user:1, token:2, run:…")
+    requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    params = models.JSONField(default=dict)
+    priority = models.SmallIntegerField(default=0)
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="runs")
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
+    reason = models.CharField(max_length=20, choices=Reason, default=Reason.NONE, blank=True)
+    available_at = models.DateTimeField(db_default=Now())
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=1)
+    hand_overs = models.PositiveSmallIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    timeout_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=200, blank=True)
+    progress = models.JSONField(default=dict)
+    outputs = models.JSONField(default=dict)
+    error = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "slot"], name="run_slot_once"),
+            models.UniqueConstraint(
+                fields=["job", "principal", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="run_idempotency_key_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RunState.RUNNING, lease_until__isnull=False) | (~Q(state=RunState.RUNNING) & Q(lease_until__isnull=True)),
+                name="run_lease_while_running",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running", "deferred"], finished_at__isnull=True)
+                | (~Q(state__in=["queued", "running", "deferred"]) & Q(finished_at__isnull=False)),
+                name="run_finished_at_its_end",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                F("pool"), F("priority").desc(), F("available_at"), F("id"),
+                condition=Q(state="queued"), name="run_claimable",
+            ),
+            models.Index(fields=["lease_until"], condition=Q(state="running"), name="run_leases"),
+            models.Index(fields=["pool", "job"], condition=Q(state="running"), name="run_running"),
+            models.Index(fields=["job", "-id"], name="run_of_job"),
+            models.Index(fields=["state", "-id"], name="run_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.number}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something still comes after."""
+        return self.state in RunState.open()
+
+    @property
+    def tone(self) -> str:
+        """The tone of its state."""
+        return RunState(self.state).tone
+
+    @property
+    def duration(self) -> "timedelta | None":
+        """Time from the first start to the end; None before the end."""
+        return self.finished_at - self.started_at if self.started_at and self.finished_at else None
+
+
+class Attempt(models.Model):
+    """One holder of a run, from its claim to its end."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    fence = models.BigIntegerField()
+    worker = models.CharField(max_length=100)
+    outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.RUNNING)
+    error_class = models.CharField(max_length=12, choices=ErrorClass, blank=True)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["fence"]
+        constraints = [models.UniqueConstraint(fields=["run", "fence"], name="attempt_fence_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} #{self.number}"
+
+    @property
+    def duration(self) -> "timedelta | None":
+        """Time it took; None while it runs."""
+        return self.finished_at - self.started_at if self.finished_at else None
+
+
+class RunEvent(models.Model):
+    """What happened to a run, appended in the transaction of the change itself."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    kind = models.CharField(max_length=20)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.kind}"
+
+
+class RunLog(models.Model):
+    """A piece of a run's log: ``lines`` is ``[[iso time, level, text], …]``, level one of debug, info, warn, error."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log")
+    fence = models.BigIntegerField()
+    first_line = models.PositiveIntegerField(help_text="Number of its first line within the run, from 1.")
+    lines = models.JSONField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["run", "id"], name="run_log_read")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} from line {self.first_line}"
+
+
+class Worker(models.Model):
+    """A Celery worker that takes runs; it is alive when it polled within the last 30 s, whatever its PID says."""
+
+    id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    slots = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    polled_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Clock(models.Model):
+    """The heartbeat of the clocks: when one of them last ticked."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    ticked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="clock_one_row")]
+
+    def __str__(self) -> str:
+        return f"ticked {self.ticked_at}"

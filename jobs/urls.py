@@ -1,0 +1,5 @@
+"""Routes of jobs."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,1 @@
+"""The pages of jobs and runs, one a file."""

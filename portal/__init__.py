@@ -1,0 +1,1 @@
+"""The portal: settings, the parts that every app shares, and the pages that read across apps."""

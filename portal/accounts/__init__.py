@@ -1,0 +1,1 @@
+"""People: users, teams, roles, permissions, sign-in and API tokens."""

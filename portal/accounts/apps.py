@@ -1,0 +1,9 @@
+"""Django's entry to portal.accounts."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Name the app."""
+
+    name = "portal.accounts"

@@ -1,0 +1,5 @@
+"""Routes of portal.accounts."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,59 @@
+"""Write the audit trail, inside the transaction of what it records."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from portal.accounts.models import ApiToken, User
+from portal.audit.models import AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it: a person, a person's token, or the portal itself (schedule, run, command)."""
+
+    kind: str
+    id: str
+    label: str
+
+    @classmethod
+    def person(cls, user: User) -> "Actor":
+        """A person at the screen."""
+        return cls("user", str(user.pk), user.name)
+
+    @classmethod
+    def token(cls, token: ApiToken) -> "Actor":
+        """Another system with somebody's token."""
+        return cls("token", str(token.pk), f"{token.name} ({token.owner.name})")
+
+    @classmethod
+    def system(cls, label: str) -> "Actor":
+        """The portal itself, for example «clock»."""
+        return cls("system", "", label)
+
+
+def record(
+    action: str, *, by: Actor, about: tuple[str, str, str] = ("", "", ""), **data: Any
+) -> AuditEvent:
+    """Add one event (``about`` is kind, id and label of the object); refuse to run outside a transaction.
+
+    If the row cannot be written the change it speaks of is rolled back with it.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        message = f"audit.record({action!r}) needs the transaction of the change it records"
+        raise RuntimeError(message)
+    kind, identity, label = about
+    context = structlog.contextvars.get_contextvars()
+    return AuditEvent.objects.create(
+        action=action,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        actor_label=by.label,
+        object_kind=kind,
+        object_id=identity,
+        object_label=label[:300],
+        data=data,
+        request_id=str(context.get("request_id", ""))[:64],
+    )

@@ -1,0 +1,135 @@
+"""Read the settings that come from outside: environment variables and the folder VAR.
+
+Every reader names its variable in the error, so that a typing mistake is one sentence, not a traceback.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED_FILE = "embedded.env"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message names the variable and what to do."""
+
+
+class Mode(StrEnum):
+    """What this installation is for: trying out with demo people and data, or real work."""
+
+    DEMO = "demo"
+    PRODUCTION = "production"
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable's text without surrounding blanks, or the default where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def integer(name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+    """Return a whole number within bounds."""
+    raw = text(name, str(default))
+    if not raw.isdigit() or not least <= int(raw) <= most:
+        message = f"{name} is {raw!r}; it takes a whole number from {least} to {most}."
+        raise ConfigurationError(message)
+    return int(raw)
+
+
+def mode() -> Mode:
+    """Return MODE: demo or production (the default)."""
+    raw = text("MODE", Mode.PRODUCTION)
+    try:
+        return Mode(raw)
+    except ValueError:
+        message = f"MODE is {raw!r}; it takes demo or production."
+        raise ConfigurationError(message) from None
+
+
+def var_folder() -> Path:
+    """Return VAR, the folder of everything that this installation writes (default: var beside manage.py)."""
+    return Path(text("VAR", str(ROOT / "var"))).expanduser().absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Addresses of the servers in use: the portal's database, the lake's catalog database, the broker."""
+
+    database_url: str
+    lake_url: str
+    lake_reader_url: str
+    redis_url: str
+
+
+def servers(var: Path) -> Servers:
+    """Return each server's address from the environment, else from what the embedded servers wrote under VAR.
+
+    Without LAKE_URL the lake keeps its catalog in a schema of DATABASE_URL's own database.
+    """
+    embedded = _embedded(var)
+    database = text("DATABASE_URL") or embedded.get("DATABASE_URL", "")
+    redis = text("REDIS_URL") or embedded.get("REDIS_URL", "")
+    if not database:
+        raise ConfigurationError(_missing("DATABASE_URL", "postgresql://user:password@host:5432/name"))
+    if not redis:
+        raise ConfigurationError(_missing("REDIS_URL", "redis://host:6379/0"))
+    own_database = bool(text("DATABASE_URL"))
+    lake = text("LAKE_URL") or (database if own_database else embedded.get("LAKE_URL", database))
+    reader = text("LAKE_READER_URL") or (lake if text("LAKE_URL") or own_database else embedded.get("LAKE_READER_URL", lake))
+    return Servers(database_url=database, lake_url=lake, lake_reader_url=reader, redis_url=redis)
+
+
+def database(name: str, url: str) -> dict[str, object]:
+    """Turn a postgresql:// address into Django's settings; the name is used in the error."""
+    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        message = f"{name} must start with postgresql:// (Data Desk keeps its data in PostgreSQL only)."
+        raise ConfigurationError(message)
+    try:
+        parsed = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    except (ValueError, dj_database_url.ParseError) as error:
+        message = f"{name} is not an address of the form postgresql://user:password@host:5432/name ({error})."
+        raise ConfigurationError(message) from None
+    if not parsed.get("NAME"):
+        message = f"{name} names no database; it ends with /name."
+        raise ConfigurationError(message)
+    return parsed
+
+
+def secret_key(var: Path, running_as: Mode) -> str:
+    """Return SECRET_KEY; in demo mode one is made once and kept in VAR, in production it must be given."""
+    given = text("SECRET_KEY")
+    if given:
+        if running_as is Mode.PRODUCTION and len(given) < 50:
+            raise ConfigurationError("SECRET_KEY is shorter than 50 characters; make one with: openssl rand -base64 48")
+        return given
+    if running_as is Mode.PRODUCTION:
+        raise ConfigurationError("SECRET_KEY is not set; make one with: openssl rand -base64 48")
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = var / "secret_key"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def _embedded(var: Path) -> dict[str, str]:
+    path = var / EMBEDDED_FILE
+    if not path.is_file():
+        return {}
+    lines = (line.partition("=") for line in path.read_text().splitlines() if line and not line.startswith("#"))
+    return {name: value for name, _, value in lines}
+
+
+def _missing(name: str, example: str) -> str:
+    return (
+        f"{name} is not set and this folder has no embedded servers yet: "
+        f"type make run once, or set {name} (for example {example})."
+    )

@@ -1,0 +1,1 @@
+"""Today: the only pages that read across apps."""

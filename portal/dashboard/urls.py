@@ -1,0 +1,5 @@
+"""Routes of portal.dashboard."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

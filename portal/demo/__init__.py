@@ -1,0 +1,1 @@
+"""The demonstration: a plausible team over real flights; never loaded in production mode."""

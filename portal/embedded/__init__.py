@@ -1,0 +1,1 @@
+"""The PostgreSQL and Valkey that are started where none is configured."""

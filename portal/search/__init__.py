@@ -1,0 +1,1 @@
+"""Text analysis for Korean and English."""

@@ -1,0 +1,220 @@
+"""Django's settings; what may differ between installations comes from portal.configuration."""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal import configuration as conf
+from portal.configuration import ROOT, Mode
+
+BASE_DIR = ROOT
+VAR = conf.var_folder()
+MODE = conf.mode()
+SERVERS = conf.servers(VAR)
+DEBUG = conf.text("DEBUG") == "1" and MODE is Mode.DEMO
+SECRET_KEY = conf.secret_key(VAR, MODE)
+HOST = conf.text("HOST", "127.0.0.1")
+PORT = conf.integer("PORT", 8000, least=1, most=65535)
+# The way in from outside: links in mails and the check of the Host header go by it.
+PUBLIC_URL = conf.text("PUBLIC_URL", f"http://{HOST}:{PORT}")
+ALLOWED_HOSTS = conf.text("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+DEMO_SIGN_IN = MODE is Mode.DEMO and HOST in conf.LOOPBACK
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "django_filters",
+    "django_htmx",
+    "django_structlog",
+    "drf_spectacular",
+    "rest_framework",
+    "template_partials.apps.SimpleAppConfig",
+    "portal.ui",
+    "portal.accounts",
+    "portal.audit",
+    "portal.evidence",
+    "portal.warehouse",
+    "portal.search",
+    "portal.api",
+    "catalog",
+    "jobs",
+    "requests_app",
+    "portal.dashboard",
+    "portal.demo",
+]
+
+MIDDLEWARE = [
+    "portal.ui.middleware.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.accounts.middleware.SessionAgeMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.ui.middleware.PreferencesMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "portal" / "templates"],
+        "OPTIONS": {
+            "loaders": [
+                (
+                    "template_partials.loader.Loader",
+                    [
+                        (
+                            "django.template.loaders.cached.Loader",
+                            [
+                                "django.template.loaders.filesystem.Loader",
+                                "django.template.loaders.app_directories.Loader",
+                            ],
+                        )
+                    ],
+                )
+            ],
+            "builtins": ["django.templatetags.i18n", "template_partials.templatetags.partials", "portal.ui.templatetags.desk"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.ui.context.page",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": conf.database("DATABASE_URL", SERVERS.database_url)}
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]
+    "connect_timeout": 5,
+    "application_name": "data-desk",
+}
+# The lake: DuckLake's catalog database and the folder (or bucket) of its Parquet files.
+LAKE_URL = SERVERS.lake_url
+LAKE_READER_URL = SERVERS.lake_reader_url
+LAKE_SCHEMA = conf.text("LAKE_SCHEMA", "ducklake")
+LAKE_DATA = conf.text("LAKE_DATA", str(VAR / "lake"))
+LAKE_MEMORY = conf.text("LAKE_MEMORY", "1GB")
+LAKE_THREADS = conf.integer("LAKE_THREADS", 2, least=1, most=64)
+
+REDIS_URL = SERVERS.redis_url
+CACHES = {
+    "default": {
+        "BACKEND": "portal.ui.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
+
+# Sessions live in the database, so that losing the cache signs nobody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SESSION_IDLE_SECONDS = 60 * 60 * 24 * 3
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_COOKIES = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_NAME = "__Host-sessionid" if SECURE_COOKIES else f"desk-session-{PORT}"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE_COOKIES else f"desk-csrf-{PORT}"
+CSRF_COOKIE_HTTPONLY = False
+CSRF_FAILURE_VIEW = "portal.ui.views.errors.csrf_failure"
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if SECURE_COOKIES else 0
+SECURE_SSL_REDIRECT = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if conf.text("BEHIND_PROXY") == "1" else None
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+LOCALE_PATHS = [ROOT / "portal" / "locale"]
+LANGUAGE_COOKIE_NAME = "desk-language"
+THEME_COOKIE_NAME = "desk-theme"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [ROOT / "portal" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MAX_AGE = 3600
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+DEFAULT_FROM_EMAIL = conf.text("MAIL_FROM", "data-desk@localhost")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.api.permissions.ScopePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "portal.api.pagination.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.problems.handle",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Data Desk API",
+    "DESCRIPTION": "Trigger jobs exactly once, follow their runs, read datasets and metrics.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_AUTHENTICATION": [
+        "portal.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+}
+
+# The run protocol's clocks, in seconds (tests shorten them).
+RUN_LEASE = conf.integer("RUN_LEASE", 30, least=1, most=3600)
+RUN_BEAT = min(2.0, RUN_LEASE / 4)
+RUN_POLL = conf.integer("RUN_POLL", 2, least=1, most=60)
+RUN_GRACE = conf.integer("RUN_GRACE", 10, least=0, most=600)
+CLOCK_TICK = 1.0
+WORKER_SLOTS = conf.integer("WORKER_SLOTS", 2, least=1, most=64)
+WEB_PROCESSES = conf.integer("WEB_PROCESSES", 2, least=1, most=64)
+
+LOGGING_CONFIG = "portal.ui.logs.configure"
+LOGGING = {"level": conf.text("LOG_LEVEL", "INFO")}
+# JSON for machines (the default), text for people who watch a terminal.
+LOG_FORMAT = conf.text("LOG_FORMAT", "json")

@@ -1,0 +1,1 @@
+"""What every page is made of: components, template tags, charts, preferences, security headers."""

@@ -1,0 +1,5 @@
+"""Routes of portal.ui."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,20 @@
+"""The table of contents: each area's own urls.py stands behind one line."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("portal.dashboard.urls")),
+    path("", include("portal.ui.urls")),
+    path("", include("portal.accounts.urls")),
+    path("", include("portal.demo.urls")),
+    path("catalog/", include("catalog.urls")),
+    path("", include("jobs.urls")),
+    path("api/", include("portal.api.urls")),
+    path("api/v1/", include("catalog.api.urls")),
+    path("api/v1/", include("jobs.api.urls")),
+]
+
+handler400 = "portal.ui.views.errors.bad_request"
+handler403 = "portal.ui.views.errors.forbidden"
+handler404 = "portal.ui.views.errors.not_found"
+handler500 = "portal.ui.views.errors.server_error"

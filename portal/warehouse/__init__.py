@@ -1,0 +1,1 @@
+"""The port to the warehouse: one protocol, one file an engine."""

@@ -1,0 +1,1 @@
+"""Questions from business teams and the answers to them."""
