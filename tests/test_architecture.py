@@ -1,0 +1,80 @@
+"""The house keeps its shape: sizes, names and the ways to an object."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("portal", "catalog", "jobs", "requests_app")
+VAGUE_NAMES = {"utils.py", "helpers.py", "services.py", "common.py", "misc.py", "managers.py"}
+TOP_LEVEL = {"portal", "requests_app", "catalog", "jobs", "tests", "manage.py", "docker-compose.yml"}
+
+
+def modules() -> Iterator[Path]:
+    for app in APPS:
+        yield from (path for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
+
+
+def templates() -> Iterator[Path]:
+    for app in APPS:
+        yield from (ROOT / app).rglob("*.html")
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_fixed_top_level_is_there() -> None:
+    assert {name for name in TOP_LEVEL if not (ROOT / name).exists()} == set()
+
+
+@pytest.mark.parametrize("path", sorted(modules()), ids=relative)
+def test_a_module_stays_readable(path: Path) -> None:
+    assert path.name not in VAGUE_NAMES
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", sorted(templates()), ids=relative)
+def test_a_template_stays_readable(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 150
+
+
+def test_imports_point_downward() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_module_imports_inside_a_function() -> None:
+    found = [
+        f"{relative(path)}:{inner.lineno}"
+        for path in modules()
+        for outer in ast.walk(ast.parse(path.read_text()))
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(outer)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    ]
+    assert found == []
+
+
+def test_a_view_reaches_objects_only_by_what_the_reader_may_see() -> None:
+    """``Model.objects`` in a page or an API view is followed by visible_to at once, or the access module does it."""
+    shortcut = re.compile(r"\b[A-Z]\w+\.objects\.(?!visible_to\b)\w+")
+    found = [
+        f"{relative(path)}: {match.group(0)}"
+        for app in ("catalog", "jobs", "requests_app")
+        for folder in ("views", "api")
+        for path in (ROOT / app / folder).rglob("*.py")
+        for match in shortcut.finditer(path.read_text())
+    ]
+    assert found == []
+
+
+def test_no_model_signals_glue_the_apps() -> None:
+    found = [relative(path) for path in modules() if re.search(r"db\.models\.signals|post_save", path.read_text())]
+    assert found == []
