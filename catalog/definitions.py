@@ -204,6 +204,8 @@ class MetricDefinition(_Shape):
     """
 
     dataset: str
+    purpose_en: str = ""
+    purpose_ko: str = ""
     time_column: Identifier
     time_zone: str = "UTC"
     week_start: Literal["monday"] = "monday"
@@ -236,3 +238,24 @@ class MetricDefinition(_Shape):
         """Return the target that holds on a day."""
         begun = [target for target in self.actionable.targets if target.since <= day]
         return max(begun, key=lambda target: target.since).value if begun else None
+
+
+def measures_of(computation: Computation) -> tuple[Measure, ...]:
+    """Return the measures that a computation is made of; none for derived and expert SQL."""
+    if isinstance(computation, Ratio):
+        return computation.numerator, computation.denominator
+    if isinstance(computation, Simple | Cumulative):
+        return (computation.measure,)
+    return ()
+
+
+def columns_of(definition: MetricDefinition) -> list[str]:
+    """Return the columns that the definition names, each once, sorted."""
+    measures = measures_of(definition.computation)
+    if not measures:
+        return []
+    named = {definition.time_column}
+    for measure in measures:
+        named |= {measure.column} if measure.column else set()
+        named |= {condition.column for condition in measure.filters}
+    return sorted(named)

@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ('sensitivity', models.CharField(choices=[('public', 'Public'), ('internal', 'Internal'), ('confidential', 'Confidential'), ('personal', 'Personal data')], default='internal', max_length=12)),
                 ('visibility', models.CharField(choices=[('company', 'Everybody'), ('team', 'Its team')], default='company', max_length=12)),
                 ('search', django.contrib.postgres.search.SearchVectorField(editable=False, null=True)),
+                ('edited_at', models.DateTimeField(editable=False, help_text='When a person last changed its words.', null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('certified_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -45,6 +45,7 @@ class Asset(models.Model):
     sensitivity = models.CharField(max_length=12, choices=Sensitivity, default=Sensitivity.INTERNAL)
     visibility = models.CharField(max_length=12, choices=Visibility, default=Visibility.COMPANY)
     search = SearchVectorField(null=True, editable=False)
+    edited_at = models.DateTimeField(null=True, editable=False, help_text="When a person last changed its words.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
