@@ -1,13 +1,32 @@
 """Write the audit trail, inside the transaction of what it records."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 import structlog
 from django.db import transaction
+from django.http import HttpRequest
+from rest_framework.request import Request
 
-from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
+
+
+class Person(Protocol):
+    """What the trail keeps of somebody: audit stands below accounts and knows no model of it."""
+
+    pk: Any
+    name: Any
+
+
+class Token(Protocol):
+    """What the trail keeps of an API token."""
+
+    pk: Any
+    name: Any
+
+    @property
+    def owner(self) -> Any:
+        """The person in whose name it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +38,14 @@ class Actor:
     label: str
 
     @classmethod
-    def person(cls, user: User) -> "Actor":
+    def person(cls, user: Person) -> "Actor":
         """A person at the screen."""
         return cls("user", str(user.pk), user.name)
 
     @classmethod
-    def token(cls, token: ApiToken) -> "Actor":
+    def token(cls, token: Token) -> "Actor":
         """Another system with somebody's token."""
-        return cls("token", str(token.pk), f"{token.name} ({token.owner.name})")
+        return cls("token", str(token.pk), f"{token.name} ({token.owner.name})"[:200])
 
     @classmethod
     def system(cls, label: str) -> "Actor":
@@ -34,9 +53,17 @@ class Actor:
         return cls("system", "", label)
 
 
-def record(
-    action: str, *, by: Actor, about: tuple[str, str, str] = ("", "", ""), **data: Any
-) -> AuditEvent:
+def actor_of(request: HttpRequest | Request) -> Actor:
+    """Return who sent the request: the token of an API call, else the signed-in person."""
+    token = getattr(request, "auth", None)
+    if token is not None:
+        return Actor.token(cast("Token", token))
+    if not request.user.is_authenticated:
+        raise RuntimeError("a signed-out visitor is nobody's actor")
+    return Actor.person(cast("Person", request.user))
+
+
+def record(action: str, *, by: Actor, about: tuple[str, str, str] = ("", "", ""), **data: Any) -> AuditEvent:
     """Add one event (``about`` is kind, id and label of the object); refuse to run outside a transaction.
 
     If the row cannot be written the change it speaks of is rolled back with it.
@@ -50,9 +77,9 @@ def record(
         action=action,
         actor_kind=by.kind,
         actor_id=by.id,
-        actor_label=by.label,
+        actor_label=by.label[:200],
         object_kind=kind,
-        object_id=identity,
+        object_id=identity[:200],
         object_label=label[:300],
         data=data,
         request_id=str(context.get("request_id", ""))[:64],

@@ -1,0 +1,39 @@
+"""Scopes: the words that say what a token is for. A token never does more than its owner may."""
+
+import re
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.models import User
+from portal.accounts.permissions import Permission
+
+SCOPES: Final[dict[str, tuple[Permission, Promise]]] = {
+    "catalog:read": (Permission.VIEW_CATALOG, _("Read datasets and metrics")),
+    "jobs:read": (Permission.VIEW_JOBS, _("Read jobs, runs and logs")),
+    "jobs:run": (Permission.RUN_JOBS, _("Run any job that you may run, and cancel runs")),
+}
+_ONE_JOB: Final = re.compile(r"jobs:run:[-a-zA-Z0-9_]{1,100}")
+
+
+def permission_of(scope: str) -> Permission:
+    """Return what the owner must be allowed for the scope to work; KeyError for an unknown word."""
+    return SCOPES["jobs:run" if _ONE_JOB.fullmatch(scope) else scope][0]
+
+
+def is_scope(scope: str) -> bool:
+    """Say whether the word is a scope at all."""
+    return scope in SCOPES or _ONE_JOB.fullmatch(scope) is not None
+
+
+def grantable(user: User) -> list[str]:
+    """Return the plain scopes that this person's tokens may carry."""
+    return [scope for scope, (permission, _label) in SCOPES.items() if user.may(permission)]
+
+
+def covers(granted: list[str], needed: str) -> bool:
+    """Say whether the granted scopes meet the needed one; one job's scope meets ``jobs:run`` at the door."""
+    return needed in granted or any(
+        scope.startswith(f"{needed}:") for scope in granted if _ONE_JOB.fullmatch(scope)
+    )

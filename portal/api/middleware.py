@@ -1,0 +1,57 @@
+"""Guard the API's door: bodies of bounded size, and every error a problem, whoever made it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from portal.api.problems import CONTENT_TYPE, problem
+
+PREFIX: Final = "/api/"
+LARGEST_BODY: Final = 1_000_000
+
+
+class ApiMiddleware:
+    """Stand before everything else under /api/: routing, sessions and the views themselves.
+
+    So a wrong address, a refused host and a crash get the same form of answer as a view's own errors,
+    and a body is judged before a byte of it is read.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Refuse a body that is too large, endless or packed; make every error a problem."""
+        if not request.path_info.startswith(PREFIX):
+            return self.get_response(request)
+        status, detail = _objection(request)
+        if status:
+            return _problem(request, status, detail)
+        response = self.get_response(request)
+        if response.status_code >= 400 and response.get("Content-Type", "") != CONTENT_TYPE:
+            return _problem(request, response.status_code, "", allow=response.get("Allow", ""))
+        return response
+
+
+def _objection(request: HttpRequest) -> tuple[int, str]:
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        # A chunked body has no end that can be judged beforehand.
+        return 411, "Send the body with Content-Length, not in chunks."
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+        return 415, "Send the body as it is, without Content-Encoding."
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit():
+        return 400, "Content-Length is not a number."
+    if int(length) > LARGEST_BODY:
+        return 413, f"The body is {length} bytes; this API takes {LARGEST_BODY} at most."
+    return 0, ""
+
+
+def _problem(request: HttpRequest, status: int, detail: str, *, allow: str = "") -> JsonResponse:
+    body = problem(status, detail=detail, request_id=request.META.get("HTTP_X_REQUEST_ID", ""))
+    response = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    if allow:
+        response["Allow"] = allow
+    return response

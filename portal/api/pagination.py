@@ -1,0 +1,55 @@
+"""Lists come page by page, by key: no page is skipped or shown twice while rows are added."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DataError
+from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from portal.api.problems import Problem
+
+LARGEST_PAGE = 200
+
+
+class KeysetPagination(CursorPagination):
+    """Answer ``{"next", "previous", "results"}``; ``?cursor=`` goes on, ``?limit=`` is 1 to 200.
+
+    A view names its order in ``ordering``; without one the newest key comes first.
+    """
+
+    cursor_query_param = "cursor"
+    page_size_query_param = "limit"
+    max_page_size = LARGEST_PAGE
+    ordering = "-pk"
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any] | None:
+        """Return one page; a cursor or limit that was never given out is the caller's mistake."""
+        try:
+            page: list[Any] | None = super().paginate_queryset(queryset, request, view=view)
+        except (NotFound, ValidationError, ValueError, DataError):
+            # DRF checks only the cursor's wrapping; a forged position fails in the database's types.
+            raise _wrong("cursor", "Take the cursor from next or previous of an earlier answer.") from None
+        return page
+
+    def get_page_size(self, request: Request) -> int | None:
+        """Return the limit asked for."""
+        raw = request.query_params.get(self.page_size_query_param)
+        if raw is None:
+            return self.page_size
+        if not raw.isascii() or not raw.isdigit() or len(raw) > 6 or not 1 <= int(raw) <= LARGEST_PAGE:
+            raise _wrong("limit", f"It takes a whole number from 1 to {LARGEST_PAGE}.")
+        return int(raw)
+
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> Any:
+        """Return the view's own order, else the newest first; never one from the URL."""
+        ordering = getattr(view, "ordering", None) or self.ordering
+        return (ordering,) if isinstance(ordering, str) else tuple(ordering)
+
+
+def _wrong(field: str, message: str) -> Problem:
+    return Problem(400, kind="problem-validation", errors=[{"field": field, "message": message}])

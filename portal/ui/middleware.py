@@ -1,0 +1,72 @@
+"""What every answer carries, whatever made it: a request id and the security headers."""
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "object-src 'none'",
+        "report-uri /csp-report",
+    )
+)
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_YEAR: Final = 60 * 60 * 24 * 365
+
+
+class SecurityHeadersMiddleware:
+    """Put the request id and the security headers on every answer: pages, errors, files and the API.
+
+    It stands first, so that answers made by other middleware (redirects, static files, refused hosts,
+    crashes) pass through it too. Everything but static files is kept out of every cache.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request, then complete the answer."""
+        # A proxy's id is taken only in a harmless form: it is written to logs, audit and error pages.
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        for name, value in SECURITY_HEADERS.items():
+            response[name] = value
+        if request.is_secure():
+            response["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS or _YEAR}"
+        if not _is_static_file(request, response):
+            response["Cache-Control"] = "private, no-store"
+            patch_vary_headers(response, ("Cookie", "Authorization"))
+        return response
+
+
+def _is_static_file(request: HttpRequest, response: HttpResponseBase) -> bool:
+    return request.path.startswith(f"{settings.STATIC_URL}") and response.status_code in {200, 206, 304}
