@@ -1,0 +1,41 @@
+"""The only way from a request to something of the catalog.
+
+What is missing and what this person may not see are told apart nowhere: both are a 404.
+"""
+
+from django.http import Http404
+
+from catalog.choices import AssetKind
+from catalog.models import Asset, Dataset, Metric
+from portal.accounts.models import User
+from portal.accounts.permissions import Permission
+
+_WITH = ("asset__owner", "asset__team", "asset__certified_by")
+
+
+def access_dataset(user: User, key: str, *, for_: Permission = Permission.VIEW_CATALOG) -> Dataset:
+    """Return the dataset with its asset, owner and team; raise Http404 if there is none for this person."""
+    found = Dataset.objects.visible_to(user).select_related(*_WITH)
+    dataset = found.filter(asset__kind=AssetKind.DATASET, asset__key=key).first()
+    if dataset is None or not user.may(for_):
+        raise Http404
+    return dataset
+
+
+def access_metric(user: User, key: str, *, for_: Permission = Permission.VIEW_CATALOG) -> Metric:
+    """Return the metric with its asset, owner, team and version; raise Http404 if there is none to see."""
+    found = Metric.objects.visible_to(user).select_related(*_WITH, "version__created_by")
+    metric = found.filter(asset__kind=AssetKind.METRIC, asset__key=key).first()
+    if metric is None or not user.may(for_):
+        raise Http404
+    return metric
+
+
+def access_asset(
+    user: User, kind: AssetKind, key: str, *, for_: Permission = Permission.VIEW_CATALOG
+) -> Asset:
+    """Return an asset of this kind; raise Http404 if there is none for this person."""
+    asset = Asset.objects.visible_to(user).filter(kind=kind, key=key).select_related("owner", "team").first()
+    if asset is None or not user.may(for_):
+        raise Http404
+    return asset
