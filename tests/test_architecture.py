@@ -76,5 +76,7 @@ def test_a_view_reaches_objects_only_by_what_the_reader_may_see() -> None:
 
 
 def test_no_model_signals_glue_the_apps() -> None:
-    found = [relative(path) for path in modules() if re.search(r"db\.models\.signals|post_save", path.read_text())]
+    found = [
+        relative(path) for path in modules() if re.search(r"db\.models\.signals|post_save", path.read_text())
+    ]
     assert found == []

@@ -55,7 +55,9 @@ def test_each_api_route_in_the_docs_is_served() -> None:
     shown = set(re.findall(r"`(?:GET|POST) (/api/[^`?]*)", text))
     assert shown
     for route in shown:
-        example = re.sub(r"\{id\}", "019ab0f2-0000-7000-8000-000000000000", re.sub(r"\{key\}", "load-flights", route))
+        example = re.sub(
+            r"\{id\}", "019ab0f2-0000-7000-8000-000000000000", re.sub(r"\{key\}", "load-flights", route)
+        )
         get_resolver().resolve(example)
 
 

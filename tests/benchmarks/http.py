@@ -1,0 +1,135 @@
+"""Requests per second and latency of the main pages, over HTTP with four clients.
+
+Run by ``make bench``: a whole portal with demo data answers; each client keeps one connection open and asks
+for varied pages. Figures are of this machine; compare them with each other, not with other machines.
+"""
+
+import http.client
+import http.cookies
+import json
+import re
+import statistics
+import time
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
+
+from tests.stack import Portal, running_portal
+
+CLIENTS = 4
+REQUESTS = 200
+WORDS = (
+    "flights",
+    "항공편",
+    "on time",
+    "정시율",
+    "weather",
+    "cancel",
+    "결항",
+    "plane",
+    "ops.airports",
+    "delay",
+)
+
+
+class Client:
+    """A signed-in person with one open connection."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(portal.url).netloc, timeout=30)
+        self.cookies: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
+
+    def ask(self, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+        """Send one request and return status and text."""
+        headers = {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())}
+        body = None
+        if form is not None:
+            body = urllib.parse.urlencode(form)
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self.connection.request("POST" if form is not None else "GET", path, body, headers)
+        answer = self.connection.getresponse()
+        for value in answer.headers.get_all("Set-Cookie", []):
+            self.cookies.load(value)
+        return answer.status, answer.read().decode()
+
+    def sign_in(self, person: str) -> None:
+        """Choose one of the cast."""
+        _, page = self.ask("/account/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        if token is None:
+            raise RuntimeError("the sign-in page has no form")
+        status, _ = self.ask("/demo/sign-in/", {"csrfmiddlewaretoken": token.group(1), "person": person})
+        if status != 302:
+            message = f"signing in answered {status}"
+            raise RuntimeError(message)
+
+
+def wait_for_data(portal: Portal, client: Client) -> int:
+    """Wait until the first load and refresh are done; return the number of a run."""
+    token = portal.manage(
+        "create_token", "dan@example.com", "--name", "bench", "--scope", "jobs:read"
+    ).split()[-1]
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        headers = {"Authorization": f"Bearer {token}"}
+        client.connection.request("GET", "/api/v1/runs?state=succeeded", headers=headers)
+        runs = json.loads(client.connection.getresponse().read())["results"]
+        if {"load-flights", "refresh-flight-metrics"} <= {run["job"] for run in runs}:
+            return int(runs[0]["number"])
+        time.sleep(0.5)
+    raise RuntimeError("the demo's runs did not succeed within two minutes")
+
+
+def measure(portal: Portal, path_at: Callable[[int], str]) -> tuple[float, list[float]]:
+    """Let the clients ask; return requests per second and the sorted latencies in milliseconds."""
+    people = islice(cycle(("ada", "ben", "dan", "finn")), CLIENTS)
+    clients = []
+    for person in people:
+        client = Client(portal)
+        client.sign_in(person)
+        client.ask(path_at(0))
+        clients.append(client)
+
+    def work(place: int) -> list[float]:
+        times = []
+        for index in range(REQUESTS):
+            began = time.perf_counter()
+            status, _ = clients[place].ask(path_at(place * REQUESTS + index))
+            times.append((time.perf_counter() - began) * 1000)
+            if status != 200:
+                message = f"{path_at(place * REQUESTS + index)} answered {status}"
+                raise RuntimeError(message)
+        return times
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        times = sorted(value for part in pool.map(work, range(CLIENTS)) for value in part)
+    return CLIENTS * REQUESTS / (time.perf_counter() - began), times
+
+
+def main() -> None:
+    """Print one row for each page."""
+    with running_portal() as portal:
+        client = Client(portal)
+        client.sign_in("dan")
+        run = wait_for_data(portal, client)
+        tables = ("flights", "airlines", "airports", "planes", "weather")
+        metrics = ("ops.on_time_rate", "ops.cancellation_rate")
+        pages: dict[str, Callable[[int], str]] = {
+            "catalog search": lambda n: f"/catalog/?q={urllib.parse.quote(WORDS[n % len(WORDS)])}",
+            "dataset": lambda n: f"/catalog/datasets/ops.{tables[n % len(tables)]}/",
+            "metric": lambda n: f"/catalog/metrics/{metrics[n % 2]}/?grain={('day', 'week', 'month')[n % 3]}",
+            "job": lambda n: f"/jobs/{('load-flights', 'refresh-flight-metrics')[n % 2]}/",
+            "run": lambda n: f"/runs/{run}/",
+            "today": lambda n: "/",
+        }
+        print(f"{'page':16}{'req/s':>8}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
+        for name, path_at in pages.items():
+            rate, times = measure(portal, path_at)
+            cuts = statistics.quantiles(times, n=100)
+            print(f"{name:16}{rate:8.0f}{cuts[49]:9.1f}{cuts[94]:9.1f}{cuts[98]:9.1f}")
+
+
+if __name__ == "__main__":
+    main()
