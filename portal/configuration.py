@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import dj_database_url
 
@@ -81,7 +81,9 @@ def servers(var: Path) -> Servers:
         raise ConfigurationError(_missing("REDIS_URL", "redis://host:6379/0"))
     own_database = bool(text("DATABASE_URL"))
     lake = text("LAKE_URL") or (database if own_database else embedded.get("LAKE_URL", database))
-    reader = text("LAKE_READER_URL") or (lake if text("LAKE_URL") or own_database else embedded.get("LAKE_READER_URL", lake))
+    reader = text("LAKE_READER_URL") or (
+        lake if text("LAKE_URL") or own_database else embedded.get("LAKE_READER_URL", lake)
+    )
     return Servers(database_url=database, lake_url=lake, lake_reader_url=reader, redis_url=redis)
 
 
@@ -101,12 +103,24 @@ def database(name: str, url: str) -> dict[str, object]:
     return parsed
 
 
+def celery_broker_url(redis_url: str) -> str:
+    """Translate REDIS_URL to Celery's form, which differs for sockets (redis+socket://…?virtual_host=1)."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    query["virtual_host"] = query.pop("db", "0")
+    return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"
+
+
 def secret_key(var: Path, running_as: Mode) -> str:
     """Return SECRET_KEY; in demo mode one is made once and kept in VAR, in production it must be given."""
     given = text("SECRET_KEY")
     if given:
         if running_as is Mode.PRODUCTION and len(given) < 50:
-            raise ConfigurationError("SECRET_KEY is shorter than 50 characters; make one with: openssl rand -base64 48")
+            raise ConfigurationError(
+                "SECRET_KEY is shorter than 50 characters; make one with: openssl rand -base64 48"
+            )
         return given
     if running_as is Mode.PRODUCTION:
         raise ConfigurationError("SECRET_KEY is not set; make one with: openssl rand -base64 48")
@@ -124,7 +138,9 @@ def _embedded(var: Path) -> dict[str, str]:
     path = var / EMBEDDED_FILE
     if not path.is_file():
         return {}
-    lines = (line.partition("=") for line in path.read_text().splitlines() if line and not line.startswith("#"))
+    lines = (
+        line.partition("=") for line in path.read_text().splitlines() if line and not line.startswith("#")
+    )
     return {name: value for name, _, value in lines}
 
 

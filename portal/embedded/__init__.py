@@ -1,1 +1,1 @@
-"""The PostgreSQL and Valkey that are started where none is configured."""
+"""The PostgreSQL and the Valkey that `make run` and `make test` start when no address is configured."""
