@@ -63,7 +63,7 @@ def test_no_module_imports_inside_a_function() -> None:
 
 
 def test_a_view_reaches_objects_only_by_what_the_reader_may_see() -> None:
-    """``Model.objects`` in a page or an API view is followed by visible_to at once, or the access module does it."""
+    """In pages and API ``Model.objects`` is followed by visible_to, else an access module is asked."""
     shortcut = re.compile(r"\b[A-Z]\w+\.objects\.(?!visible_to\b)\w+")
     found = [
         f"{relative(path)}: {match.group(0)}"
