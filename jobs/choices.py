@@ -69,6 +69,8 @@ class Reason(models.TextChoices):
     HANDED_OVER = "handed_over", _("Handed over by a stopping worker")
     START_DEADLINE = "start_deadline", _("Not started in time")
     OVERLAP = "overlap", _("Another run was still going")
+    MISSED = "missed", _("No clock ran at its time")
+    DISABLED = "disabled", _("The job was switched off")
 
 
 class Isolation(models.TextChoices):

@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.accounts.middleware.SessionAgeMiddleware",
     "portal.accounts.middleware.SignInMiddleware",
-    "portal.ui.middleware.PreferencesMiddleware",
+    "portal.ui.preferences.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -177,7 +177,7 @@ STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [ROOT / "portal" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "portal.ui.staticfiles.BundlingStorage"},
 }
 WHITENOISE_MAX_AGE = 3600
 

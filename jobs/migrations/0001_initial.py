@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('params', models.JSONField(default=dict)),
                 ('priority', models.SmallIntegerField(default=0)),
                 ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('deferred', 'Waiting elsewhere'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('timed_out', 'Timed out'), ('cancelled', 'Cancelled'), ('lost', 'Lost'), ('skipped', 'Skipped')], default='queued', max_length=10)),
-                ('reason', models.CharField(blank=True, choices=[('', ''), ('retry', 'Waiting for another try'), ('worker_lost', 'Its worker went silent'), ('handed_over', 'Handed over by a stopping worker'), ('start_deadline', 'Not started in time'), ('overlap', 'Another run was still going')], default='', max_length=20)),
+                ('reason', models.CharField(blank=True, choices=[('', ''), ('retry', 'Waiting for another try'), ('worker_lost', 'Its worker went silent'), ('handed_over', 'Handed over by a stopping worker'), ('start_deadline', 'Not started in time'), ('overlap', 'Another run was still going'), ('missed', 'No clock ran at its time'), ('disabled', 'The job was switched off')], default='', max_length=20)),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('attempt', models.PositiveSmallIntegerField(default=0)),
                 ('max_attempts', models.PositiveSmallIntegerField(default=1)),

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Self
 
 import uuid_utils.compat
-from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
@@ -29,11 +28,52 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def claimable(self) -> Self:
         """Keep the queued runs whose time has come."""
-        return self.filter(state=RunState.QUEUED, available_at__lte=TransactionNow())
+        return self.filter(state=RunState.QUEUED, available_at__lte=Now())
 
     def held(self, fence: int) -> Self:
-        """Keep the run only while the holder of this fence may write: the test of every supervisor's update."""
+        """Keep the run only while the holder of this fence may write: the test of each of its updates."""
         return self.filter(fence=fence, state=RunState.RUNNING)
+
+    def insert_once(self, run: "Run") -> "tuple[Run, bool]":
+        """Insert the run unless its key or slot is taken; return the run that stands, and whether it is new.
+
+        ``ON CONFLICT DO NOTHING`` waits for a rival transaction, so the read that follows finds its row: of
+        any number of equal triggers exactly one inserts and none fails.
+        """
+        if run.idempotency_key is None and run.slot is None:
+            run.save(force_insert=True)
+            return run, True
+        self.bulk_create([run], ignore_conflicts=True)
+        taken = Q(pk=run.pk)
+        if run.idempotency_key is not None:
+            taken |= Q(job=run.job_id, principal=run.principal, idempotency_key=run.idempotency_key)
+        if run.slot is not None:
+            taken |= Q(schedule=run.schedule_id, slot=run.slot)
+        standing = self.select_related("job").get(taken)
+        return standing, standing.pk == run.pk
+
+    def start_followers(self, run: "Run") -> "list[Run]":
+        """Queue the jobs that come after this run's, once each; called where the run's success is written."""
+        started = []
+        for job in run.job.followers.filter(enabled=True).select_related("pool"):
+            follower = Run(
+                job=job,
+                job_version=job.version,
+                trigger=Trigger.AFTER,
+                idempotency_key=f"after:{run.pk}",
+                principal=f"run:{run.pk}",
+                requested_by_id=run.requested_by_id,
+                params={},
+                priority=job.priority,
+                pool_id=job.pool_id,
+                max_attempts=job.max_attempts,
+            )
+            standing, created = self.insert_once(follower)
+            if created:
+                data = {"trigger": Trigger.AFTER, "after": run.number}
+                RunEvent.objects.create(run=standing, kind="queued", data=data)
+                started.append(standing)
+        return started
 
 
 class Run(models.Model):
@@ -41,7 +81,7 @@ class Run(models.Model):
 
     ``fence`` rises with each claim; a write that names an older fence changes no row. Times are the
     database's own clock. ``progress`` is ``{"step", "steps": [{"key", "started_at", "ended_at"}],
-    "fraction", "note"}``; ``error`` is ``{"class", "message", "detail"}``; ``outputs`` is what the kind recorded.
+    "fraction", "note"}``; ``error`` is ``{"class", "message", "detail"}``; ``outputs`` is what the kind kept.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
@@ -93,7 +133,8 @@ class Run(models.Model):
                 name="run_idempotency_key_once",
             ),
             models.CheckConstraint(
-                condition=Q(state=RunState.RUNNING, lease_until__isnull=False) | (~Q(state=RunState.RUNNING) & Q(lease_until__isnull=True)),
+                condition=Q(state="running", lease_until__isnull=False)
+                | (~Q(state="running") & Q(lease_until__isnull=True)),
                 name="run_lease_while_running",
             ),
             models.CheckConstraint(
@@ -104,8 +145,12 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(
-                F("pool"), F("priority").desc(), F("available_at"), F("id"),
-                condition=Q(state="queued"), name="run_claimable",
+                F("pool"),
+                F("priority").desc(),
+                F("available_at"),
+                F("id"),
+                condition=Q(state="queued"),
+                name="run_claimable",
             ),
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="run_leases"),
             models.Index(fields=["pool", "job"], condition=Q(state="running"), name="run_running"),
@@ -174,7 +219,7 @@ class RunEvent(models.Model):
 
 
 class RunLog(models.Model):
-    """A piece of a run's log: ``lines`` is ``[[iso time, level, text], …]``, level one of debug, info, warn, error."""
+    """A piece of a run's log: ``lines`` is ``[[iso time, level, text], …]``; levels debug, info, warn, error."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log")
     fence = models.BigIntegerField()
@@ -190,7 +235,7 @@ class RunLog(models.Model):
 
 
 class Worker(models.Model):
-    """A Celery worker that takes runs; it is alive when it polled within the last 30 s, whatever its PID says."""
+    """A Celery worker that takes runs; alive when it polled within 30 s, whatever its PID says."""
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
     name = models.CharField(max_length=100, unique=True)

@@ -1,0 +1,131 @@
+"""Start and stop runs."""
+
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models.functions import Now
+from jsonschema import Draft202012Validator
+
+from jobs.choices import RunState, Trigger
+from jobs.engine.wake import wake
+from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.models import Job, Run, RunEvent
+from portal.accounts.models import User
+from portal.audit.actions import Actor, record
+
+NO_PARAMETERS: dict[str, Any] = {"type": "object", "additionalProperties": False}
+# A run may be claimed and queued again between two conditional updates, but hardly this often in a row.
+CANCEL_ROUNDS = 5
+
+
+class Triggered(NamedTuple):
+    """A run, and whether this trigger made it or an earlier one with the same key."""
+
+    run: Run
+    created: bool
+
+
+@transaction.atomic
+def trigger(
+    *,
+    job: Job,
+    params: dict[str, Any],
+    by: Actor,
+    trigger: Trigger,
+    requested_by: User | None,
+    principal: str,
+    idempotency_key: str | None = None,
+    rerun_of: Run | None = None,
+) -> Triggered:
+    """Queue a run of a job; with a key, once for each principal whatever is sent how often.
+
+    ``principal`` says whose key it is (``user:1``, ``token:2``). Raises JobDisabled, InvalidParameters
+    (with ``errors`` field by field) and IdempotencyConflict (the key was used with other parameters).
+    """
+    if not job.enabled:
+        raise JobDisabled
+    params = checked(params, job.parameters_schema)
+    run = Run(
+        job=job,
+        job_version=job.version,
+        trigger=trigger,
+        rerun_of=rerun_of,
+        idempotency_key=idempotency_key,
+        principal=principal,
+        requested_by=requested_by,
+        params=params,
+        priority=job.priority,
+        pool_id=job.pool_id,
+        max_attempts=job.max_attempts,
+    )
+    run, created = Run.objects.insert_once(run)
+    if not created:
+        if run.params != params or run.rerun_of_id != (rerun_of.pk if rerun_of else None):
+            raise IdempotencyConflict
+        return Triggered(run, created=False)
+    RunEvent.objects.create(run=run, kind="queued", data={"trigger": trigger, "by": by.label})
+    record("run.triggered", by=by, about=("run", str(run.number), job.key), params=params, trigger=trigger)
+    pool_key = job.pool.key
+    transaction.on_commit(lambda: wake(pool_key))
+    return Triggered(run, created=True)
+
+
+@transaction.atomic
+def cancel(*, run: Run, by: Actor) -> Run:
+    """Cancel a queued run at once, or ask a running one to stop (within seconds); raises RunAlreadyEnded."""
+    for _ in range(CANCEL_ROUNDS):
+        asked = {"cancel_requested_at": Now(), "cancel_requested_by": by.label}
+        waiting = Run.objects.filter(pk=run.pk, state__in=[RunState.QUEUED, RunState.DEFERRED])
+        if waiting.update(state=RunState.CANCELLED, finished_at=Now(), **asked):
+            RunEvent.objects.create(run=run, kind="cancelled", data={"by": by.label})
+            break
+        running = Run.objects.filter(pk=run.pk, state=RunState.RUNNING)
+        if running.filter(cancel_requested_at=None).update(**asked):
+            RunEvent.objects.create(run=run, kind="cancel_requested", data={"by": by.label})
+            break
+        run.refresh_from_db()
+        if not run.is_open:
+            raise RunAlreadyEnded
+        if run.state == RunState.RUNNING and run.cancel_requested_at:
+            return run
+    record("run.cancelled", by=by, about=("run", str(run.number), run.job.key))
+    run.refresh_from_db()
+    return run
+
+
+def checked(params: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the schema's top-level defaults filled in; raises InvalidParameters."""
+    schema = schema or NO_PARAMETERS
+    if not isinstance(params, dict):
+        raise InvalidParameters([{"field": "", "message": "parameters are an object"}])
+    defaults = {
+        name: field["default"]
+        for name, field in schema.get("properties", {}).items()
+        if isinstance(field, dict) and "default" in field
+    }
+    filled = {**defaults, **params}
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    errors = [
+        FieldError(field=_field_of(error), message=error.message)
+        for error in sorted(
+            validator.iter_errors(filled), key=lambda error: list(map(str, error.absolute_path))
+        )
+    ]
+    if errors:
+        raise InvalidParameters(errors)
+    return filled
+
+
+def _field_of(error: Any) -> str:
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "required":
+        # The schema's error stands on the object; the reader looks for the field that is missing.
+        path += [
+            name
+            for name in error.validator_value
+            if name not in error.instance and f"'{name}'" in error.message
+        ]
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        path += [name for name in error.instance if name not in known][:1]
+    return ".".join(path)

@@ -1,0 +1,5 @@
+"""Work through what is claimable."""
+
+
+def drain() -> None:
+    """Claim and supervise runs until nothing is claimable."""

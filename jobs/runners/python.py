@@ -1,0 +1,65 @@
+"""The kind ``python``: runs a registered pipeline."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.models import Job, Run
+from jobs.runners import pipelines
+from jobs.runners.base import Context, Step
+from portal.audit.actions import Actor
+
+
+class PythonConfig(BaseModel):
+    """Which pipeline, and the settings it was registered to take."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pipeline: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class PythonRunner:
+    """Run a pipeline's function and register what it published."""
+
+    Config: type[BaseModel] = PythonConfig
+    label = _("Python pipeline")
+    icon = "code"
+    docs = _("Runs a function of your code that is registered with @pipeline.")
+
+    def steps(self, job: Job) -> list[Step]:
+        """Return the steps its pipeline announced."""
+        return list(pipelines.find(job.config["pipeline"]).steps)
+
+    def run(self, context: Context) -> dict[str, Any]:
+        """Call the pipeline with its own config and parameters models."""
+        found = pipelines.find(context.config.pipeline)
+        config: Any = context.config.settings
+        params: Any = context.params
+        if found.config is not None:
+            config = found.config.model_validate(config)
+        if found.parameters is not None:
+            params = found.parameters.model_validate(params)
+        return found.body(replace(context, config=config, params=params)) or {}
+
+    def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Register the published datasets in the catalog; the run keeps their keys and row counts."""
+        published = outputs.pop("published", [])
+        if published:
+            shape = import_string("catalog.published.PublishedDataset")
+            record_publish = import_string("catalog.actions.datasets.record_publish")
+            # All at once: what a job reads and makes is known only from all its datasets together.
+            record_publish(
+                published=[shape.model_validate(dump) for dump in published],
+                job_key=run.job.key,
+                run_id=run.pk,
+                by=Actor.system(run.job.key),
+            )
+            outputs["datasets"] = [
+                {"key": dump["key"], "row_count": dump["row_count"], "snapshot": dump.get("snapshot")}
+                for dump in published
+            ]
+        return outputs

@@ -1,0 +1,74 @@
+"""The Celery application: it carries wake-ups, nothing else (the run row in PostgreSQL is the truth).
+
+Start a worker with ``celery -A portal worker``; it works, by polling PostgreSQL, without a broker too.
+"""
+
+import os
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from celery import Celery
+from django.conf import settings
+from django.utils.module_loading import import_string
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+
+class WakeUps(Celery):
+    """Celery with our worker: its pool can be fed while no broker answers."""
+
+    @property
+    def Worker(self) -> type[Any]:  # noqa: N802 - Celery's name
+        """The worker class; loaded late, since only worker processes need it."""
+        worker: type[Any] = import_string("jobs.engine.worker.PollingWorker")
+        return self.subclass_with_self(worker)
+
+
+def broker_address(url: str) -> str:
+    """Return REDIS_URL as Celery spells it: ``unix:///path?db=1`` becomes ``redis+socket:///path?virtual_host=1``."""
+    if not url.startswith("unix://"):
+        return url
+    path, _, query = url.removeprefix("unix://").partition("?")
+    options = [("virtual_host" if name == "db" else name, value) for name, value in parse_qsl(query)]
+    return f"redis+socket://{path}?{urlencode(options)}"
+
+
+app = WakeUps("portal")
+app.conf.update(
+    broker_url=broker_address(settings.REDIS_URL),
+    # A hung broker is noticed within seconds; reading waits 1 s at a time, so 5 s of silence is a hang.
+    broker_transport_options={
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "retry_on_timeout": False,
+        "max_retries": 0,
+        "global_keyprefix": "wake-ups:",
+    },
+    broker_connection_timeout=2,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_pool_limit=1,
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_publish_retry=False,
+    task_store_errors_even_if_ignored=False,
+    task_default_queue="default",
+    task_queues=[Queue("default"), Queue("etl"), Queue("reports")],
+    # Early acknowledgement: a lost wake-up costs seconds, a doubled one nothing, and no result is kept.
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    worker_max_tasks_per_child=500,
+    worker_concurrency=settings.WORKER_SLOTS,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_lost_wait=2.0,
+    enable_utc=True,
+    imports=["jobs.tasks"],
+)
+# The default of every thread, the sender of wake-ups among them; "current" is the importing thread's only.
+app.set_default()
