@@ -1,0 +1,9 @@
+// Everything here is comfort: each page works without it.
+import "./theme.js";
+import "./toasts.js";
+import "./keyboard.js";
+import "./chart.js";
+import "./log.js";
+import "./copy.js";
+import "./confirm.js";
+import "./ago.js";

@@ -1,0 +1,101 @@
+"""The cache: Redis, and when Redis is down or slow every read is a miss and every write is dropped."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+REST: Final = 5.0
+LOG_EVERY: Final = 60.0
+
+T = TypeVar("T")
+
+
+class _Breaker:
+    """What every thread of this process knows about Redis: it is shared, as Django makes a cache per thread."""
+
+    resting_until = 0.0
+    logged_at = -LOG_EVERY
+
+
+class ForgivingRedisCache(RedisCache):
+    """Never let the cache take a page down.
+
+    After a failure Redis is left alone for a few seconds: a page that reads the cache ten times must not
+    wait for ten timeouts.
+    """
+
+    def _forgive(self, call: Callable[[], T], otherwise: T) -> T:
+        now = time.monotonic()
+        if now < _Breaker.resting_until:
+            return otherwise
+        try:
+            return call()
+        except (RedisError, OSError) as error:
+            _Breaker.resting_until = time.monotonic() + REST
+            if now - _Breaker.logged_at >= LOG_EVERY:
+                _Breaker.logged_at = now
+                logger.warning("cache_unavailable: going on without it (%s)", error)
+            return otherwise
+
+    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        """Store a value unless the key is there; False when Redis does not answer."""
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).add(key, value, timeout, version), False
+        )
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        """Return the value, or the default when it is missing or Redis does not answer."""
+        return self._forgive(lambda: super(ForgivingRedisCache, self).get(key, default, version), default)
+
+    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        """Store a value, if Redis answers."""
+        self._forgive(lambda: super(ForgivingRedisCache, self).set(key, value, timeout, version), None)
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        """Give a key a new lifetime; False when it is missing or Redis does not answer."""
+        return self._forgive(lambda: super(ForgivingRedisCache, self).touch(key, timeout, version), False)
+
+    def delete(self, key: Any, version: int | None = None) -> bool:
+        """Remove a key; False when it is missing or Redis does not answer."""
+        return self._forgive(lambda: super(ForgivingRedisCache, self).delete(key, version), False)
+
+    def get_many(self, keys: Iterable[Any], version: int | None = None) -> dict[Any, Any]:
+        """Return the values that are there; none when Redis does not answer."""
+        wanted = list(keys)
+        return self._forgive(lambda: super(ForgivingRedisCache, self).get_many(wanted, version), {})
+
+    def has_key(self, key: Any, version: int | None = None) -> bool:
+        """Say whether the key is there; False when Redis does not answer."""
+        return self._forgive(lambda: super(ForgivingRedisCache, self).has_key(key, version), False)
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        """Add to a number; ValueError when it is missing (the cache's contract) or Redis does not answer."""
+        result = self._forgive(lambda: super(ForgivingRedisCache, self).incr(key, delta, version), None)
+        if result is None:
+            message = f"Key '{key}' not found"
+            raise ValueError(message)
+        return result
+
+    def set_many(
+        self, data: dict[Any, Any], timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> list[Any]:
+        """Store several values; returns the keys that were not stored."""
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).set_many(data, timeout, version), list(data)
+        )
+
+    def delete_many(self, keys: Iterable[Any], version: int | None = None) -> None:
+        """Remove several keys, if Redis answers."""
+        wanted = list(keys)
+        self._forgive(lambda: super(ForgivingRedisCache, self).delete_many(wanted, version), None)
+
+    def clear(self) -> bool:
+        """Remove everything; False when Redis does not answer."""
+        return self._forgive(lambda: super(ForgivingRedisCache, self).clear(), False)

@@ -1,0 +1,31 @@
+"""What every template knows: theme, language, navigation."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
+
+from portal.ui import navigation
+
+THEMES = ("light", "dark")
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """Return the names that base.html uses; nothing here touches the database."""
+    language = (get_language() or settings.LANGUAGE_CODE)[:2]
+    return {
+        "language": language,
+        "theme": theme_of(request),
+        # Lazy: a partial of an htmx request shows no rail.
+        "navigation": SimpleLazyObject(lambda: list(navigation.items(request))),
+        "other_language": "en" if language == "ko" else "ko",
+        "here": request.get_full_path(),
+    }
+
+
+def theme_of(request: HttpRequest) -> str:
+    """Return the chosen theme, "" when the reader follows the system."""
+    chosen = request.COOKIES.get(settings.THEME_COOKIE_NAME, "")
+    return chosen if chosen in THEMES else ""

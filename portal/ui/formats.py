@@ -1,0 +1,154 @@
+"""Numbers, times and sizes in the reader's language and time zone."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Final
+
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_currency, format_decimal
+from django.utils import timezone
+from django.utils.translation import get_language
+
+Number = int | float | Decimal
+NBSP: Final = "\u00a0"
+DASH: Final = "–"
+
+# CLDR's short units read badly in a dense English row ("12 sec.", "2 hr"), so the words are ours.
+_UNITS: Final = {
+    "en": (f"{NBSP}d", f"{NBSP}h", f"{NBSP}min", f"{NBSP}s"),
+    "ko": ("일", "시간", "분", "초"),
+}
+_MOMENTS: Final = {
+    "en": ("d MMMM, HH:mm", "d MMMM y, HH:mm"),
+    "ko": ("M월 d일 HH:mm", "y년 M월 d일 HH:mm"),
+}
+_DAYS: Final = {"en": ("d MMMM", "d MMMM y"), "ko": ("M월 d일", "y년 M월 d일")}
+_LONG_DAYS: Final = {"en": "EEEE d MMMM y", "ko": "y년 M월 d일 EEEE"}
+_MINUTES: Final = {"en": f"{NBSP}min", "ko": "분"}
+_POINTS: Final = {"en": f"{NBSP}pt", "ko": "%p"}
+
+
+def language() -> str:
+    """Return the reader's language among those we format for."""
+    code = (get_language() or "en")[:2]
+    return code if code in _UNITS else "en"
+
+
+def here(moment: dt.datetime) -> dt.datetime:
+    """Return the moment in the reader's time zone."""
+    return timezone.localtime(moment)
+
+
+def ago(moment: dt.datetime, now: dt.datetime | None = None) -> str:
+    """Say how long ago, or in how long: «3 min ago», «3분 전»."""
+    gap = moment - (now or timezone.now())
+    words = format_timedelta(gap, add_direction=True, format="short", threshold=1, locale=language())
+    return words.replace(".", "") if language() == "en" else words
+
+
+def moment(value: dt.datetime, now: dt.datetime | None = None) -> str:
+    """Say exactly when: «1 March, 06:40», «3월 1일 06:40»; with the year unless it is this one."""
+    local = here(value)
+    short, long = _MOMENTS[language()]
+    this_year = here(now or timezone.now()).year
+    return format_datetime(local, short if local.year == this_year else long, locale=language())
+
+
+def day(value: dt.date, now: dt.datetime | None = None) -> str:
+    """Say which day: «1 March», «3월 1일»; with the year unless it is this one."""
+    local = here(value).date() if isinstance(value, dt.datetime) else value
+    short, long = _DAYS[language()]
+    this_year = here(now or timezone.now()).year
+    return format_date(local, short if local.year == this_year else long, locale=language())
+
+
+def long_day(value: dt.date) -> str:
+    """Say which day with its weekday and year: «Friday 1 March 2013», «2013년 3월 1일 금요일»."""
+    local = here(value).date() if isinstance(value, dt.datetime) else value
+    return format_date(local, _LONG_DAYS[language()], locale=language())
+
+
+def clock(value: dt.datetime, *, seconds: bool = False) -> str:
+    """Say the time of day: «06:40», «06:40:12»."""
+    return format_time(here(value).time(), "HH:mm:ss" if seconds else "HH:mm", locale=language())
+
+
+def duration(value: dt.timedelta | Number) -> str:
+    """Say how long in the two largest units: «1 min 12 s», «1분 12초»; a number counts seconds."""
+    seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
+    units = _UNITS[language()]
+    if seconds < 0:
+        return f"−{duration(-seconds)}"
+    if seconds < 0.95:
+        return f"{number(seconds, 1)}{units[3]}"
+    whole = round(seconds)
+    sizes = (86400, 3600, 60, 1)
+    counts = [whole // 86400, whole % 86400 // 3600, whole % 3600 // 60, whole % 60]
+    first = next(index for index, size in enumerate(sizes) if whole >= size)
+    parts = [
+        f"{number(counts[i])}{units[i]}" for i in range(first, min(first + 2, 4)) if counts[i] or i == first
+    ]
+    return " ".join(parts)
+
+
+def number(value: Number, decimals: int | None = None) -> str:
+    """Group the digits: «51,955», «10.8»; without a number of decimals up to two are shown."""
+    pattern = "#,##0.##" if decimals is None else "#,##0" + ("." + "0" * decimals if decimals else "")
+    return format_decimal(value, format=pattern, locale=language()).replace("-", "−")
+
+
+def percent(value: Number, decimals: int = 1) -> str:
+    """Show a share of 0–1: «76.2 %»; a whole result drops its zeros: «0 %», «100 %»."""
+    shown = round(float(value) * 100, decimals)
+    return f"{number(shown, 0 if shown.is_integer() and shown in {0.0, 100.0} else decimals)}{NBSP}%"
+
+
+def size(value: Number) -> str:
+    """Show a number of bytes: «6.1 kB», «1.4 GB» (steps of 1000, as disks count)."""
+    amount = float(value)
+    if abs(amount) < 1000:
+        return f"{number(int(amount))}{NBSP}B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if abs(amount) < 999.95 or unit == "TB":
+            return f"{number(amount, 1)}{NBSP}{unit}"
+    raise AssertionError
+
+
+def measured(
+    value: Number | None, *, kind: str, label: str = "", decimals: int = 1, currency: str | None = None
+) -> tuple[str, str]:
+    """Return a metric's value as (number, unit), apart so that a page may set them in two sizes.
+
+    ``kind`` is one of percent (a share of 0–1), number, minutes, currency.
+    """
+    if value is None:
+        return DASH, ""
+    if kind == "percent":
+        return number(float(value) * 100, decimals), "%"
+    if kind == "minutes":
+        return number(value, decimals), _MINUTES[language()].strip()
+    if kind == "currency" and currency:
+        return format_currency(value, currency, locale=language()).replace("-", "−"), ""
+    return number(value, decimals), label
+
+
+def together(figure: str, unit: str) -> str:
+    """Join a number and its unit as the language writes them: «10.8 min», «10.8분», «76.2 %»."""
+    if not unit:
+        return figure
+    closed = language() == "ko" and not unit.startswith("%")
+    return f"{figure}{'' if closed else NBSP}{unit}"
+
+
+def change(
+    value: Number | None, *, kind: str, label: str = "", decimals: int = 1, currency: str | None = None
+) -> str:
+    """Show a difference with its sign: shares in percentage points, «−0.3 pt», «+0.8 min»."""
+    if value is None:
+        return DASH
+    sign = "+" if value > 0 else "−" if value < 0 else "±"
+    if kind == "percent":
+        return f"{sign}{number(abs(float(value)) * 100, decimals)}{_POINTS[language()]}"
+    figure, unit = measured(abs(value), kind=kind, label=label, decimals=decimals, currency=currency)
+    return f"{sign}{together(figure, unit)}"

@@ -1,0 +1,64 @@
+"""The entries of the left rail; a later part of the portal adds its own line here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way to go; shown to those who hold the permission (None: to everybody who is signed in).
+
+    ``paths`` are the beginnings of the addresses that belong to it; ``phone`` entries are the tabs at the
+    bottom of a small screen.
+    """
+
+    label: str | Promise
+    route: str
+    icon: str
+    paths: tuple[str, ...]
+    permission: Permission | None = None
+    phone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entry as one person sees it on one page."""
+
+    label: str | Promise
+    url: str
+    icon: str
+    current: bool
+    phone: bool
+
+
+ENTRIES: Final[tuple[Entry, ...]] = (
+    Entry(_("Today"), "today", "today", ("/",), phone=True),
+    Entry(_("Catalog"), "catalog", "book", ("/catalog/",), Permission.VIEW_CATALOG, phone=True),
+    Entry(_("Jobs"), "jobs", "play", ("/jobs/", "/runs/"), Permission.VIEW_JOBS, phone=True),
+    Entry(_("People"), "people", "people", ("/people/",), Permission.MANAGE_PEOPLE),
+    Entry(_("API"), "api-docs", "code", ("/api/docs/",), Permission.USE_TOKENS),
+)
+
+
+def items(request: HttpRequest) -> Iterator[Item]:
+    """Yield what this person may go to, the place where they are marked."""
+    for entry in ENTRIES:
+        if entry.permission and not request.user.may(entry.permission):
+            continue
+        try:
+            url = reverse(entry.route)
+        except NoReverseMatch:
+            continue
+        yield Item(entry.label, url, entry.icon, _is_current(entry, request.path), entry.phone)
+
+
+def _is_current(entry: Entry, path: str) -> bool:
+    return any(path == start if start == "/" else path.startswith(start) for start in entry.paths)

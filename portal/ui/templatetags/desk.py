@@ -1,0 +1,225 @@
+"""Tags and filters of every template (they are builtins: no ``{% load %}``)."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
+
+from portal.ui import drawings, formats
+
+register = template.Library()
+TONES = frozenset({"neutral", "info", "good", "warn", "bad"})
+
+
+@register.simple_tag
+def icon(name: str, size: str = "") -> SafeString:
+    """Draw a symbol of the sprite; it says nothing to a screen reader, so words must stand beside it."""
+    return format_html(
+        '<svg class="i{}" aria-hidden="true"><use href="#i-{}"/></svg>', f" {size}" if size else "", name
+    )
+
+
+@register.simple_tag
+def mark(tone: str) -> SafeString:
+    """Draw the shape of a tone: dashed ring, half disc, disc, triangle, octagon."""
+    known = tone if tone in TONES else "neutral"
+    return format_html('<svg class="m t-{}" aria-hidden="true"><use href="#m-{}"/></svg>', known, known)
+
+
+@register.filter
+def ago(value: dt.datetime | None) -> str:
+    """Show a moment relative to now, with the exact time on hover."""
+    if value is None:
+        return formats.DASH
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        value.isoformat(timespec="seconds"),
+        formats.moment(value),
+        formats.ago(value),
+    )
+
+
+@register.filter
+def moment(value: dt.datetime | None) -> str:
+    """Show a moment exactly: «1 March, 06:40», «3월 1일 06:40»."""
+    return formats.DASH if value is None else formats.moment(value)
+
+
+@register.filter
+def day(value: dt.date | None) -> str:
+    """Show a day: «1 March», «3월 1일»."""
+    return formats.DASH if value is None else formats.day(value)
+
+
+@register.filter
+def long_day(value: dt.date | None) -> str:
+    """Show a day with its weekday: «Friday 1 March 2013»."""
+    return formats.DASH if value is None else formats.long_day(value)
+
+
+@register.filter
+def clock(value: dt.datetime | None, precision: str = "") -> str:
+    """Show the time of day; ``clock:"seconds"`` with seconds."""
+    return formats.DASH if value is None else formats.clock(value, seconds=precision == "seconds")
+
+
+@register.filter
+def duration(value: dt.timedelta | float | None) -> str:
+    """Show a length of time (timedelta or seconds): «1 min 12 s», «1분 12초»."""
+    return formats.DASH if value is None else formats.duration(value)
+
+
+@register.filter
+def number(value: formats.Number | None, decimals: int | None = None) -> str:
+    """Show a number with grouped digits."""
+    return formats.DASH if value is None else formats.number(value, decimals)
+
+
+@register.filter
+def percent(value: formats.Number | None, decimals: int = 1) -> str:
+    """Show a share of 0–1 as a percentage."""
+    return formats.DASH if value is None else formats.percent(value, decimals)
+
+
+@register.filter(name="bytes")
+def in_bytes(value: formats.Number | None) -> str:
+    """Show a number of bytes with a fitting unit."""
+    return formats.DASH if value is None else formats.size(value)
+
+
+@register.filter
+def capped(value: int, most: int = 999) -> str:
+    """Show a count, capped: «999+»."""
+    return f"{formats.number(most)}+" if value > most else formats.number(value)
+
+
+def _words(unit: Any) -> dict[str, Any]:
+    """Read a unit (an object or mapping of kind, label_en, label_ko, decimals, currency)."""
+    get = unit.get if isinstance(unit, Mapping) else lambda name, default=None: getattr(unit, name, default)
+    label = get(f"label_{formats.language()}", "") or get("label_en", "") or ""
+    decimals = get("decimals", 1)
+    return {
+        "kind": str(get("kind", "number")),
+        "label": label,
+        "decimals": 1 if decimals is None else decimals,
+        "currency": get("currency", None),
+    }
+
+
+@register.simple_tag
+def metric_value(value: formats.Number | None, unit: Any) -> SafeString:
+    """Show a metric's value with its unit in small: «76.2 <small>%</small>»."""
+    figure, word = formats.measured(value, **_words(unit))
+    return (
+        format_html("{}{}<small>{}</small>", figure, formats.NBSP, word)
+        if word
+        else format_html("{}", figure)
+    )
+
+
+@register.filter
+def measured(value: formats.Number | None, unit: Any) -> str:
+    """Show a metric's value and unit as plain text: «76.2 %», «10.8분»."""
+    return formats.together(*formats.measured(value, **_words(unit)))
+
+
+@register.filter
+def change(value: formats.Number | None, unit: Any) -> str:
+    """Show a difference of two values with its sign, shares in percentage points: «−0.3 pt»."""
+    return formats.change(value, **_words(unit))
+
+
+@register.filter
+def hue(name: object) -> int:
+    """Return a stable number of 0–11 for a name: the colour of a face."""
+    return hashlib.sha256(str(name).strip().casefold().encode()).digest()[0] % 12
+
+
+@register.filter
+def initials(name: object) -> str:
+    """Return two letters for a face: «Ada Yoon» → AY, «윤아다» → 윤아."""
+    words = str(name).split()
+    if len(words) > 1:
+        return (words[0][0] + words[1][0]).upper()
+    return str(name).strip()[:2].upper()
+
+
+@register.filter
+def text_of(value: Any, field: str) -> str:
+    """Return a data text in the reader's language: ``asset|text_of:"name"`` reads name_ko or name_en."""
+    get = value.get if isinstance(value, Mapping) else lambda name, default="": getattr(value, name, default)
+    return str(get(f"{field}_{formats.language()}", "") or get(f"{field}_en", "") or "")
+
+
+@register.simple_tag
+def spark(
+    values: Sequence[float | None], label: str, target: float | None = None, tone: str = ""
+) -> SafeString:
+    """Draw a small line of numbers with its target; ``label`` says the same in words."""
+    return drawings.spark(values, label=label, target=target, tone=tone)
+
+
+@register.simple_tag
+def hist(values: Sequence[float]) -> SafeString:
+    """Draw a column's distribution as small bars; the numbers stand beside it."""
+    return drawings.hist(values)
+
+
+@register.simple_tag
+def history(bars: Sequence[Any], label: str) -> SafeString:
+    """Draw past runs as bars; each has ``tone``, ``value`` and may have ``url`` and ``label``."""
+    return drawings.history(bars, label=label)
+
+
+@register.simple_tag
+def bar(fraction: float | None, tone: str = "", start: float = 0) -> SafeString:
+    """Draw a bar filled from ``start`` over ``fraction`` (both 0–1); None is unknown progress."""
+    return drawings.bar(fraction, tone=tone, start=start)
+
+
+@register.simple_tag
+def segments(done: int, total: int, tone: str = "good") -> SafeString:
+    """Draw a row of segments, some filled: a score."""
+    return drawings.segments(done, total, tone=tone)
+
+
+@register.simple_tag
+def ring(fraction: float, tone: str = "neutral") -> SafeString:
+    """Draw a clock ring, filled to ``fraction``: how much of a due time has passed."""
+    return drawings.ring(fraction, tone=tone)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Draw a form field's control in our look, tied to its help and error text."""
+    widget = field.field.widget
+    kind = getattr(widget, "input_type", "")
+    described = [f"{field.auto_id}-help"] if field.help_text else []
+    described += [f"{field.auto_id}-error"] if field.errors else []
+    attrs: dict[str, Any] = {} if kind in {"checkbox", "radio", "hidden"} else {"class": "input"}
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def data_block(value: Any) -> SafeString:
+    """Write data for our scripts as JSON that no browser executes and no text can break out of."""
+    return json_script(value)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """Return this page's query with some parameters changed (None removes one) and without its cursor."""
+    given = context["request"].GET.copy()
+    given.pop("cursor", None)
+    for name, value in changes.items():
+        given.pop(name, None)
+        if value not in (None, ""):
+            given[name] = str(value)
+    return f"?{given.urlencode()}" if given else "?"

@@ -1,0 +1,1 @@
+"""Pages of portal.ui: preferences, gallery, errors."""
