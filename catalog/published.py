@@ -45,7 +45,7 @@ class PublishedCheck(_Shape):
 
 
 class PublishedSample(_Shape):
-    """Some rows for the preview, personal values already masked; cells are texts, numbers, booleans or None."""
+    """Some rows for the preview, personal values already masked; every cell is a plain JSON value."""
 
     columns: list[str] = []
     rows: list[list[Any]] = []

@@ -108,6 +108,7 @@ DATABASES["default"]["OPTIONS"] = {
     "application_name": "data-desk",
 }
 # The lake: DuckLake's catalog database and the folder (or bucket) of its Parquet files.
+WAREHOUSE = "portal.warehouse.ducklake.DuckLakeWarehouse"
 LAKE_URL = SERVERS.lake_url
 LAKE_READER_URL = SERVERS.lake_reader_url
 LAKE_SCHEMA = conf.text("LAKE_SCHEMA", "ducklake")

@@ -76,7 +76,13 @@ def register(
     """
     asset, created = Asset.objects.get_or_create(kind=kind, key=key, defaults={"name_en": texts["name_en"]})
     asset = Asset.objects.select_for_update().get(pk=asset.pk)
-    given: dict[str, Any] = {**texts, "tags": list(tags), "synonyms": list(synonyms), "owner": owner, "team": team}
+    given: dict[str, Any] = {
+        **texts,
+        "tags": list(tags),
+        "synonyms": list(synonyms),
+        "owner": owner,
+        "team": team,
+    }
     for field, value in given.items():
         if not value and not by_person:
             continue

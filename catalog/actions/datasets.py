@@ -47,7 +47,8 @@ def record_publish(
 
 def _take_up(published: PublishedDataset, *, run: UUID, by: Actor) -> Dataset | None:
     texts = {
-        field: getattr(published, field) for field in ("name_en", "name_ko", "description_en", "description_ko")
+        field: getattr(published, field)
+        for field in ("name_en", "name_ko", "description_en", "description_ko")
     }
     asset, created = assets.register(
         kind=AssetKind.DATASET,
@@ -62,7 +63,9 @@ def _take_up(published: PublishedDataset, *, run: UUID, by: Actor) -> Dataset | 
         asset=asset, defaults={"physical_name": published.physical_name}
     )
     kept = {column.name: column for column in dataset.columns.all()}
-    columns = [_column(each, kept.get(each.name), edited=asset.edited_at is not None) for each in published.columns]
+    columns = [
+        _column(each, kept.get(each.name), edited=asset.edited_at is not None) for each in published.columns
+    ]
     flagged = {column.name for column in columns if column.personal}
     changed = (
         Dataset.objects.filter(pk=dataset.pk)

@@ -74,9 +74,16 @@ def define(
         created_by=user,
     )
     Metric.objects.filter(pk=metric.pk).update(version=version)
-    lineage.replace_inputs(node=(NodeKind.METRIC.value, key), upstream=_inputs(definition), source="definition")
+    lineage.replace_inputs(
+        node=(NodeKind.METRIC.value, key), upstream=_inputs(definition), source="definition"
+    )
     record(
-        "metric.defined", by=by, about=assets.about(asset), created=created, version=version.number, reason=reason
+        "metric.defined",
+        by=by,
+        about=assets.about(asset),
+        created=created,
+        version=version.number,
+        reason=reason,
     )
     if before is not None and before.definition_hash != version.definition_hash:
         _lapse(asset, by=by)
@@ -155,9 +162,7 @@ def _keep_evidence(evidence: RefreshedEvidence, *, run: UUID) -> Evidence:
 
 
 def _check_columns(definition: MetricDefinition) -> None:
-    known = list(
-        Column.objects.filter(dataset__asset__key=definition.dataset).values_list("name", flat=True)
-    )
+    known = list(Column.objects.filter(dataset__asset__key=definition.dataset).values_list("name", flat=True))
     for column in columns_of(definition) if known else ():
         if column not in known:
             raise UnknownColumn(definition.dataset, column, known)

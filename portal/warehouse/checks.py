@@ -1,0 +1,92 @@
+"""The checks that staged rows can be put to, each made by a function of its name."""
+
+from collections.abc import Sequence
+
+from portal.warehouse.errors import CheckFailed
+from portal.warehouse.port import Check, CheckResult, StagedTable
+
+Literal = str | int | float
+
+
+def quoted(name: str) -> str:
+    """Return an identifier in quotes, each part of ``schema.name`` on its own."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def literal(value: Literal) -> str:
+    """Return a text or number as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
+def row_count_at_least(least: int) -> Check:
+    """Expect so many rows or more."""
+    return Check(
+        name="row_count_at_least",
+        expected=f"≥ {least:,} rows",
+        sql=f"SELECT count(*) >= {least}, format('{{:,}} rows', count(*)) FROM {{rows}}",  # noqa: S608
+    )
+
+
+def not_null(column: str, *, blocking: bool = True) -> Check:
+    """Expect a value in every row."""
+    return Check(
+        name=f"not_null({column})",
+        expected="no empty values",
+        violations=f"{quoted(column)} IS NULL",
+        blocking=blocking,
+    )
+
+
+def unique(*columns: str, blocking: bool = True) -> Check:
+    """Expect the columns together to name a row once."""
+    key = ", ".join(quoted(column) for column in columns)
+    return Check(
+        name=f"unique({', '.join(columns)})",
+        expected="each key once",
+        violations=f"count(*) OVER (PARTITION BY {key}) > 1",
+        blocking=blocking,
+    )
+
+
+def in_set(column: str, values: Sequence[Literal], *, blocking: bool = True) -> Check:
+    """Expect nothing but these values (or none)."""
+    return Check(
+        name=f"in_set({column})",
+        expected="one of " + ", ".join(map(str, values)),
+        violations=f"{quoted(column)} NOT IN ({', '.join(map(literal, values))})",
+        blocking=blocking,
+    )
+
+
+def in_range(column: str, low: float, high: float, *, blocking: bool = True) -> Check:
+    """Expect values from ``low`` to ``high``, both included (or none)."""
+    return Check(
+        name=f"in_range({column})",
+        expected=f"{low:,} to {high:,}",
+        violations=f"{quoted(column)} NOT BETWEEN {low!r} AND {high!r}",
+        blocking=blocking,
+    )
+
+
+def referential(column: str, other: StagedTable, other_column: str, *, blocking: bool = True) -> Check:
+    """Expect each value (or none) to stand in a column of another staged table."""
+    found = f"SELECT {quoted(other_column)} FROM read_parquet({literal(str(other.path))})"  # noqa: S608
+    return Check(
+        name=f"referential({column} → {other.target}.{other_column})",
+        expected=f"known in {other.target}",
+        violations=f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({found})",
+        blocking=blocking,
+    )
+
+
+def require(target: str, results: Sequence[CheckResult]) -> None:
+    """Raise CheckFailed, naming every failed check that blocks."""
+    failed = [result for result in results if result.blocking and not result.passed]
+    if failed:
+        words = "; ".join(
+            f"{one.name}: expected {one.expected}, found {one.observed}"
+            + (f" (first at {one.file}, line {one.line})" if one.line else "")
+            for one in failed
+        )
+        message = f"«{target}» was not published. {words}"
+        raise CheckFailed(message)

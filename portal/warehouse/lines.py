@@ -1,0 +1,58 @@
+"""Find places in CSV files: lines as an editor counts them, and what the header says."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from portal.warehouse.errors import BadRow, MissingInput
+
+
+def require_header(source: Path, columns: Mapping[str, str]) -> None:
+    """Raise BadRow unless the first line names exactly these columns in this order."""
+    try:
+        with source.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            found = next(csv.reader(file), [])
+    except FileNotFoundError:
+        message = f"{source.name} is not in {source.parent}."
+        raise MissingInput(message) from None
+    wanted = list(columns)
+    if found == wanted:
+        return
+    for index, name in enumerate(wanted):
+        if index >= len(found) or found[index] != name:
+            there = f"there is «{found[index]}»" if index < len(found) else "the line ends before it"
+            raise BadRow(
+                file=source.name,
+                line=1,
+                column=name,
+                reason=f"column {index + 1} should be «{name}», {there}",
+            )
+    extra = ", ".join(found[len(wanted) :])
+    raise BadRow(file=source.name, line=1, column="", reason=f"unexpected columns: {extra}")
+
+
+def line_of_byte(source: Path, position: int) -> int:
+    """Return the line, from 1, of the row that begins at byte ``position`` (from 1)."""
+    rest, line = position - 1, 1
+    with source.open("rb") as file:
+        while rest > 0 and (piece := file.read(min(rest, 1 << 20))):
+            line += piece.count(b"\n")
+            rest -= len(piece)
+        # Where lines end in CR LF the engine's position may still stand on the line break before.
+        while (following := file.read(1)) in {b"\r", b"\n"}:
+            line += following == b"\n"
+    return line
+
+
+def line_of_record(source: Path, number: int) -> int:
+    """Return the line on which data row ``number`` (from 0, the header not counted) begins."""
+    with source.open(encoding="utf-8", newline="", errors="replace") as file:
+        reader = csv.reader(file)
+        next(reader, None)
+        seen, begins = -1, reader.line_num + 1
+        for row in reader:
+            seen += bool(row)
+            if seen == number:
+                break
+            begins = reader.line_num + 1
+    return begins

@@ -1,0 +1,151 @@
+"""Profiles and samples by DuckDB: what a column holds, without showing whom."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from portal.warehouse.checks import quoted
+from portal.warehouse.personal import looks_personal, mask
+from portal.warehouse.port import ColumnInfo, ColumnProfile, Table
+
+BARS = 12
+# So many values of a column are looked at to judge whether it is personal.
+_LOOK = 500
+# Up to so many rows distinct values are counted one by one, beyond it they are estimated (within some 2 %).
+_EXACT = 2_000_000
+_NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+)
+_TIMES = ("DATE", "TIMESTAMP")
+
+
+def profile(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[ColumnInfo],
+    personal: Mapping[str, bool],
+) -> list[ColumnProfile]:
+    """Describe each column of a relation."""
+    hidden = _personal(connection, rows, columns, personal)
+    (size,) = connection.execute(f"SELECT count(*) FROM {rows}").fetchone() or (0,)  # noqa: S608
+    distinct = "count(DISTINCT {})" if size <= _EXACT else "approx_count_distinct({})"
+    parts = ", ".join(
+        f"count({name}), {distinct.format(name)}, CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)"
+        for name in (quoted(column.name) for column in columns)
+    )
+    (total, *measured) = connection.execute(f"SELECT count(*), {parts} FROM {rows}").fetchone() or (0,)  # noqa: S608
+    described = []
+    for index, column in enumerate(columns):
+        filled, distinct, low, high = measured[index * 4 : index * 4 + 4]
+        shown = column.name not in hidden
+        described.append(
+            ColumnProfile(
+                name=column.name,
+                data_type=column.data_type,
+                personal=not shown,
+                null_fraction=1 - filled / total if total else None,
+                distinct_count=min(distinct, filled),
+                minimum=(low or "")[:200] if shown else "",
+                maximum=(high or "")[:200] if shown else "",
+                histogram=_histogram(connection, rows, column) if shown and filled else [],
+            )
+        )
+    return described
+
+
+def sample(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[ColumnInfo],
+    personal: Mapping[str, bool],
+    *,
+    limit: int,
+) -> Table:
+    """Return some rows, spread over the relation and the same each time, personal values masked."""
+    hidden = _personal(connection, rows, columns, personal)
+    found = connection.execute(
+        f"SELECT * FROM {rows} USING SAMPLE reservoir({int(limit)} ROWS) REPEATABLE (7)"  # noqa: S608
+    ).fetchall()
+    cells = [
+        tuple(
+            mask(value) if column.name in hidden else _plain(value)
+            for column, value in zip(columns, row, strict=True)
+        )
+        for row in found
+    ]
+    return Table(columns=tuple(column.name for column in columns), rows=cells)
+
+
+def _personal(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[ColumnInfo],
+    classified: Mapping[str, bool],
+) -> set[str]:
+    hidden = {name for name, personal in classified.items() if personal}
+    for column in columns:
+        if column.name in classified:
+            continue
+        name = quoted(column.name)
+        values = connection.execute(
+            f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {rows} WHERE {name} IS NOT NULL LIMIT {_LOOK}"  # noqa: S608
+        ).fetchall()
+        if looks_personal(column.name, (value for (value,) in values)):
+            hidden.add(column.name)
+    return hidden
+
+
+def _histogram(connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo) -> list[float]:
+    name = quoted(column.name)
+    if column.data_type.startswith(_NUMBERS):
+        return _ranges(connection, rows, f"CAST({name} AS DOUBLE)")
+    if column.data_type.startswith(_TIMES):
+        return _ranges(connection, rows, f"epoch({name})")
+    counts = connection.execute(
+        f"SELECT count(*) FROM {rows} WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY 1 DESC LIMIT {BARS}"  # noqa: S608
+    ).fetchall()
+    return _relative([count for (count,) in counts])
+
+
+def _ranges(connection: duckdb.DuckDBPyConnection, rows: str, value: str) -> list[float]:
+    counts = connection.execute(
+        f"WITH v AS (SELECT {value} AS v FROM {rows} WHERE {value} IS NOT NULL AND isfinite({value})),"  # noqa: S608
+        " b AS (SELECT min(v) AS low, max(v) AS high FROM v)"
+        f" SELECT CAST(least(floor((v - low) / nullif(high - low, 0) * {BARS}), {BARS - 1}) AS INTEGER),"
+        " count(*)"
+        " FROM v, b GROUP BY 1"
+    ).fetchall()
+    bars = dict(counts)
+    if set(bars) == {None}:  # Every value is the same one.
+        return [1.0]
+    return _relative([bars.get(index, 0) for index in range(BARS)]) if bars else []
+
+
+def _relative(counts: Sequence[int]) -> list[float]:
+    highest = max(counts, default=0)
+    return [round(count / highest, 4) for count in counts] if highest else []
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        # JSON knows neither infinity nor «not a number».
+        return value if value - value == 0 else str(value)
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    return str(value) if not isinstance(value, Decimal) else format(value, "f")
