@@ -2,7 +2,11 @@
 
 from django.urls import include, path
 
+from portal.launch import health
+
 urlpatterns = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
     path("", include("portal.dashboard.urls")),
     path("", include("portal.ui.urls")),
     path("", include("portal.accounts.urls")),

@@ -126,7 +126,7 @@ class Postgres:
             self._initialise(confined)
         found = (self.data / "PG_VERSION").read_text().strip()
         if found != VERSION:
-            message = f"{self.data} was made by PostgreSQL {found}, not {VERSION}: dump it there and restore it here."
+            message = f"{self.data} was made by PostgreSQL {found}, not {VERSION}: dump and restore it."
             raise EmbeddedError(message)
         self._forget_reused_pid()
         settings = SETTINGS | (CARELESS if self.for_tests else {})

@@ -142,8 +142,14 @@ def last_lines(log: Path, count: int = 5) -> str:
 
 
 @contextlib.contextmanager
-def lock(path: Path, *, seconds: float, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Hold the file's lock; `waiting` is told once who has it, and after the time is over it is an error.
+def lock(
+    path: Path,
+    *,
+    seconds: float,
+    busy: Callable[[str], str],
+    waiting: Callable[[str], None] = lambda holder: None,
+) -> Iterator[None]:
+    """Hold the file's lock; `waiting` is told once who has it, `busy` words the error after the time is over.
 
     The kernel gives the lock back when its holder dies, so a crash never leaves it behind.
     """
@@ -154,8 +160,7 @@ def lock(path: Path, *, seconds: float, waiting: Callable[[str], None]) -> Itera
             holder = f"process {file.read().strip() or 'unknown'}"
             waiting(holder)
             if not wait_until(lambda: _try(file.fileno()), seconds=seconds):
-                message = f"{holder} has been starting servers in {path.parent} for {seconds:.0f} seconds."
-                raise EmbeddedError(message)
+                raise EmbeddedError(busy(holder))
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

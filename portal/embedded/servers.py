@@ -1,6 +1,7 @@
 """Start and stop the embedded servers of one VAR; write their addresses for portal.configuration."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,7 @@ def start(
     places = Places(var).ready()
     addresses: dict[str, str] = {}
     fresh: list[str] = []
-    with lock(
-        var / "embedded.lock",
-        seconds=START_PATIENCE,
-        waiting=lambda holder: say(f"Waiting for {holder}, which is starting the servers here."),
-    ):
+    with _one_at_a_time(var, say):
         if database:
             postgres = Postgres(places, for_tests=for_tests)
             if postgres.start():
@@ -60,6 +57,17 @@ def start(
 def stop(var: Path) -> None:
     """Stop whichever of the embedded servers of this VAR run; their data stays."""
     places = Places(var)
-    with lock(var / "embedded.lock", seconds=START_PATIENCE, waiting=lambda holder: None):
+    with _one_at_a_time(var, lambda line: None):
         Valkey(places).stop()
         Postgres(places).stop()
+
+
+def _one_at_a_time(var: Path, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    return lock(
+        var / "embedded.lock",
+        seconds=START_PATIENCE,
+        waiting=lambda holder: say(f"Waiting for {holder}, which is starting the servers here."),
+        busy=lambda holder: (
+            f"{holder} has been starting the servers in {var} for {START_PATIENCE:.0f} seconds."
+        ),
+    )

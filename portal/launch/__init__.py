@@ -1,1 +1,1 @@
-"""Start everything on one machine: servers, preparation, web, worker and clock under one supervisor."""
+"""How the portal starts, is watched and stops: `make run` calls `python -m portal.launch`."""

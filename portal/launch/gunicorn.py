@@ -1,0 +1,48 @@
+"""Gunicorn's configuration: a few processes with four threads each, loaded once and then forked."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+from portal import configuration as conf
+from portal.launch.children import LISTEN, RELOAD
+
+_dev = os.environ.get(RELOAD) == "1"
+
+wsgi_app = "portal.wsgi:application"
+# The supervisor opens the port and hands it on, so that it stays ours while the web restarts.
+bind = os.environ.get(LISTEN) or f"{conf.text('HOST', '127.0.0.1')}:{conf.integer('PORT', 8000, most=65535)}"
+workers = 1 if _dev else conf.integer("WEB_PROCESSES", 2, least=1, most=64)
+worker_class = "gthread"
+threads = 4
+# The application starts no thread when it is imported (see jobs/engine/wake.py), so forking it is safe.
+preload_app = not _dev
+reload = _dev
+timeout = 60
+graceful_timeout = 30
+keepalive = 5
+max_requests = 0 if _dev else 20_000
+max_requests_jitter = 2_000
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat file, unnamed
+control_socket_disable = True
+proc_name = "data-desk-web"
+# django-structlog writes one line for each request; gunicorn's own events join them in the same format.
+accesslog = None
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "root": {"level": "INFO", "handlers": []},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},
+    },
+    "handlers": {},
+    "formatters": {},
+}
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Give each process database connections of its own."""
+    connections.close_all()
