@@ -2,21 +2,41 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.permissions import Permission, Role, permissions_of
 
 
-class UserManager(BaseUserManager["User"]):
+class UserQuerySet(models.QuerySet["User"]):
+    """Choose people."""
+
+    def administrators(self) -> Self:
+        """Keep the active administrators."""
+        return self.filter(is_active=True, roles__contains=[Role.ADMINISTRATOR])
+
+    def matching(self, words: str) -> Self:
+        """Keep those whose name or e-mail contains the words; everybody for no words."""
+        return self.filter(Q(name__icontains=words) | Q(email__icontains=words)) if words else self
+
+    def after(self, pk: int) -> Self:
+        """Keep those who come behind this person in the order by name."""
+        name = User.objects.filter(pk=pk).values("name")[:1]
+        return self.filter(Q(name__gt=name) | Q(name=name, pk__gt=pk))
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Make users; their e-mail is kept in lower case."""
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
@@ -36,6 +56,8 @@ class User(AbstractBaseUser):
     language = models.CharField(_("language"), max_length=5, default="", blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     is_active = models.BooleanField(_("active"), default=True)
+    # Part of what a session is signed with: raising it ends every session of this person.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -59,9 +81,23 @@ class User(AbstractBaseUser):
         """The teams this person belongs to (read once a request)."""
         return frozenset(self.memberships.values_list("team_id", flat=True))
 
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Bind sessions to the password and to the epoch; Django compares it on every request."""
+        return salted_hmac(
+            "portal.accounts.models.User.session",
+            f"{self.session_epoch}:{self.password}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
+
     def may(self, permission: Permission) -> bool:
         """Say whether any of this person's roles grants the permission."""
         return permission in self.permissions
+
+    @property
+    def role_labels(self) -> list[str]:
+        """The names of this person's roles, as a reader sees them."""
+        return [str(Role(role).label) for role in self.roles]
 
     @property
     def initials(self) -> str:
@@ -93,6 +129,11 @@ class Team(models.Model):
     def __str__(self) -> str:
         return self.name_en
 
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return (self.name_ko if get_language() == "ko" else "") or self.name_en
+
 
 class Membership(models.Model):
     """Somebody belongs to a team."""
@@ -106,6 +147,19 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.team_id}"
+
+
+class TokenState(models.TextChoices):
+    """Whether a token opens something."""
+
+    ACTIVE = "active", _("Active")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+
+    @property
+    def tone(self) -> str:
+        """The tone of its mark."""
+        return {"active": "good", "expired": "neutral", "revoked": "warn"}[self.value]
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -153,9 +207,16 @@ class ApiToken(models.Model):
         return hashlib.sha256(secret.encode()).hexdigest()
 
     @staticmethod
-    def default_expiry() -> "timezone.datetime":
+    def default_expiry() -> datetime:
         """A token lasts 90 days unless somebody says otherwise."""
         return timezone.now() + timedelta(days=90)
+
+    @property
+    def state(self) -> "TokenState":
+        """Whether it opens something, and if not, why."""
+        if self.revoked_at is not None:
+            return TokenState.REVOKED
+        return TokenState.EXPIRED if self.expires_at <= timezone.now() else TokenState.ACTIVE
 
 
 class FirstAdministratorLink(models.Model):

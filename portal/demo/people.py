@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import get_language
+
 from portal.accounts.models import Membership, Team, User
 from portal.accounts.permissions import Role
 
@@ -26,6 +28,11 @@ class Person:
         """The e-mail they sign in with."""
         return f"{self.key}@{DOMAIN}"
 
+    @property
+    def line(self) -> str:
+        """What they do, in the reader's language."""
+        return self.line_ko if get_language() == "ko" else self.line_en
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -44,12 +51,35 @@ TEAMS = (
 )
 
 CAST = (
-    Person("ada", "Ada Yoon", (Role.BUSINESS,), ("marketing",), "Marketing, asks questions", "마케팅, 질문하는 사람"),
-    Person("ben", "Ben Cho", (Role.ANALYST,), ("data", "marketing"), "Analyst placed in Marketing", "마케팅에 파견된 분석가"),
-    Person("cleo", "Cleo Han", (Role.LEAD, Role.ADMINISTRATOR), ("data",), "Leads the data team", "데이터팀 리더"),
+    Person(
+        "ada",
+        "Ada Yoon",
+        (Role.BUSINESS,),
+        ("marketing",),
+        "Marketing, asks questions",
+        "마케팅, 질문하는 사람",
+    ),
+    Person(
+        "ben",
+        "Ben Cho",
+        (Role.ANALYST,),
+        ("data", "marketing"),
+        "Analyst placed in Marketing",
+        "마케팅에 파견된 분석가",
+    ),
+    Person(
+        "cleo", "Cleo Han", (Role.LEAD, Role.ADMINISTRATOR), ("data",), "Leads the data team", "데이터팀 리더"
+    ),
     Person("dan", "Dan Seo", (Role.ENGINEER,), ("data",), "Data engineer", "데이터 엔지니어"),
     Person("eun", "Eun Park", (Role.SCIENTIST, Role.ANALYST), ("data",), "Data scientist", "데이터 과학자"),
-    Person("finn", "Finn Oh", (Role.BUSINESS,), ("finance",), "Finance, needs the month's number", "재무, 이달의 숫자가 필요한 사람"),
+    Person(
+        "finn",
+        "Finn Oh",
+        (Role.BUSINESS,),
+        ("finance",),
+        "Finance, needs the month's number",
+        "재무, 이달의 숫자가 필요한 사람",
+    ),
 )
 
 

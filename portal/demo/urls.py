@@ -1,5 +1,9 @@
 """Routes of portal.demo."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from portal.demo.views import demo_sign_in
+
+urlpatterns = [
+    path("demo/sign-in/", demo_sign_in, name="demo_sign_in"),
+]

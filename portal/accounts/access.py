@@ -1,0 +1,49 @@
+"""The only way from a request to people and tokens, and the one question «may they?»."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+
+from portal.accounts.models import ApiToken, Team, User
+from portal.accounts.permissions import Permission
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return who is at the screen; refuse where nobody is, should a view ever be reached that way."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def require(user: User, permission: Permission) -> None:
+    """Raise PermissionDenied unless one of this person's roles grants the permission."""
+    if not user.may(permission):
+        raise PermissionDenied
+
+
+def access_user(viewer: User, pk: int) -> User:
+    """Return somebody to those who manage people; a missing person is a 404."""
+    require(viewer, Permission.MANAGE_PEOPLE)
+    user = User.objects.filter(pk=pk).first() if pk < 2**63 else None
+    if user is None:
+        raise Http404
+    return user
+
+
+def access_team(viewer: User, key: str) -> Team:
+    """Return a team to those who manage people; a missing team is a 404."""
+    require(viewer, Permission.MANAGE_PEOPLE)
+    team = Team.objects.filter(key=key).first()
+    if team is None:
+        raise Http404
+    return team
+
+
+def access_token(viewer: User, pk: int) -> ApiToken:
+    """Return one's own token, anybody's to those who manage people; else 404."""
+    tokens = ApiToken.objects.select_related("owner")
+    if not viewer.may(Permission.MANAGE_PEOPLE):
+        tokens = tokens.filter(owner=viewer)
+    token = tokens.filter(pk=pk).first() if pk < 2**63 else None
+    if token is None:
+        raise Http404
+    return token

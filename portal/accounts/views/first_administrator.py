@@ -1,0 +1,36 @@
+"""The one-time way in of a new installation."""
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from portal.accounts.actions import bootstrap
+from portal.accounts.exceptions import LinkGone
+from portal.accounts.forms import FirstAdministratorForm
+
+_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@login_not_required
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
+    """Let the link's holder become administrator and sign them in; a used or old link is a 404."""
+    if not bootstrap.is_open(token):
+        return _gone(request)
+    form = FirstAdministratorForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = bootstrap.claim(secret=token, **form.cleaned_data)
+        except LinkGone:
+            return _gone(request)
+        login(request, user, backend=_BACKEND)
+        return redirect("/")
+    return render(request, "accounts/first_administrator.html", {"form": form})
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/first_administrator_gone.html", status=404)

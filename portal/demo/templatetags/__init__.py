@@ -1,0 +1,1 @@
+"""What the sign-in page shows of the demonstration."""
