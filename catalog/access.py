@@ -1,8 +1,10 @@
 """The only way from a request to something of the catalog.
 
-What is missing and what this person may not see are told apart nowhere: both are a 404.
+What is missing and what this person may not see are told apart nowhere: both are a 404. What they see but
+may not change is a 403.
 """
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from catalog.choices import AssetKind
@@ -17,8 +19,9 @@ def access_dataset(user: User, key: str, *, for_: Permission = Permission.VIEW_C
     """Return the dataset with its asset, owner and team; raise Http404 if there is none for this person."""
     found = Dataset.objects.visible_to(user).select_related(*_WITH)
     dataset = found.filter(asset__kind=AssetKind.DATASET, asset__key=key).first()
-    if dataset is None or not user.may(for_):
+    if dataset is None:
         raise Http404
+    _permit(user, for_)
     return dataset
 
 
@@ -26,8 +29,9 @@ def access_metric(user: User, key: str, *, for_: Permission = Permission.VIEW_CA
     """Return the metric with its asset, owner, team and version; raise Http404 if there is none to see."""
     found = Metric.objects.visible_to(user).select_related(*_WITH, "version__created_by")
     metric = found.filter(asset__kind=AssetKind.METRIC, asset__key=key).first()
-    if metric is None or not user.may(for_):
+    if metric is None:
         raise Http404
+    _permit(user, for_)
     return metric
 
 
@@ -36,6 +40,12 @@ def access_asset(
 ) -> Asset:
     """Return an asset of this kind; raise Http404 if there is none for this person."""
     asset = Asset.objects.visible_to(user).filter(kind=kind, key=key).select_related("owner", "team").first()
-    if asset is None or not user.may(for_):
+    if asset is None:
         raise Http404
+    _permit(user, for_)
     return asset
+
+
+def _permit(user: User, permission: Permission) -> None:
+    if not user.may(permission):
+        raise PermissionDenied

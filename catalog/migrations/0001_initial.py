@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='asset',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='asset_search'),
+            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['search'], name='asset_search'),
         ),
         migrations.AddIndex(
             model_name='asset',

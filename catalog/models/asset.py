@@ -45,7 +45,9 @@ class Asset(models.Model):
     sensitivity = models.CharField(max_length=12, choices=Sensitivity, default=Sensitivity.INTERNAL)
     visibility = models.CharField(max_length=12, choices=Visibility, default=Visibility.COMPANY)
     search = SearchVectorField(null=True, editable=False)
-    edited_at = models.DateTimeField(null=True, editable=False, help_text="When a person last changed its words.")
+    edited_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a person last changed its words."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -60,7 +62,8 @@ class Asset(models.Model):
             ),
         ]
         indexes = [
-            GinIndex(fields=["search"], name="asset_search"),
+            # No list of pending entries: every search would read it, and the planner would shun the index.
+            GinIndex(fields=["search"], name="asset_search", fastupdate=False),
             models.Index(fields=["kind", "name_en", "id"], name="asset_list"),
         ]
 

@@ -3,16 +3,68 @@
 import re
 import unicodedata
 
-_KEYS = dict(zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True))
+_KEYS = dict(
+    zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True)
+)
 _SHIFTED = dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
 _TO_JAMO = {**{key.upper(): jamo for key, jamo in _KEYS.items()}, **_KEYS, **_SHIFTED}
 _TO_KEY = {jamo: key for key, jamo in (_KEYS | _SHIFTED).items()}
 
 INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = ("ㅏ ㅐ ㅑ ㅒ ㅓ ㅔ ㅕ ㅖ ㅗ ㅗㅏ ㅗㅐ ㅗㅣ ㅛ ㅜ ㅜㅓ ㅜㅔ ㅜㅣ ㅠ ㅡ ㅡㅣ ㅣ").split()
+_VOWELS = [
+    "ㅏ",
+    "ㅐ",
+    "ㅑ",
+    "ㅒ",
+    "ㅓ",
+    "ㅔ",
+    "ㅕ",
+    "ㅖ",
+    "ㅗ",
+    "ㅗㅏ",
+    "ㅗㅐ",
+    "ㅗㅣ",
+    "ㅛ",
+    "ㅜ",
+    "ㅜㅓ",
+    "ㅜㅔ",
+    "ㅜㅣ",
+    "ㅠ",
+    "ㅡ",
+    "ㅡㅣ",
+    "ㅣ",
+]
 _FINALS = [
     "",
-    *"ㄱ ㄲ ㄱㅅ ㄴ ㄴㅈ ㄴㅎ ㄷ ㄹ ㄹㄱ ㄹㅁ ㄹㅂ ㄹㅅ ㄹㅌ ㄹㅍ ㄹㅎ ㅁ ㅂ ㅂㅅ ㅅ ㅆ ㅇ ㅈ ㅊ ㅋ ㅌ ㅍ ㅎ".split(),
+    *[
+        "ㄱ",
+        "ㄲ",
+        "ㄱㅅ",
+        "ㄴ",
+        "ㄴㅈ",
+        "ㄴㅎ",
+        "ㄷ",
+        "ㄹ",
+        "ㄹㄱ",
+        "ㄹㅁ",
+        "ㄹㅂ",
+        "ㄹㅅ",
+        "ㄹㅌ",
+        "ㄹㅍ",
+        "ㄹㅎ",
+        "ㅁ",
+        "ㅂ",
+        "ㅂㅅ",
+        "ㅅ",
+        "ㅆ",
+        "ㅇ",
+        "ㅈ",
+        "ㅊ",
+        "ㅋ",
+        "ㅌ",
+        "ㅍ",
+        "ㅎ",
+    ],
 ]
 
 
@@ -21,7 +73,9 @@ def _longest_first(choices: list[str]) -> str:
 
 
 # A consonant closes a syllable only when no vowel follows; else it opens the next one.
-_SYLLABLE = re.compile(f"([{INITIALS}])({_longest_first(_VOWELS)})((?:{_longest_first(_FINALS)})(?![ㅏ-ㅣ]))?")
+_SYLLABLE = re.compile(
+    f"([{INITIALS}])({_longest_first(_VOWELS)})((?:{_longest_first(_FINALS)})(?![ㅏ-ㅣ]))?"
+)
 _FIRST, _LAST = 0xAC00, 0xD7A3
 _PARTICLES = re.compile(
     "(?:에서는|으로는|에게는|에서|으로|에게|까지|부터|보다|처럼|별로|은|는|이|가|을|를|의|에|로|와|과|도|만|별)$"

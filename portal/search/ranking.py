@@ -39,7 +39,13 @@ class Stage(IntEnum):
     @property
     def cap(self) -> int:
         """How many rows the stage reads at most."""
-        return {Stage.EXACT: 100, Stage.PREFIX: 300, Stage.NAME: 500, Stage.COLUMN: 300, Stage.ANYWHERE: 1000}[self]
+        return {
+            Stage.EXACT: 100,
+            Stage.PREFIX: 300,
+            Stage.NAME: 500,
+            Stage.COLUMN: 300,
+            Stage.ANYWHERE: 1000,
+        }[self]
 
 
 # Fewer hits than this with every word: those with at least half of the words are added.

@@ -21,7 +21,28 @@ WHOLE_NAME, INITIALS = "=", "~"
 # PostgreSQL's own limits are 16,383 positions, 256 of one lexeme, and 1 MB.
 _LAST_POSITION, _MOST_POSITIONS, _MOST_BYTES = 16_000, 200, 500_000
 _LONGEST_QUERY, _MOST_WORDS = 300, 12
-_EMPTY_WORDS = frozenset("a an and are by for from how in is of on or the to what which with".split())
+_EMPTY_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "by",
+        "for",
+        "from",
+        "how",
+        "in",
+        "is",
+        "of",
+        "on",
+        "or",
+        "the",
+        "to",
+        "what",
+        "which",
+        "with",
+    ]
+)
 
 
 class Matches(Func):
