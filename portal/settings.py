@@ -192,7 +192,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["portal.api.parsers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "portal.api.pagination.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "portal.api.schema.ScopedSchema",
     "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.BurstThrottle", "portal.api.throttling.HourThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.parsers.AlwaysJSON",
     "EXCEPTION_HANDLER": "portal.api.problems.handle",
@@ -204,11 +204,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Trigger jobs exactly once, follow their runs, read datasets and metrics.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "SERVE_AUTHENTICATION": [
-        "portal.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-    ],
+    "PREPROCESSING_HOOKS": ["portal.api.schema.only_the_api"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "portal.api.schema.complete"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
@@ -218,6 +215,8 @@ RUN_BEAT = min(2.0, RUN_LEASE / 4)
 RUN_POLL = conf.integer("RUN_POLL", 2, least=1, most=60)
 RUN_GRACE = conf.integer("RUN_GRACE", 10, least=0, most=600)
 CLOCK_TICK = 1.0
+# The most memory (data segment, in MB) that one run's process may take; 0: no limit.
+RUN_MEMORY_MB = conf.integer("RUN_MEMORY_MB", 4096)
 # How often a run that a stopping worker handed over may be handed over again before that counts as an attempt.
 RUN_HAND_OVERS = 5
 # Modules whose @pipeline functions the «python» kind may run.

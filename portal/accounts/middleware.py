@@ -48,7 +48,9 @@ class SessionAgeMiddleware:
 class SignInMiddleware(LoginRequiredMiddleware):
     """Lead signed-out visitors to the sign-in page and, after it, back to where they were."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
         """Redirect; a fragment asked for by htmx makes the whole page go there instead."""
         if request.headers.get("HX-Request") != "true":
             # An unsafe request cannot be repeated after the sign-in: its address is often POST only.

@@ -36,8 +36,20 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(Q(name__gt=name) | Q(name=name, pk__gt=pk))
 
 
-class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+class UserManager(BaseUserManager["User"]):
     """Make users; their e-mail is kept in lower case."""
+
+    def get_queryset(self) -> UserQuerySet:
+        """Return everybody."""
+        return UserQuerySet(self.model, using=self._db)
+
+    def administrators(self) -> UserQuerySet:
+        """Return the active administrators."""
+        return self.get_queryset().administrators()
+
+    def matching(self, words: str) -> UserQuerySet:
+        """Return those whose name or e-mail contains the words."""
+        return self.get_queryset().matching(words)
 
     def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
         """Create somebody who signs in by this e-mail; without a password they cannot sign in by one."""

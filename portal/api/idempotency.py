@@ -8,7 +8,7 @@ LONGEST = 255
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Return the key; None without the header; a 400 problem unless it is 1–255 printable ASCII characters."""
+    """Return the key, None without the header; raise a 400 for what is not 1–255 printable ASCII."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None

@@ -25,9 +25,7 @@ class KeysetPagination(CursorPagination):
     max_page_size = LARGEST_PAGE
     ordering = "-pk"
 
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
-    ) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         """Return one page; a cursor or limit that was never given out is the caller's mistake."""
         try:
             page: list[Any] | None = super().paginate_queryset(queryset, request, view=view)

@@ -33,7 +33,8 @@ class Command(BaseCommand):
         """Print the secret, and nothing else, so that a script can take it."""
         owner = User.objects.filter(email__iexact=options["email"].strip(), is_active=True).first()
         if owner is None:
-            raise CommandError(f"Nobody active has the e-mail {options['email']}.")
+            message = f"Nobody active has the e-mail {options['email']}."
+            raise CommandError(message)
         try:
             issued = tokens.create(
                 owner=owner,
@@ -46,7 +47,8 @@ class Command(BaseCommand):
             message = f"{error} is not a scope; there are {', '.join(SCOPES)} and jobs:run:<job>."
             raise CommandError(message) from error
         except ScopeTooWide as error:
-            raise CommandError(f"{owner.email} may not do {error}, so their token cannot either.") from error
+            message = f"{owner.email} may not do {error}, so their token cannot either."
+            raise CommandError(message) from error
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(issued.secret)

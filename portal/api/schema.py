@@ -1,0 +1,105 @@
+"""The OpenAPI description, made from the views: scopes, the token's scheme and problems added."""
+
+from functools import cache
+from typing import Any, Final
+
+from django.utils import translation
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.request import Request
+
+Document = dict[str, Any]
+
+METHODS: Final = ("get", "post", "put", "patch", "delete")
+_PROBLEM_REF: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_PROBLEM: Final[Document] = {
+    "type": "object",
+    "description": "An error, in the form of RFC 9457.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Where this error is explained.",
+        },
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "What happened, in words."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "request_id": {"type": "string", "description": "Name it when you ask us for help."},
+    },
+}
+# What any call may be answered, beyond what its view says.
+_ALWAYS: Final = {
+    "401": "There is no token, or it opens nothing.",
+    "403": "The token's scopes or its owner's roles do not allow it.",
+    "429": "Too many calls; wait as long as Retry-After says.",
+    "500": "Something broke on our side.",
+}
+
+
+class ScopedSchema(AutoSchema):
+    """Describe an operation together with the scope that it asks for."""
+
+    def get_extensions(self) -> Document:
+        """Name the scope in ``x-required-scope``."""
+        scopes: dict[str, str] = getattr(self.view, "required_scopes", {})
+        return {"x-required-scope": scopes[self.method]} if self.method in scopes else {}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describe the Authorization header."""
+
+    target_class = "portal.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Document:
+        """Return a bearer scheme."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "ddesk_…"}
+
+
+def only_the_api(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
+    """Keep what other systems call: the versioned addresses (a preprocessing hook of drf-spectacular)."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/v1/")]
+
+
+def complete(result: Document, generator: SchemaGenerator, request: Request | None, public: bool) -> Document:
+    """Add the problem form and the answers that any call may get (a postprocessing hook)."""
+    result["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
+    for path in result["paths"].values():
+        for method in METHODS:
+            if method in path:
+                _complete_operation(path[method])
+    return result
+
+
+def _complete_operation(operation: Document) -> None:
+    responses: Document = operation.setdefault("responses", {})
+    if operation.get("parameters") or operation.get("requestBody"):
+        responses.setdefault("400", {"description": "Some values are not right; errors names them."})
+    if any(parameter["in"] == "path" for parameter in operation.get("parameters", [])):
+        responses.setdefault("404", {"description": "There is nothing here, or nothing that you may see."})
+    if operation.get("requestBody"):
+        responses.setdefault("413", {"description": "The body is larger than one megabyte."})
+        responses.setdefault("415", {"description": "The body is not JSON."})
+    for status, description in _ALWAYS.items():
+        responses.setdefault(status, {"description": description})
+    for status, response in responses.items():
+        if status >= "400":
+            response["content"] = _PROBLEM_REF
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+@cache
+def document() -> Document:
+    """Return the whole description, in English; made once a process, since it changes only with the code."""
+    with translation.override("en"):
+        return dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""The API's description: for machines, and as a page."""
