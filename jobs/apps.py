@@ -13,4 +13,5 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         """Load by path what names models (loaded before this) or stands on a higher floor."""
         import_string("portal.celery.app")
+        import_string("jobs.receivers.register")()
         checks.register(import_string("jobs.runners.registry.check_runners"), "jobs")

@@ -1,0 +1,191 @@
+"""What the API shows of jobs and runs, field by field; nothing is shown that is not written here."""
+
+import json
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from jobs.choices import RunState, Trigger
+from jobs.models import Job, Run, Schedule
+from jobs.progress import fraction_of
+
+RUN_EXAMPLE = {
+    "id": "01939f6e-5e7a-7c3a-9b1d-3f0f7f2f8a10",
+    "number": 1291,
+    "job": "load-flights",
+    "job_version": 3,
+    "state": "running",
+    "reason": "",
+    "trigger": "api",
+    "params": {"airport": "JFK"},
+    "requested_by": "Dan Seo",
+    "attempt": 1,
+    "max_attempts": 3,
+    "progress": {"step": "stage", "fraction": 0.4, "note": "flights.csv"},
+    "outputs": {},
+    "error": None,
+    "rerun_of": None,
+    "cancel_requested": False,
+    "created_at": "2026-03-01T06:40:00Z",
+    "started_at": "2026-03-01T06:40:00Z",
+    "finished_at": None,
+    "page": "/runs/1291/",
+}
+
+
+class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
+    """When a job starts by itself."""
+
+    class Meta:
+        model = Schedule
+        fields = ["cron", "zone", "interval", "enabled", "next_slot", "params"]
+
+
+class LastRunSerializer(serializers.ModelSerializer[Run]):
+    """A run in short."""
+
+    class Meta:
+        model = Run
+        fields = ["id", "number", "state", "created_at", "started_at", "finished_at"]
+
+
+class JobSerializer(serializers.ModelSerializer[Job]):
+    """A job, its parameters as JSON Schema (2020-12), its schedules and its last run."""
+
+    owner = serializers.CharField(source="owner.name", default=None, help_text="The owner's name.")
+    team = serializers.CharField(source="team.key", default=None, help_text="The team's key.")
+    pool = serializers.CharField(source="pool.key")
+    parameters_schema = serializers.DictField(read_only=True)
+    schedules = ScheduleSerializer(many=True)
+    last_run = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Job
+        fields = [
+            "key",
+            "name_en",
+            "name_ko",
+            "description_en",
+            "description_ko",
+            "kind",
+            "enabled",
+            "version",
+            "owner",
+            "team",
+            "pool",
+            "timeout",
+            "max_attempts",
+            "max_active_runs",
+            "parameters_schema",
+            "schedules",
+            "last_run",
+        ]
+
+    @extend_schema_field(LastRunSerializer(allow_null=True))
+    def get_last_run(self, job: Job) -> Any:
+        """Return the job's newest run, read for all jobs of the answer at once."""
+        runs = self.context["last_runs"].get(job.pk)
+        return LastRunSerializer(runs[-1]).data if runs else None
+
+
+class RunErrorSerializer(serializers.Serializer[dict[str, Any]]):
+    """Whose fault a failure was, and what it said."""
+
+    vars()["class"] = serializers.CharField(help_text="For example bad_input, user_code, timeout.")
+    message = serializers.CharField()
+
+
+class ProgressSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a run does now and how far it says it is."""
+
+    step = serializers.CharField(allow_blank=True)
+    fraction = serializers.FloatField(allow_null=True, help_text="0 to 1; null where it is not known.")
+    note = serializers.CharField(allow_blank=True)
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A running run", value=RUN_EXAMPLE, response_only=True)])
+class RunSerializer(serializers.ModelSerializer[Run]):
+    """A run; times are UTC."""
+
+    job = serializers.CharField(source="job.key")
+    state = serializers.ChoiceField(choices=RunState.choices)
+    trigger = serializers.ChoiceField(choices=Trigger.choices)
+    reason = serializers.CharField(help_text="Why it is where it is, where the state alone does not say.")
+    params = serializers.DictField(read_only=True)
+    outputs = serializers.DictField(read_only=True)
+    requested_by = serializers.CharField(source="requested_by.name", default=None)
+    rerun_of = serializers.UUIDField(source="rerun_of_id", allow_null=True)
+    progress = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    cancel_requested = serializers.SerializerMethodField()
+    page = serializers.SerializerMethodField(help_text="The run's page for people.")
+
+    class Meta:
+        model = Run
+        fields = list(RUN_EXAMPLE)
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, run: Run) -> dict[str, Any]:
+        """Return the step under way, the fraction and the note."""
+        return {
+            "step": run.progress.get("step") or "",
+            "fraction": fraction_of(run.progress),
+            "note": run.progress.get("note") or "",
+        }
+
+    @extend_schema_field(RunErrorSerializer(allow_null=True))
+    def get_error(self, run: Run) -> dict[str, Any] | None:
+        """Return class and message; the traceback stays on the page, for those who mend it."""
+        if not run.error:
+            return None
+        return {"class": run.error.get("class", ""), "message": run.error.get("message", "")}
+
+    @extend_schema_field(OpenApiTypes.BOOL)
+    def get_cancel_requested(self, run: Run) -> bool:
+        """Say whether somebody asked it to stop."""
+        return run.cancel_requested_at is not None
+
+    @extend_schema_field(OpenApiTypes.URI_REF)
+    def get_page(self, run: Run) -> str:
+        """Return the path of the page."""
+        return reverse("run", args=[run.number])
+
+
+class TriggerSerializer(serializers.Serializer[dict[str, Any]]):
+    """The body of a trigger."""
+
+    params = serializers.DictField(required=False, help_text="The job's parameters, by name.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what is not a parameter: a misspelt «parms» must not start a run with the defaults."""
+        if isinstance(data, dict):
+            unknown = {name: ["There is no such field."] for name in data if name not in self.fields}
+            if unknown:
+                raise serializers.ValidationError(unknown)
+        return super().to_internal_value(data)
+
+    def validate_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Refuse the character that PostgreSQL cannot keep, before the row is written."""
+        if "\\u0000" in json.dumps(params):
+            raise serializers.ValidationError("It holds the character NUL, which cannot be kept.")
+        return params
+
+
+class LogLineSerializer(serializers.Serializer[Any]):
+    """One line of a log."""
+
+    number = serializers.IntegerField(help_text="Counts from 1 within the run.")
+    at = serializers.DateTimeField()
+    level = serializers.ChoiceField(choices=["debug", "info", "warn", "error"])
+    message = serializers.CharField()
+
+
+class LogSerializer(serializers.Serializer[Any]):
+    """A piece of a log: ask again with ``after=next_after`` until ``ended``."""
+
+    lines = LogLineSerializer(many=True)
+    next_after = serializers.IntegerField()
+    ended = serializers.BooleanField(help_text="Whether the run has ended and this was its last piece.")

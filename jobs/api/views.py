@@ -1,0 +1,268 @@
+"""The API of jobs and runs: list, trigger exactly once, follow, read the log, cancel."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs import logs
+from jobs.access import access_job, access_run
+from jobs.actions import runs
+from jobs.api.serializers import (
+    RUN_EXAMPLE,
+    JobSerializer,
+    LogSerializer,
+    RunSerializer,
+    TriggerSerializer,
+)
+from jobs.choices import Trigger
+from jobs.exceptions import IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.filters import JobFilter, RunFilter
+from jobs.history import recent_runs
+from jobs.longpoll import LONGEST, wait_for_end
+from jobs.models import Job, Run
+from jobs.models.job import JobQuerySet
+from jobs.models.run import RunQuerySet
+from portal.accounts.models import ApiToken, User
+from portal.accounts.permissions import Permission
+from portal.api.conditional import respond
+from portal.api.idempotency import idempotency_key
+from portal.api.permissions import token_may_run
+from portal.api.problems import Problem
+from portal.audit.actions import actor_of
+
+_NOT_THERE = OpenApiResponse(description="There is no such object, or none that you may see.")
+_NOT_ALLOWED = OpenApiResponse(description="The token's scopes or its owner's roles do not allow it.")
+
+
+def _user(request: Request) -> User:
+    return cast("User", request.user)
+
+
+class JobsView(ListAPIView[Job]):
+    """The jobs that the token's owner may see."""
+
+    required_scopes = {"GET": "jobs:read"}
+    serializer_class = JobSerializer
+    filterset_class = JobFilter
+    ordering = ("key",)
+
+    def get_queryset(self) -> JobQuerySet:
+        """Return the visible jobs with what the answer shows of each."""
+        return (
+            Job.objects.visible_to(_user(self.request))
+            .select_related("owner", "team", "pool")
+            .prefetch_related("schedules")
+        )
+
+    @extend_schema(operation_id="jobs_list", tags=["jobs"])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List jobs by key."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        last = recent_runs([job.pk for job in page], count=1)
+        serializer = JobSerializer(page, many=True, context={"last_runs": last})
+        return self.get_paginated_response(serializer.data)
+
+
+class JobView(APIView):
+    """One job."""
+
+    required_scopes = {"GET": "jobs:read"}
+
+    @extend_schema(operation_id="jobs_read", tags=["jobs"], responses={200: JobSerializer, 404: _NOT_THERE})
+    def get(self, request: Request, key: str) -> Response:
+        """Read a job: its parameters' schema, schedules and last run."""
+        job = access_job(_user(request), key)
+        last = recent_runs([job.pk], count=1)
+        return respond(request, JobSerializer(job, context={"last_runs": last}).data)
+
+
+class JobRunsView(APIView):
+    """The door to start a job."""
+
+    required_scopes = {"POST": "jobs:run"}
+
+    @extend_schema(
+        operation_id="jobs_run",
+        tags=["runs"],
+        request=TriggerSerializer,
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="1 to 255 characters of your own choice; the same key starts one run.",
+            )
+        ],
+        responses={
+            201: OpenApiResponse(RunSerializer, description="The run was accepted and will not be lost."),
+            200: OpenApiResponse(RunSerializer, description="The key was used before: this is its run."),
+            403: _NOT_ALLOWED,
+            404: _NOT_THERE,
+            409: OpenApiResponse(description="The job is switched off."),
+            422: OpenApiResponse(description="Parameters do not fit, or the key came with others before."),
+        },
+        examples=[
+            OpenApiExample("Start with parameters", value={"params": {"airport": "JFK"}}, request_only=True),
+            OpenApiExample("The accepted run", value=RUN_EXAMPLE, response_only=True, status_codes=["201"]),
+        ],
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """Start a run; with an Idempotency-Key exactly once, however often this is sent."""
+        job = access_job(_user(request), key, for_=Permission.RUN_JOBS)
+        token = _token_for(request, job)
+        body = TriggerSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            run, created = runs.trigger(
+                job=job,
+                params=body.validated_data.get("params", {}),
+                by=actor_of(request),
+                trigger=Trigger.API,
+                requested_by=token.owner,
+                principal=f"token:{token.pk}",
+                idempotency_key=idempotency_key(request),
+            )
+        except InvalidParameters as error:
+            errors = [
+                {"field": f"params.{wrong['field']}".rstrip("."), "message": wrong["message"]}
+                for wrong in error.errors
+            ]
+            raise Problem(
+                422,
+                "The parameters do not fit the job",
+                "Compare them with parameters_schema of the job.",
+                kind="problem-validation",
+                errors=errors,
+            ) from error
+        except IdempotencyConflict as error:
+            raise Problem(422, "The key was used before", str(error), kind="problem-idempotency") from error
+        except JobDisabled as error:
+            raise Problem(409, "The job is switched off", str(error), kind="problem-disabled") from error
+        headers = {"Location": f"/api/v1/runs/{run.pk}"}
+        fresh = access_run(_user(request), run.pk)
+        return Response(RunSerializer(fresh).data, status=201 if created else 200, headers=headers)
+
+
+class RunsView(ListAPIView[Run]):
+    """The runs that the token's owner may see."""
+
+    required_scopes = {"GET": "jobs:read"}
+    serializer_class = RunSerializer
+    filterset_class = RunFilter
+    ordering = ("-id",)
+
+    def get_queryset(self) -> RunQuerySet:
+        """Return the visible runs with what the answer shows of each."""
+        return Run.objects.visible_to(_user(self.request)).select_related("job", "requested_by")
+
+    @extend_schema(operation_id="runs_list", tags=["runs"])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List runs, the newest first."""
+        return super().get(request, *args, **kwargs)
+
+
+class RunView(APIView):
+    """One run."""
+
+    required_scopes = {"GET": "jobs:read"}
+
+    @extend_schema(
+        operation_id="runs_read",
+        tags=["runs"],
+        parameters=[
+            OpenApiParameter(
+                "wait",
+                OpenApiTypes.INT,
+                description="Answer when the run has ended, at the latest after so many seconds (0 to 20). "
+                "The answer may come earlier: look at state.",
+            )
+        ],
+        responses={200: RunSerializer, 404: _NOT_THERE},
+    )
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Read a run as it stands now, or wait a little for its end."""
+        wait = _whole_number(request, "wait", default=0, most=LONGEST)
+        run = access_run(_user(request), run_id)
+        if wait and run.is_open:
+            wait_for_end(run.pk, wait)
+            run = access_run(_user(request), run_id)
+        return respond(request, RunSerializer(run).data)
+
+
+class RunLogView(APIView):
+    """The log of a run."""
+
+    required_scopes = {"GET": "jobs:read"}
+
+    @extend_schema(
+        operation_id="runs_log",
+        tags=["runs"],
+        parameters=[
+            OpenApiParameter("after", OpenApiTypes.INT, description="Only lines behind this number (0)."),
+            OpenApiParameter("limit", OpenApiTypes.INT, description="At most so many lines (1000)."),
+        ],
+        responses={200: LogSerializer, 404: _NOT_THERE},
+    )
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Read a piece of the log, the oldest line first."""
+        after = _whole_number(request, "after", default=0, most=2**31 - 2)
+        limit = _whole_number(request, "limit", default=logs.PAGE, least=1, most=logs.PAGE)
+        # The state is read before the lines: a run that had ended by then writes no more.
+        run = access_run(_user(request), run_id)
+        lines = logs.read_after(run, after, count=limit)
+        answer = {
+            "lines": lines,
+            "next_after": lines[-1].number if lines else after,
+            "ended": not run.is_open and len(lines) < limit,
+        }
+        return Response(LogSerializer(answer).data)
+
+
+class RunCancelView(APIView):
+    """The way to stop a run."""
+
+    required_scopes = {"POST": "jobs:run"}
+
+    @extend_schema(
+        operation_id="runs_cancel",
+        tags=["runs"],
+        request=None,
+        responses={
+            202: OpenApiResponse(RunSerializer, description="It stops within seconds."),
+            403: _NOT_ALLOWED,
+            404: _NOT_THERE,
+            409: OpenApiResponse(description="It had already ended."),
+        },
+    )
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Cancel a run that has not ended."""
+        run = access_run(_user(request), run_id, for_=Permission.CANCEL_RUNS)
+        _token_for(request, run.job)
+        try:
+            runs.cancel(run=run, by=actor_of(request))
+        except RunAlreadyEnded as error:
+            raise Problem(409, "The run has ended", str(error), kind="problem-ended") from error
+        return Response(RunSerializer(access_run(_user(request), run.pk)).data, status=202)
+
+
+def _token_for(request: Request, job: Job) -> ApiToken:
+    """Return the token when it may run this very job; a scope may name another one."""
+    token = cast("ApiToken", request.auth)
+    if not token_may_run(token, job.key):
+        raise PermissionDenied
+    return token
+
+
+def _whole_number(request: Request, name: str, *, default: int, least: int = 0, most: int) -> int:
+    raw = request.query_params.get(name, str(default))
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 10 or not least <= int(raw) <= most:
+        message = f"It takes a whole number from {least} to {most}."
+        raise Problem(400, kind="problem-validation", errors=[{"field": name, "message": message}])
+    return int(raw)

@@ -1,0 +1,64 @@
+"""Say in words whose fault a failure was, and what to do about it."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from jobs.choices import ErrorClass
+from jobs.models import Run
+
+_WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
+    ErrorClass.USER_CODE: (
+        _("The job’s own code failed"),
+        _("Read the end of the log, mend the code, then run it again."),
+    ),
+    ErrorClass.BAD_INPUT: (
+        _("The input data is not as expected"),
+        _("Mend the named place at its source, then run it again. The published tables stay as they were."),
+    ),
+    ErrorClass.CHECK_FAILED: (
+        _("A check on the data failed"),
+        _("Nothing was published. The log says what the check found: mend the data or the check, run again."),
+    ),
+    ErrorClass.WAREHOUSE: (
+        _("The warehouse refused or did not answer"),
+        _("This often passes: run it again. If it stays, ask whoever runs the warehouse."),
+    ),
+    ErrorClass.CRASH: (
+        _("The process died"),
+        _("It may have run out of memory. Look at what it did last in the log, and give it less at a time."),
+    ),
+    ErrorClass.TIMEOUT: (
+        _("It took longer than it may"),
+        _("See in the steps where the time went. Give the job more time, or less to do in one run."),
+    ),
+    ErrorClass.WORKER_LOST: (
+        _("Its worker died"),
+        _("The job itself did nothing wrong: run it again. If workers die often, look at their machine."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A failure for people: whose fault, what was said, what to do."""
+
+    whose: str
+    message: str
+    advice: str
+    detail: str
+
+
+def fault_of(run: Run) -> Fault | None:
+    """Return what went wrong with the run; None where nothing did."""
+    if not run.error:
+        return None
+    kind = str(run.error.get("class", ""))
+    whose, advice = _WORDS[ErrorClass(kind) if kind in ErrorClass.values else ErrorClass.USER_CODE]
+    return Fault(
+        whose=str(whose),
+        message=str(run.error.get("message", "")),
+        advice=str(advice),
+        detail=str(run.error.get("detail", "")),
+    )

@@ -1,0 +1,80 @@
+"""Filters of the lists of jobs and runs; pages and API share them, and the URL holds them."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from jobs.choices import RunState, Trigger
+from jobs.models import Job, Run
+from jobs.models.job import JobQuerySet
+
+
+class JobFilter(django_filters.FilterSet):
+    """Choose jobs by the state of their last run, kind, owner, team and words."""
+
+    STATES = [("unhappy", _("Failing")), ("open", _("Running or queued")), *RunState.choices]
+
+    q = django_filters.CharFilter(method="by_words", max_length=100)
+    state = django_filters.ChoiceFilter(method="by_state", choices=STATES)
+    kind = django_filters.CharFilter(field_name="kind", max_length=30)
+    owner = django_filters.NumberFilter(field_name="owner_id", min_value=1, max_value=2**31)
+    team = django_filters.CharFilter(field_name="team__key", max_length=50)
+
+    class Meta:
+        model = Job
+        fields: list[str] = []
+
+    def by_words(self, jobs: JobQuerySet, _name: str, words: str) -> QuerySet[Job]:
+        """Keep the jobs whose key, names or descriptions hold every word."""
+        for word in words.split()[:8]:
+            jobs = jobs.filter(
+                Q(key__icontains=word)
+                | Q(name_en__icontains=word)
+                | Q(name_ko__icontains=word)
+                | Q(description_en__icontains=word)
+                | Q(description_ko__icontains=word)
+            )
+        return jobs
+
+    def by_state(self, jobs: JobQuerySet, _name: str, state: str) -> QuerySet[Job]:
+        """Keep the jobs whose last run is in the state."""
+        last = Run.objects.filter(job=OuterRef("pk")).order_by("-id").values("state")[:1]
+        sets: dict[str, frozenset[RunState]] = {"unhappy": RunState.unhappy(), "open": RunState.open()}
+        return jobs.annotate(last_state=Subquery(last)).filter(
+            last_state__in=sets.get(state, frozenset({state})),
+        )
+
+
+class RunFilter(django_filters.FilterSet):
+    """Choose runs by job, state, trigger and time of creation."""
+
+    job = django_filters.CharFilter(field_name="job__key", max_length=100)
+    state = django_filters.MultipleChoiceFilter(choices=RunState.choices)
+    trigger = django_filters.ChoiceFilter(choices=Trigger.choices)
+    created_after = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
+
+
+def choose(
+    kind: type[django_filters.FilterSet], data: QueryDict, queryset: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Return the filtered queryset and the values that counted.
+
+    On a page a value that no list knows counts as not given, so that old links still open.
+    """
+    found = kind(data, queryset=queryset)
+    if not found.is_valid():
+        clean = data.copy()
+        for name in found.errors:
+            clean.pop(name, None)
+        found = kind(clean, queryset=queryset)
+        found.is_valid()
+    values = {name: value for name, value in found.form.cleaned_data.items() if value}
+    return found.qs, values

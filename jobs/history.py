@@ -1,0 +1,76 @@
+"""Read what jobs did lately, for many jobs in one query each."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db.models import F, OuterRef, Subquery, Window
+from django.db.models.functions import RowNumber
+
+from jobs.choices import RunState
+from jobs.models import Job, Run
+from jobs.models.run import RunQuerySet
+from jobs.progress import spans_of
+from portal.accounts.models import User
+
+USUAL_RUNS = 20
+
+
+def recent_runs(job_ids: Collection[int], *, count: int) -> dict[int, list[Run]]:
+    """Return each job's last runs, oldest first, in one query; a job without runs has an empty list.
+
+    Only the columns that bars and summaries show are loaded.
+    """
+    rank = Window(RowNumber(), partition_by=F("job_id"), order_by=F("id").desc())
+    runs = (
+        Run.objects.filter(job_id__in=job_ids)
+        .annotate(rank=rank)
+        .filter(rank__lte=count)
+        .only("id", "number", "job_id", "state", "created_at", "started_at", "finished_at", "trigger")
+        .order_by("id")
+    )
+    found: dict[int, list[Run]] = defaultdict(list)
+    for run in runs:
+        found[run.job_id].append(run)
+    return found
+
+
+def usual_duration(job_id: int, *, before: Run | None = None) -> timedelta | None:
+    """Return the median duration of the job's last successful runs; None before the first success."""
+    runs = Run.objects.filter(job_id=job_id, state=RunState.SUCCEEDED, started_at__isnull=False)
+    if before is not None:
+        runs = runs.filter(id__lt=before.pk)
+    spans = runs.order_by("-id").values_list("started_at", "finished_at")[:USUAL_RUNS]
+    durations = sorted(end - start for start, end in spans if start and end)
+    return durations[len(durations) // 2] if durations else None
+
+
+def usual_steps(job_id: int) -> dict[str, timedelta]:
+    """Return the median duration of each step over the job's last successful runs."""
+    recorded = (
+        Run.objects.filter(job_id=job_id, state=RunState.SUCCEEDED)
+        .order_by("-id")
+        .values_list("progress", flat=True)[:USUAL_RUNS]
+    )
+    spans: dict[str, list[timedelta]] = defaultdict(list)
+    for progress in recorded:
+        for step in spans_of(progress):
+            if step.duration is not None:
+                spans[step.key].append(step.duration)
+    return {key: sorted(values)[len(values) // 2] for key, values in spans.items()}
+
+
+def broken_runs(user: User) -> RunQuerySet:
+    """Return the failed last runs of visible jobs, the newest first; a job that recovered is left out.
+
+    Cancelled and skipped runs say nothing about a job's health and are passed over.
+    """
+    verdicts = frozenset({RunState.SUCCEEDED}) | RunState.unhappy()
+    last = Run.objects.filter(job=OuterRef("pk"), state__in=verdicts).order_by("-id").values("pk")[:1]
+    # Led by the few jobs, not by the many runs: one index look-up for each job.
+    newest = Job.objects.visible_to(user).annotate(verdict=Subquery(last)).values("verdict")
+    return (
+        Run.objects.filter(pk__in=newest, state__in=RunState.unhappy())
+        .select_related("job", "requested_by")
+        .order_by("-id")
+    )

@@ -1,0 +1,54 @@
+"""What a job feeds: the datasets it publishes, and what stands still when it fails."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from catalog.choices import NodeKind
+from catalog.models import LineageEdge
+from jobs.models import Job
+from portal.accounts.models import User
+from portal.events import Node, nodes
+
+# Deeper than any lineage of people's making; a circle by mistake ends here as well.
+DEEPEST = 6
+SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A thing that is made, directly or further on, from what a job publishes."""
+
+    kind: str
+    key: str
+    node: Node
+    direct: bool
+
+
+def fed_by(job: Job, user: User) -> list[Fed]:
+    """Return what hangs on the job, nearest first and only what is visible."""
+    start = (NodeKind.JOB.value, job.key)
+    found: dict[tuple[str, str], int] = {
+        (NodeKind.JOB.value, key): 1 for key in job.followers.values_list("key", flat=True)
+    }
+    front = [start, *found]
+    for depth in range(1, DEEPEST + 1):
+        front = [node for node in _next(front) if node != start and node not in found]
+        if not front or len(found) >= SHOWN:
+            break
+        found.update(dict.fromkeys(front, depth))
+    resolved = nodes.resolve(found, user)
+    return [
+        Fed(kind, key, resolved[kind, key], depth == 1)
+        for (kind, key), depth in found.items()
+        if (kind, key) in resolved
+    ][:SHOWN]
+
+
+def _next(front: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    wanted = Q()
+    for kind in {kind for kind, _key in front}:
+        keys = [key for other, key in front if other == kind]
+        wanted |= Q(upstream_kind=kind, upstream_key__in=keys)
+    edges = LineageEdge.objects.filter(wanted).order_by("downstream_kind", "downstream_key")
+    return list(dict.fromkeys(edges.values_list("downstream_kind", "downstream_key")))

@@ -1,0 +1,55 @@
+"""What a run brought about, as its page shows it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import ngettext
+
+from jobs.models import Run
+from portal.accounts.models import User
+from portal.events import nodes
+from portal.ui import formats
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A thing that was published or refreshed; without ``url`` it can be named but not opened."""
+
+    label: str
+    icon: str
+    url: str
+    note: str
+
+
+def shown_outputs(run: Run, user: User) -> list[Output]:
+    """Return the datasets and metrics of the run that the person may know of, then what else was counted."""
+    named = list(_named(run.outputs))
+    found = nodes.resolve([(kind, key) for kind, key, _note in named], user)
+    shown = [
+        Output(found[kind, key].label, found[kind, key].icon, found[kind, key].url, note)
+        for kind, key, note in named
+        if (kind, key) in found
+    ]
+    return [*shown, *_counted(run.outputs)]
+
+
+def _named(outputs: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for entry in outputs.get("datasets") or []:
+        rows = entry.get("row_count")
+        words = ngettext("%(count)s row", "%(count)s rows", rows or 0) % {"count": formats.number(rows or 0)}
+        yield "dataset", str(entry["key"]), words if rows is not None else ""
+    for entry in outputs.get("metrics") or []:
+        points = entry.get("points")
+        words = ngettext("%(count)s point", "%(count)s points", points or 0) % {
+            "count": formats.number(points or 0)
+        }
+        yield "metric", str(entry["key"]), words if points is not None else ""
+
+
+def _counted(outputs: dict[str, Any]) -> Iterator[Output]:
+    for name, value in outputs.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
+            continue
+        shown = formats.number(value) if not isinstance(value, str) else value
+        yield Output(name.replace("_", " "), "tag", "", shown[:200])

@@ -1,0 +1,88 @@
+"""The jobs page: what runs, what failed, and every job with its last run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from jobs.charts import Bar, run_bars, summary_of
+from jobs.filters import JobFilter, choose
+from jobs.history import broken_runs, recent_runs
+from jobs.kinds import Kind, all_kinds, kind_of
+from jobs.models import Job, Run
+from portal.accounts.access import signed_in
+from portal.accounts.models import Team, User
+from portal.accounts.permissions import Permission
+from portal.ui.paging import keyset
+
+BARS = 12
+RUNNING_SHOWN = 8
+BROKEN_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job of the list."""
+
+    job: Job
+    kind: Kind
+    last: Run | None
+    bars: list[Bar]
+    summary: str
+    next_slot: datetime | None
+    paused: bool
+    asks: bool
+
+
+@require_safe
+def jobs(request: HttpRequest) -> HttpResponse:
+    """Show the jobs this person may see, filtered by what the URL says."""
+    user = signed_in(request)
+    visible = Job.objects.visible_to(user)
+    listed = visible.select_related("owner", "team").prefetch_related("schedules")
+    found, chosen = choose(JobFilter, request.GET, listed)
+    page = keyset(found, order=("key",), cursor=request.GET.get("cursor"))
+    open_runs = Run.objects.visible_to(user).open().select_related("job", "requested_by").order_by("-id")
+    context = {
+        "rows": rows(page.items),
+        "page": page,
+        "chosen": chosen,
+        "query": urlencode(chosen),
+        "states": JobFilter.STATES,
+        "kinds": all_kinds(),
+        "teams": Team.objects.filter(jobs__in=visible).distinct(),
+        "owners": User.objects.filter(jobs__in=visible).distinct().order_by("name"),
+        "running": open_runs[: RUNNING_SHOWN + 1],
+        "broken": broken_runs(user)[: BROKEN_SHOWN + 1],
+        "may_run": user.may(Permission.RUN_JOBS),
+        "once": uuid4(),
+    }
+    return render(request, "jobs/jobs.html", context)
+
+
+def rows(found: list[Job]) -> list[Row]:
+    """Return what the list shows of each job, with one query for all their runs."""
+    now = timezone.now()
+    recent = recent_runs([job.pk for job in found], count=BARS)
+    return [_row(job, recent.get(job.pk, []), now) for job in found]
+
+
+def _row(job: Job, recent: list[Run], now: datetime) -> Row:
+    schedules: list[Any] = list(job.schedules.all())
+    slots = [schedule.next_slot for schedule in schedules if schedule.enabled and schedule.next_slot]
+    return Row(
+        job=job,
+        kind=kind_of(job.kind),
+        last=recent[-1] if recent else None,
+        bars=run_bars(recent, now=now),
+        summary=summary_of(recent),
+        next_slot=min(slots, default=None),
+        paused=bool(schedules) and not any(schedule.enabled for schedule in schedules),
+        asks=bool(job.parameters_schema.get("properties")),
+    )

@@ -1,0 +1,184 @@
+"""A run's page: what it does now, how it went, and what to do about it; live while the run is open."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from jobs import logs
+from jobs.access import access_run
+from jobs.actions import runs
+from jobs.charts import lanes, run_bars, summary_of
+from jobs.choices import Reason, RunState, Trigger
+from jobs.exceptions import InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.faults import fault_of
+from jobs.history import recent_runs, usual_duration, usual_steps
+from jobs.impact import fed_by
+from jobs.kinds import kind_of, steps_of
+from jobs.models import Run
+from jobs.outputs import shown_outputs
+from jobs.progress import ShownStep, fraction_of, overall, shown_steps
+from jobs.queue import why_waiting
+from portal.accounts.access import signed_in
+from portal.accounts.models import User
+from portal.accounts.permissions import Permission
+from portal.audit.actions import actor_of
+from portal.ui.htmx import wants_part
+
+HISTORY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the progress card says."""
+
+    headline: str
+    fraction: float | None
+    elapsed: timedelta | None
+    usual: timedelta | None
+    left: timedelta | None
+    steps: list[ShownStep]
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def run(request: HttpRequest, number: int) -> HttpResponse:
+    """Show one run; a poll of the page's own gets what changes, and stops when the run has ended."""
+    user = signed_in(request)
+    shown = access_run(user, number)
+    now = timezone.now()
+    context = {**_live(shown, user, now), **_around(shown, user, now)}
+    if wants_part(request):
+        # The rest changes only with the state; replacing it each second would take the focus away.
+        context["moved"] = request.GET.get("seen", "") != _stage(shown)
+        return render(request, "jobs/run/poll.html", context)
+    tail = logs.read_last(shown)
+    context.update(lines=tail, last_line=tail[-1].number if tail else 0, levels=logs.LEVELS)
+    return render(request, "jobs/run.html", context)
+
+
+@require_POST
+def run_cancel(request: HttpRequest, number: int) -> HttpResponse:
+    """Stop the run."""
+    user = signed_in(request)
+    shown = access_run(user, number, for_=Permission.CANCEL_RUNS)
+    try:
+        runs.cancel(run=shown, by=actor_of(request))
+    except RunAlreadyEnded:
+        messages.info(request, _("It had already ended."))
+    else:
+        messages.success(request, _("It stops within seconds."))
+    return redirect("run", number)
+
+
+@require_POST
+def run_again(request: HttpRequest, number: int) -> HttpResponse:
+    """Start a new run with the same parameters."""
+    user = signed_in(request)
+    shown = access_run(user, number, for_=Permission.RUN_JOBS)
+    try:
+        triggered = runs.trigger(
+            job=shown.job,
+            params=shown.params,
+            by=actor_of(request),
+            trigger=Trigger.MANUAL,
+            requested_by=user,
+            principal=f"user:{user.pk}",
+            idempotency_key=f"again:{shown.pk}:{request.POST.get('once', '')}"[:255],
+            rerun_of=shown,
+        )
+    except JobDisabled:
+        messages.error(request, _("This job is switched off. Somebody who may edit jobs can switch it on."))
+    except InvalidParameters:
+        messages.error(request, _("The job takes other parameters by now. Start it from the job’s page."))
+    else:
+        return redirect("run", triggered.run.number)
+    return redirect("run", number)
+
+
+def _live(shown: Run, user: User, now: datetime) -> dict[str, Any]:
+    """Return what changes from second to second."""
+    return {
+        "run": shown,
+        "job": shown.job,
+        "stage": _stage(shown),
+        "now": now,
+        "progress": _progress(shown, now),
+        "lanes": lanes(list(shown.attempts.all()), now=now),
+        "outputs": shown_outputs(shown, user),
+        "fault": fault_of(shown) if shown.state in RunState.unhappy() else None,
+    }
+
+
+def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
+    """Return what stands around the run."""
+    recent = recent_runs([shown.job_id], count=HISTORY).get(shown.job_id, [])
+    hurt = shown.state in RunState.unhappy() and not any(
+        later.pk > shown.pk and later.state == RunState.SUCCEEDED for later in recent
+    )
+    return {
+        "kind": kind_of(shown.job.kind),
+        "bars": run_bars(recent, now=now),
+        "summary": summary_of(recent),
+        "fed": fed_by(shown.job, user) if hurt else [],
+        "params": [(name, value) for name, value in shown.params.items() if value is not None],
+        "once": uuid4(),
+        "snapshot": next((entry.get("snapshot") for entry in shown.outputs.get("datasets") or []), None),
+        "may_cancel": shown.is_open and user.may(Permission.CANCEL_RUNS),
+        "may_repeat": not shown.is_open and shown.job.enabled and user.may(Permission.RUN_JOBS),
+    }
+
+
+def _stage(shown: Run) -> str:
+    """Return what the page around the progress depends on."""
+    return f"{shown.state}{'!' if shown.cancel_requested_at else ''}"
+
+
+def _progress(shown: Run, now: datetime) -> Progress:
+    usual = usual_duration(shown.job_id, before=shown)
+    elapsed = (shown.finished_at or now) - shown.started_at if shown.started_at else None
+    steps = shown_steps(
+        shown.progress,
+        state=shown.state,
+        named=steps_of(shown.job),
+        usual=usual_steps(shown.job_id),
+        now=now,
+    )
+    fraction = None
+    if shown.state == RunState.RUNNING and elapsed is not None:
+        fraction = overall(steps, fraction_of(shown.progress), elapsed=elapsed, usual=usual)
+    going = shown.state == RunState.RUNNING and usual is not None and elapsed is not None
+    left = usual - elapsed if going and usual and elapsed and usual > elapsed else None
+    return Progress(_headline(shown, steps, now), fraction, elapsed, usual, left, steps)
+
+
+def _headline(shown: Run, steps: list[ShownStep], now: datetime) -> str:
+    if shown.state in {RunState.QUEUED, RunState.DEFERRED}:
+        return why_waiting(shown, now=now)
+    if shown.state == RunState.RUNNING:
+        if shown.cancel_requested_at:
+            return _("Stopping")
+        label = next((str(step.label) for step in steps if step.current), _("Working"))
+        note = str(shown.progress.get("note") or "")
+        return f"{label}: {note}" if note else label
+    return _ending(shown, steps)
+
+
+def _ending(shown: Run, steps: list[ShownStep]) -> str:
+    state = RunState(shown.state)
+    if state == RunState.SKIPPED:
+        return str(Reason(shown.reason).label) if shown.reason else _("Skipped")
+    if state == RunState.SUCCEEDED:
+        return _("Done")
+    stopped = next((str(step.label) for step in steps if step.tone not in {"good", "neutral"}), "")
+    if stopped and state in RunState.unhappy():
+        return _("%(state)s at: %(step)s") % {"state": state.label, "step": stopped}
+    return str(state.label)
