@@ -1,7 +1,7 @@
 """Find things of the catalog: by filters in the address and by words."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.db.models import Func, QuerySet, TextField
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.choices import AssetKind, Certification
 from catalog.models import Asset, Column
+from portal.accounts.access import signed_in
 from portal.accounts.models import Team, User
 from portal.search import Candidate, Matches, Query, Stage, ranked
 
@@ -18,16 +19,18 @@ MOST_HITS = 50
 _OPTIONS = 60
 
 
-def _people(request: HttpRequest | None) -> QuerySet[User]:
+# Only owners and teams of what the reader sees, so that the choices tell of nothing else.
+def _people(request: HttpRequest | None) -> Any:
     if request is None:
         return User.objects.none()
-    return User.objects.filter(assets__in=Asset.objects.visible_to(request.user)).distinct().order_by("name")
+    seen = Asset.objects.visible_to(signed_in(request))
+    return User.objects.filter(assets__in=seen).distinct().order_by("name")
 
 
-def _teams(request: HttpRequest | None) -> QuerySet[Team]:
+def _teams(request: HttpRequest | None) -> Any:
     if request is None:
         return Team.objects.none()
-    return Team.objects.filter(assets__in=Asset.objects.visible_to(request.user)).distinct()
+    return Team.objects.filter(assets__in=Asset.objects.visible_to(signed_in(request))).distinct()
 
 
 class AssetFilter(django_filters.FilterSet):
@@ -35,9 +38,11 @@ class AssetFilter(django_filters.FilterSet):
 
     kind = django_filters.ChoiceFilter(choices=AssetKind.choices, label=_("Kind"), empty_label=_("All kinds"))
     tag = django_filters.CharFilter(method="tagged", label=_("Tag"), max_length=50)
-    owner = django_filters.ModelChoiceFilter(queryset=_people, label=_("Owner"), empty_label=_("Any owner"))
+    owner = django_filters.ModelChoiceFilter(
+        queryset=cast(Any, _people), label=_("Owner"), empty_label=_("Any owner")
+    )
     team = django_filters.ModelChoiceFilter(
-        queryset=_teams, to_field_name="key", label=_("Team"), empty_label=_("Any team")
+        queryset=cast(Any, _teams), to_field_name="key", label=_("Team"), empty_label=_("Any team")
     )
     certified = django_filters.BooleanFilter(method="is_certified", label=_("Certified only"))
 

@@ -3,68 +3,34 @@
 import re
 import unicodedata
 
-_KEYS = dict(
-    zip("qwertyuiopasdfghjklzxcvbnm", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔㅁㄴㅇㄹㅎㅗㅓㅏㅣㅋㅌㅊㅍㅠㅜㅡ", strict=True)
+_ROWS = (
+    ("qwertyuiop", "ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ"),
+    ("asdfghjkl", "ㅁㄴㅇㄹㅎㅗㅓㅏㅣ"),
+    ("zxcvbnm", "ㅋㅌㅊㅍㅠㅜㅡ"),
 )
+_KEYS = {key: jamo for keys, row in _ROWS for key, jamo in zip(keys, row, strict=True)}
 _SHIFTED = dict(zip("QWERTOP", "ㅃㅉㄸㄲㅆㅒㅖ", strict=True))
 _TO_JAMO = {**{key.upper(): jamo for key, jamo in _KEYS.items()}, **_KEYS, **_SHIFTED}
 _TO_KEY = {jamo: key for key, jamo in (_KEYS | _SHIFTED).items()}
 
+# In the order of Unicode; compounds as they are typed.
 INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _VOWELS = [
-    "ㅏ",
-    "ㅐ",
-    "ㅑ",
-    "ㅒ",
-    "ㅓ",
-    "ㅔ",
-    "ㅕ",
-    "ㅖ",
-    "ㅗ",
+    *"ㅏㅐㅑㅒㅓㅔㅕㅖㅗ",
     "ㅗㅏ",
     "ㅗㅐ",
     "ㅗㅣ",
-    "ㅛ",
-    "ㅜ",
+    *"ㅛㅜ",
     "ㅜㅓ",
     "ㅜㅔ",
     "ㅜㅣ",
-    "ㅠ",
-    "ㅡ",
+    *"ㅠㅡ",
     "ㅡㅣ",
     "ㅣ",
 ]
 _FINALS = [
-    "",
-    *[
-        "ㄱ",
-        "ㄲ",
-        "ㄱㅅ",
-        "ㄴ",
-        "ㄴㅈ",
-        "ㄴㅎ",
-        "ㄷ",
-        "ㄹ",
-        "ㄹㄱ",
-        "ㄹㅁ",
-        "ㄹㅂ",
-        "ㄹㅅ",
-        "ㄹㅌ",
-        "ㄹㅍ",
-        "ㄹㅎ",
-        "ㅁ",
-        "ㅂ",
-        "ㅂㅅ",
-        "ㅅ",
-        "ㅆ",
-        "ㅇ",
-        "ㅈ",
-        "ㅊ",
-        "ㅋ",
-        "ㅌ",
-        "ㅍ",
-        "ㅎ",
-    ],
+    *("", "ㄱ", "ㄲ", "ㄱㅅ", "ㄴ", "ㄴㅈ", "ㄴㅎ", "ㄷ", "ㄹ", "ㄹㄱ", "ㄹㅁ", "ㄹㅂ", "ㄹㅅ", "ㄹㅌ"),
+    *("ㄹㅍ", "ㄹㅎ", "ㅁ", "ㅂ", "ㅂㅅ", *"ㅅㅆㅇㅈㅊㅋㅌㅍㅎ"),
 ]
 
 
@@ -74,7 +40,7 @@ def _longest_first(choices: list[str]) -> str:
 
 # A consonant closes a syllable only when no vowel follows; else it opens the next one.
 _SYLLABLE = re.compile(
-    f"([{INITIALS}])({_longest_first(_VOWELS)})((?:{_longest_first(_FINALS)})(?![ㅏ-ㅣ]))?"
+    f"([{INITIALS}])({_longest_first(_VOWELS)})((?:{_longest_first(_FINALS)})(?![ㅏ-ㅣ]))?",
 )
 _FIRST, _LAST = 0xAC00, 0xD7A3
 _PARTICLES = re.compile(
@@ -146,4 +112,5 @@ def other_spelling(run: str) -> str | None:
 def fold(text: str) -> str:
     """Fold full-width letters and spaces to plain ones and compose the text (NFC)."""
     wide = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-    return unicodedata.normalize("NFC", text.translate(wide))
+    composed: str = unicodedata.normalize("NFC", text.translate(wide))
+    return composed

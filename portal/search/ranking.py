@@ -39,15 +39,10 @@ class Stage(IntEnum):
     @property
     def cap(self) -> int:
         """How many rows the stage reads at most."""
-        return {
-            Stage.EXACT: 100,
-            Stage.PREFIX: 300,
-            Stage.NAME: 500,
-            Stage.COLUMN: 300,
-            Stage.ANYWHERE: 1000,
-        }[self]
+        return _CAPS[self]
 
 
+_CAPS = {Stage.EXACT: 100, Stage.PREFIX: 300, Stage.NAME: 500, Stage.COLUMN: 300, Stage.ANYWHERE: 1000}
 # Fewer hits than this with every word: those with at least half of the words are added.
 _FEW = 5
 
@@ -91,21 +86,21 @@ def ranked(rows: QuerySet[Any], query: Query, *columns: str) -> list[Candidate]:
 
 
 def _part(rows: QuerySet[Any], stage: Stage, tsquery: str, columns: tuple[str, ...]) -> QuerySet[Any, Any]:
-    matching = rows.filter(Matches("search", tsquery)).order_by()
-    return matching.annotate(
-        stage=Value(int(stage), IntegerField()), words_found=Value(-1, IntegerField())
-    ).values_list("pk", "stage", "words_found", *columns)[: stage.cap]
+    found = rows.filter(Matches("search", tsquery)).order_by()
+    return _read(found.annotate(words_found=Value(-1, IntegerField())), stage, columns)
 
 
 def _partial(rows: QuerySet[Any], query: Query, columns: tuple[str, ...]) -> QuerySet[Any, Any]:
     holds = [Cast(Matches("search", tsquery), IntegerField()) for tsquery in query.each]
     total = sum(holds[1:], start=holds[0])
-    matching = rows.filter(Matches("search", query.any)).order_by().annotate(words_found=total)
-    return (
-        matching.filter(words_found__gte=(len(query.words) + 1) // 2)
-        .annotate(stage=Value(int(Stage.ANYWHERE), IntegerField()))
-        .values_list("pk", "stage", "words_found", *columns)[: Stage.ANYWHERE.cap]
-    )
+    found = rows.filter(Matches("search", query.any)).order_by().annotate(words_found=total)
+    return _read(found.filter(words_found__gte=(len(query.words) + 1) // 2), Stage.ANYWHERE, columns)
+
+
+def _read(rows: QuerySet[Any], stage: Stage, columns: tuple[str, ...]) -> QuerySet[Any, Any]:
+    staged = rows.annotate(stage=Value(int(stage), IntegerField()))
+    found: QuerySet[Any, Any] = staged.values_list("pk", "stage", "words_found", *columns)
+    return found[: stage.cap]
 
 
 def _keep(

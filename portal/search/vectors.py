@@ -22,26 +22,7 @@ WHOLE_NAME, INITIALS = "=", "~"
 _LAST_POSITION, _MOST_POSITIONS, _MOST_BYTES = 16_000, 200, 500_000
 _LONGEST_QUERY, _MOST_WORDS = 300, 12
 _EMPTY_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "by",
-        "for",
-        "from",
-        "how",
-        "in",
-        "is",
-        "of",
-        "on",
-        "or",
-        "the",
-        "to",
-        "what",
-        "which",
-        "with",
-    ]
+    ("a", "an", "and", "are", "by", "for", "from", "how", "in", "is", "of", "on", "or", "the", "to", "what")
 )
 
 

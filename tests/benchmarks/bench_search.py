@@ -6,6 +6,7 @@ SEARCH_ASSETS says how many assets (20,000).
 
 import os
 import random
+import re
 import statistics
 import time
 
@@ -18,46 +19,15 @@ from catalog.models import Asset
 from portal.search import document
 
 pytestmark = [pytest.mark.bench, pytest.mark.django_db]
-NOUNS_KO = [
-    "주문",
-    "상세",
-    "내역",
-    "회원",
-    "가입",
-    "매출",
-    "금액",
-    "결제",
-    "환불",
-    "배송",
-    "재고",
-    "상품",
-    "쿠폰",
-    "방문",
-    "세션",
-    "광고",
-    "유입",
-    "이탈",
-    "항공",
-    "도착",
-    "지연",
-    "결항",
-]
-NOUNS_EN = [
-    "order",
-    "detail",
-    "member",
-    "signup",
-    "sales",
-    "amount",
-    "payment",
-    "refund",
-    "delivery",
-    "stock",
-    "item",
-    "coupon",
-    "visit",
-    "session",
-]
+NOUNS_KO = re.findall(
+    "[가-힣]+",
+    "주문 상세 내역 회원 가입 매출 금액 결제 환불 배송 재고 상품 쿠폰 방문 세션 광고 유입 이탈 항공 도착 "
+    "지연 결항",
+)
+NOUNS_EN = re.findall(
+    "[a-z]+",
+    "order detail member signup sales amount payment refund delivery stock item coupon visit session",
+)
 QUERIES = {
     "a frequent pair": "주문",
     "a compound": "주문상세",

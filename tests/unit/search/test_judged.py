@@ -23,7 +23,7 @@ def keys(text):
 
 
 def judge(queries):
-    """Return the mean reciprocal rank of the best answer, the share found in the top three, and the misses."""
+    """Return the mean reciprocal rank of the best, the share found in the top three, and the misses."""
     ranks, hits, misses = [], [], []
     for text, *wanted in queries:
         found = keys(text)

@@ -74,9 +74,8 @@ def test_a_private_thing_is_found_by_its_team_only(cast):
 
 
 def test_a_thing_made_private_is_gone_from_the_next_search(cast):
-    made = catalog.dataset(
-        "plan", name_en="Campaign plan", owner=cast.ada, team=Team.objects.get(key="marketing")
-    )
+    team = Team.objects.get(key="marketing")
+    made = catalog.dataset("plan", name_en="Campaign plan", owner=cast.ada, team=team)
     assert keys("campaign", cast.finn) == ["plan"]
     Asset.objects.filter(pk=made.pk).update(visibility=Visibility.TEAM)
     assert keys("campaign", cast.finn) == []
