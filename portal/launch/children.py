@@ -123,7 +123,7 @@ class Child:
         self._pause = min(max(self._pause * 2, 1.0), LONGEST_PAUSE)
         self._again_at = now + self._pause
         complain(f"{self.command.name} ended {_how(code)}; starting it again in {self._pause:.0f} s.")
-        if not self._to_terminal and (lines := self.end_of_log()):
+        if not self._to_terminal and self._pause <= 1 and (lines := self.end_of_log()):
             say(f"  the end of {self.log}:")
             say(lines)
 

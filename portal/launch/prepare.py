@@ -15,7 +15,7 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.module_loading import import_string
@@ -122,7 +122,7 @@ def main() -> int:
     try:
         django.setup()
         result = prepare()
-    except ConfigurationError as error:
+    except (ConfigurationError, CommandError) as error:
         complain(str(error))
         return 1
     except OperationalError as error:

@@ -1,0 +1,69 @@
+# Data Desk. Needs make, sh and a Python from 3.11 on; everything else goes into .venv and var.
+#
+#   make run     start the portal with demo data: PORT=8001, HOST, VAR and MODE=production change what their names say
+#   make test    run the tests
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check format bench lock translations demo-remove clean install install-test
+
+BIN := .venv/bin
+# Tools that load the settings but talk to no server get addresses that nobody answers at.
+NOWHERE := MODE=demo VAR=build/var DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0
+CODE := portal catalog jobs requests_app tests manage.py
+TEMPLATES = $$(find portal catalog jobs requests_app -name '*.html')
+MODULES = $$(find portal catalog jobs requests_app tests -name '*.py' -not -path '*/migrations/*')
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-18s %s\n", $$1, $$2 }'
+
+install:
+	@sh portal/launch/install.sh requirements.lock
+
+install-test:
+	@sh portal/launch/install.sh requirements-test.lock
+
+run: install ## install what is missing and start the portal with demo data
+	@MODE=$${MODE:-demo} exec $(BIN)/python -m portal.launch
+
+dev: install-test ## the same, starting again what you change, with logs on the terminal
+	@MODE=$${MODE:-demo} exec $(BIN)/python -m portal.launch --reload
+
+test: install-test ## run all tests, on servers of their own
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not bench" $(ARGS)
+
+check: install-test ## format, lint, types, layers, migrations, translations
+	@$(BIN)/ruff format --check --quiet $(CODE)
+	@$(BIN)/ruff check --quiet $(CODE)
+	@$(BIN)/djade --check --target-version 5.2 $(TEMPLATES)
+	@$(BIN)/djlint --quiet --lint $(TEMPLATES)
+	@$(BIN)/django-upgrade --check --target-version 5.2 $(MODULES)
+	@$(NOWHERE) $(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.check_migrations
+	@$(NOWHERE) $(BIN)/python manage.py translations --check
+	@$(BIN)/python -m pytest -q tests/test_docs.py tests/test_architecture.py
+	@echo "All is in order."
+
+format: install-test ## format code and templates
+	@$(BIN)/ruff format --quiet $(CODE)
+	@$(BIN)/ruff check --quiet --fix $(CODE)
+	@$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+
+bench: install-test ## measure runs and pages on this machine
+	@$(BIN)/python -m tests.benchmarks
+
+translations: install-test ## bring portal/locale into step with code and templates
+	@$(NOWHERE) $(BIN)/python manage.py translations
+
+lock: install-test ## resolve the dependencies of pyproject.toml again
+	@set -e; compile="$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11"; \
+	$$compile pyproject.toml --extra demo -o requirements.lock; \
+	$$compile pyproject.toml --extra demo --extra test -c requirements.lock -o requirements-test.lock; \
+	echo 'uv' | $$compile - -c requirements-test.lock --no-header --no-annotate -o requirements-uv.lock
+
+demo-remove: install ## remove the demo people and data (while the portal runs)
+	@MODE=$${MODE:-demo} $(BIN)/python manage.py remove_demo
+
+clean: ## remove what was installed and built; var, with your data, stays
+	@rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find portal catalog jobs requests_app tests -name __pycache__ -prune -exec rm -rf {} +
+	@find portal -name '*.mo' -delete
