@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class _Breaker:
-    """What every thread of this process knows about Redis: it is shared, as Django makes a cache per thread."""
+    """What this process knows about Redis; shared, since Django makes a cache for each thread."""
 
     resting_until = 0.0
     logged_at = -LOG_EVERY
@@ -96,6 +96,6 @@ class ForgivingRedisCache(RedisCache):
         wanted = list(keys)
         self._forgive(lambda: super(ForgivingRedisCache, self).delete_many(wanted, version), None)
 
-    def clear(self) -> bool:
-        """Remove everything; False when Redis does not answer."""
-        return self._forgive(lambda: super(ForgivingRedisCache, self).clear(), False)
+    def clear(self) -> None:
+        """Remove everything, if Redis answers."""
+        self._forgive(lambda: super(ForgivingRedisCache, self).clear(), None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 SPARK_WIDTH, SPARK_HEIGHT = 88.0, 28.0
 
@@ -44,13 +44,13 @@ def spark(
     """Draw a line of the values, the last one marked, the target dotted across."""
     known = [value for value in values if value is not None]
     if not known:
-        return mark_safe("")
+        return SafeString("")
     reach = [*known, target] if target is not None else known
     heights = scaled(values, low=min(reach), high=max(reach), top=3, bottom=25)
     step = (SPARK_WIDTH - 4) / max(len(values) - 1, 1)
     points = [(round(1 + index * step, 1), y) for index, y in enumerate(heights)]
     last_x, last_y = next((x, y) for x, y in reversed(points) if y is not None)
-    line = mark_safe("")
+    line = SafeString("")
     if target is not None:
         (at,) = scaled([target], low=min(reach), high=max(reach), top=3, bottom=25)
         line = format_html('<line x1="0" x2="88" y1="{0}" y2="{0}"/>', at)
@@ -64,7 +64,7 @@ def spark(
 def hist(values: Sequence[float]) -> SafeString:
     """Draw a distribution in 84 × 20; the highest bar fills the height, a small one keeps one pixel."""
     if not values or max(values) <= 0:
-        return mark_safe("")
+        return SafeString("")
     width = 84 / len(values)
     high = max(values)
     bars = []
@@ -84,28 +84,28 @@ def _get(item: Any, name: str, default: Any = "") -> Any:
 def history(bars: Sequence[Any], *, label: str) -> SafeString:
     """Draw runs side by side, the length of each as its height; a bar with a url is a link."""
     if not bars:
-        return mark_safe("")
+        return SafeString("")
     high = max(float(_get(item, "value", 0) or 0) for item in bars) or 1.0
     # A handful of runs keeps its bars narrow: the drawing is as wide as 24 runs at least.
     width = max(len(bars), 24) * 12 - 2
     offset = width - (len(bars) * 12 - 2)
-    drawn = []
-    for index, item in enumerate(bars):
-        tall = max(4.0, round(float(_get(item, "value", 0) or 0) / high * 44, 1))
-        rect = format_html(
-            '<rect class="{}" x="{}" y="{}" width="10" height="{}" rx="1"><title>{}</title></rect>',
-            _get(item, "tone", "neutral"), offset + index * 12, round(48 - tall, 1), tall, _get(item, "label"),
-        )  # fmt: skip
-        url = _get(item, "url")
-        drawn.append(
-            format_html('<a href="{}" aria-label="{}">{}</a>', url, _get(item, "label"), rect)
-            if url
-            else rect
-        )
+    drawn = [(_run(item, offset + index * 12, high),) for index, item in enumerate(bars)]
+    role = "group" if any(_get(item, "url") for item in bars) else "img"
     return format_html(
-        '<svg class="history" viewBox="0 0 {} 48" preserveAspectRatio="none" role="{}" aria-label="{}">{}</svg>',
-        width, "group" if any(_get(item, "url") for item in bars) else "img", label, mark_safe("".join(drawn)),
-    )  # fmt: skip
+        '<svg class="history" viewBox="0 0 {} 48" preserveAspectRatio="none" role="{}" aria-label="{}">'
+        "{}</svg>",
+        *(width, role, label, format_html_join("", "{}", drawn)),
+    )
+
+
+def _run(item: Any, left: int, high: float) -> SafeString:
+    tall = max(4.0, round(float(_get(item, "value", 0) or 0) / high * 44, 1))
+    rect = format_html(
+        '<rect class="{}" x="{}" y="{}" width="10" height="{}" rx="1"><title>{}</title></rect>',
+        *(_get(item, "tone", "neutral"), left, round(48 - tall, 1), tall, _get(item, "label")),
+    )
+    url = _get(item, "url")
+    return format_html('<a href="{}" aria-label="{}">{}</a>', url, _get(item, "label"), rect) if url else rect
 
 
 def bar(fraction: float | None, *, tone: str = "", start: float = 0) -> SafeString:
@@ -144,7 +144,8 @@ def segments(done: int, total: int, *, tone: str = "good") -> SafeString:
 def ring(fraction: float, *, tone: str = "neutral") -> SafeString:
     """Draw a ring whose stroke covers ``fraction`` of it."""
     return format_html(
-        '<svg class="ring t-{}" viewBox="0 0 14 14" aria-hidden="true"><circle class="bg" cx="7" cy="7" r="5"/>'
+        '<svg class="ring t-{}" viewBox="0 0 14 14" aria-hidden="true">'
+        '<circle class="bg" cx="7" cy="7" r="5"/>'
         '<circle class="fg" cx="7" cy="7" r="5" pathLength="100" stroke-dasharray="{} 100"/></svg>',
         tone,
         round(min(max(fraction, 0.0), 1.0) * 100),

@@ -150,5 +150,7 @@ def change(
     sign = "+" if value > 0 else "−" if value < 0 else "±"
     if kind == "percent":
         return f"{sign}{number(abs(float(value)) * 100, decimals)}{_POINTS[language()]}"
-    figure, unit = measured(abs(value), kind=kind, label=label, decimals=decimals, currency=currency)
+    figure, unit = measured(
+        -value if value < 0 else value, kind=kind, label=label, decimals=decimals, currency=currency
+    )
     return f"{sign}{together(figure, unit)}"

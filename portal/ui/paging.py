@@ -81,7 +81,7 @@ def _beyond(order: tuple[str, ...], values: list[Any]) -> Q:
     for index, name in enumerate(names):
         same = dict(zip(names[:index], values[:index], strict=True))
         choices.append(Q(**same, **{f"{name}__{steps[index]}": values[index]}))
-    # The first column's bound alone lets PostgreSQL start in the middle of the index; it cannot see it in the OR.
+    # The first column's bound lets PostgreSQL start in the middle of the index; it cannot see it in the OR.
     bound = Q(**{f"{names[0]}__{steps[0]}e": values[0]})
     return bound & reduce(lambda one, other: one | other, choices)
 

@@ -1,8 +1,232 @@
 """What the gallery shows: one example of each component in each state."""
 
+import datetime as dt
+import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+from django import forms
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.ui import formats, vega
+from portal.ui.paging import Page
+
+TONES = ("neutral", "info", "good", "warn", "bad")
+# On-time rate by day, January 2013, from the flights data.
+ON_TIME = (
+    0.792, 0.838, 0.736, 0.850, 0.847, 0.819, 0.875, 0.841, 0.897, 0.651, 0.757, 0.792,
+    0.430, 0.745, 0.801, 0.887, 0.794, 0.717, 0.655, 0.748, 0.621, 0.581, 0.769, 0.794,
+)  # fmt: skip
+CARRIERS = (
+    ("UA", "United Air Lines", 8983, 0.795, ""),
+    ("B6", "JetBlue Airways", 8530, 0.730, "selected"),
+    ("EV", "ExpressJet Airlines", 7998, 0.608, "focus"),
+    ("OO", "SkyWest Airlines", 1, None, "off"),
+)
+PEOPLE = ("Ada Yoon", "Ben Cho", "Cleo Han", "Dan Seo", "Eun Park", "Finn Oh", "윤아다")
+SHARE = {"kind": "percent", "decimals": 1}
+MINUTES = {"kind": "minutes", "decimals": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the lineage example."""
+
+    label: str
+    icon: str
+    url: str = "#"
+    tone: str = ""
+
+
+class SpecimenForm(forms.Form):
+    """One field of each kind."""
+
+    decision = forms.CharField(
+        label=gettext_lazy("What will you decide with it?"),
+        help_text=gettext_lazy("One sentence. It sets the priority."),
+    )
+    day = forms.DateField(label=gettext_lazy("By when?"))
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
+        choices=[("number", gettext_lazy("A number")), ("data", gettext_lazy("Data"))],
+        required=False,
+    )
+    more = forms.CharField(label=gettext_lazy("What else?"), widget=forms.Textarea, required=False)
+    tell = forms.BooleanField(label=gettext_lazy("Tell me when the number changes"), required=False)
+    grains = forms.MultipleChoiceField(
+        label=gettext_lazy("Grains"),
+        choices=[("day", gettext_lazy("Day")), ("week", gettext_lazy("Week"))],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
 
 
 def everything() -> dict[str, Any]:
     """Return the gallery's context."""
-    return {"tones": ["neutral", "info", "good", "warn", "bad"]}
+    now = timezone.now()
+    return {
+        "tones": list(
+            zip(TONES, (_("Ready"), _("Running"), _("Verified"), _("Stale"), _("Failed")), strict=True)
+        ),
+        "icons": _icons(),
+        "people": PEOPLE,
+        "form": SpecimenForm(
+            {"decision": "EWR → LGA", "day": "28 February", "kind": "number", "tell": "1", "grains": ["day"]}
+        ),
+        "carriers": CARRIERS,
+        "pages": Page([], "next", None),
+        "share": SHARE,
+        "minutes": MINUTES,
+        "on_time": ON_TIME,
+        "shares": [4, 20, 17, 6, 2, 1, 1, 1, 0, 1],
+        "runs": _runs(),
+        "steps": _steps(),
+        "lines": _lines(now),
+        "events": _events(now),
+        "moments": [now, now - dt.timedelta(minutes=3), now - dt.timedelta(days=400)],
+        "facts": _facts(),
+        "crumbs": [{"label": _("Catalog"), "url": "/catalog/"}, {"label": _("Datasets")}],
+        "tabs": [
+            {"label": _("Overview"), "url": "#", "current": True},
+            {"label": _("Columns"), "url": "#", "count": 19},
+            {"label": _("Preview"), "url": "#"},
+            {"label": _("Lineage"), "url": "#"},
+        ],
+        "grains": [
+            {"label": _("Day"), "url": "#", "current": True},
+            {"label": _("Week"), "url": "#"},
+            {"label": _("Month"), "url": "#"},
+        ],
+        "up": [Node("load-flights", "play"), Node("airlines", "data"), Node("planes", "data")],
+        "node": Node("flights", "data", tone="good"),
+        "down": [
+            Node("flights_daily", "data"),
+            Node(_("On-time rate"), "metric"),
+            Node(_("Cancelled flights"), "metric"),
+        ],
+        "chart": _chart(formats.language()),
+        "columns": [_("Day"), _("On-time rate")],
+        "legend": [
+            {"kind": "line", "label": _("On-time rate")},
+            {"kind": "dash", "tone": "good", "label": _("Target 80 %")},
+            {"kind": "band", "tone": "bad", "label": _("Below the limit of 70 %")},
+        ],
+    }
+
+
+def _icons() -> list[str]:
+    """Read the symbols' names from the sprite, so that a new one shows up by itself."""
+    return re.findall(r'<symbol id="i-([a-z]+)"', render_to_string("parts/sprite.html"))
+
+
+def _runs() -> list[dict[str, Any]]:
+    lengths = (22, 24, 21, 23, 26, 22, 20, 25, 31, 29, 24, 22, 23, 21, 22, 24, 20, 23, 25, 22, 44, 18)
+    tones = ["good"] * 20 + ["bad", "info"]
+    return [
+        {"value": length, "tone": tone, "label": formats.duration(length * 3)}
+        for length, tone in zip(lengths, tones, strict=True)
+    ]
+
+
+def _steps() -> list[dict[str, Any]]:
+    so_far = _("%(time)s so far")
+    usually = _("usually %(time)s")
+    return [
+        {"label": _("Extract"), "tone": "good", "note": formats.duration(41)},
+        {"label": _("Stage"), "tone": "good", "note": formats.duration(3)},
+        {
+            "label": _("Check"),
+            "tone": "info",
+            "note": so_far % {"time": formats.duration(17)},
+            "current": True,
+        },
+        {"label": _("Publish"), "tone": "neutral", "note": usually % {"time": formats.duration(6)}},
+    ]
+
+
+def _lines(now: dt.datetime) -> list[dict[str, Any]]:
+    said = (
+        ("info", "claimed by worker-2, fence 2, lease 30 s"),
+        ("info", "flights.csv: 336,776 rows, 19 columns"),
+        ("warning", "EWR: station answered 503, again in 5 s"),
+        ("info", "check no_duplicates     336,776 rows        passed"),
+        ("error", "flights.csv, line 48,213, column dep_time: 'abc' is not a number"),
+    )
+    return [
+        {"number": index, "at": now + dt.timedelta(seconds=index), "level": level, "message": message}
+        for index, (level, message) in enumerate(said, start=1)
+    ]
+
+
+def _events(now: dt.datetime) -> list[dict[str, Any]]:
+    return [
+        {"tone": "good", "who": "Ben Cho", "text": _("certified it"), "at": now - dt.timedelta(minutes=12)},
+        {
+            "tone": "info", "who": "Ada Yoon", "text": _("replied"), "at": now - dt.timedelta(hours=2),
+            "quote": _("Only departures, please. Arrivals can wait."),
+        },
+        {"tone": "neutral", "text": _("Definition changed"), "at": now - dt.timedelta(days=9)},
+    ]  # fmt: skip
+
+
+def _facts() -> list[dict[str, Any]]:
+    return [
+        {"label": _("Owner"), "value": "Dan Seo", "who": True},
+        {"label": _("State"), "value": _("Fresh"), "mark": "good"},
+        {"label": _("Lives in"), "value": "lake.flights", "code": True},
+        {"label": _("Filled by"), "value": "load-flights", "url": "#"},
+    ]
+
+
+@lru_cache(maxsize=4)
+def _chart(language: str) -> dict[str, Any]:
+    """Draw the chart once a language; the first drawing of a process takes a moment."""
+    first = dt.date(2013, 1, 1)
+    days = [first + dt.timedelta(days=index) for index in range(len(ON_TIME))]
+    wide, narrow = (vega.render(_spec(days, width), language=language) for width in (vega.WIDE, vega.NARROW))
+    names = [formats.day(day) for day in days]
+    values = [formats.together(*formats.measured(value, kind="percent")) for value in ON_TIME]
+    return {
+        "wide": SafeString(wide),
+        "narrow": SafeString(narrow),
+        "points": vega.points(wide=wide, narrow=narrow, names=names, values=[[value] for value in values]),
+        "rows": list(zip(names, values, strict=True)),
+    }
+
+
+def _spec(days: list[dt.date], width: int) -> dict[str, Any]:
+    target = {"mark": {"type": "rule", "color": "var(--good-mark)", "strokeDash": [5, 4]}}
+    limit = {"mark": {"type": "rect", "color": "var(--bad-mark)", "opacity": 0.07}}
+    x = {
+        "field": "day",
+        "type": "temporal",
+        "title": None,
+        "axis": {"format": "%-d %b", "tickCount": width // 90},
+    }
+    y = {
+        "field": "value",
+        "type": "quantitative",
+        "title": None,
+        "axis": {"format": ".0%"},
+        "scale": {"zero": False},
+    }
+    return {
+        "width": width,
+        "height": 200,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "data": {
+            "values": [
+                {"day": day.isoformat(), "value": value} for day, value in zip(days, ON_TIME, strict=True)
+            ]
+        },
+        "layer": [
+            {**limit, "encoding": {"y": {"datum": 0.4}, "y2": {"datum": 0.7}}},
+            {**target, "encoding": {"y": {"datum": 0.8}}},
+            {"name": vega.SERIES, "mark": "line", "encoding": {"x": x, "y": y}},
+        ],
+    }

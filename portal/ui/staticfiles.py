@@ -19,7 +19,7 @@ class _Joined(Storage):
     def __init__(self, source: Any) -> None:
         self.source = source
 
-    def open(self, name: str, mode: str = "rb") -> File:  # type: ignore[type-arg, override]
+    def open(self, name: str, mode: str = "rb") -> File:  # type: ignore[type-arg]
         """Return the stylesheet in one piece: a browser would ask for one import after the other."""
         folder = PurePosixPath(name).parent
         return ContentFile(
@@ -43,5 +43,5 @@ class BundlingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[mis
         yield from super().post_process(paths, dry_run, **options)
 
     def stored_name(self, name: str) -> str:
-        """Return the hashed name; before the first collectstatic (tests, development) files go by their own."""
+        """Return the hashed name; before the first collectstatic (tests, make dev) files keep theirs."""
         return str(super().stored_name(name)) if self.hashed_files else name

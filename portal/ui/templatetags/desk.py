@@ -11,6 +11,7 @@ from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
 from portal.ui import drawings, formats
+from portal.ui.lineage import layout
 
 register = template.Library()
 TONES = frozenset({"neutral", "info", "good", "warn", "bad"})
@@ -223,3 +224,9 @@ def query(context: template.Context, **changes: Any) -> str:
         if value not in (None, ""):
             given[name] = str(value)
     return f"?{given.urlencode()}" if given else "?"
+
+
+@register.inclusion_tag("components/lineage.html")
+def lineage(up: Sequence[Any], here: Any, down: Sequence[Any], label: str) -> dict[str, Any]:
+    """Draw one step up and down; nodes have label, url (may be empty), icon and tone."""
+    return {"graph": layout(up, here, down), "up": up, "here": here, "down": down, "label": label}
