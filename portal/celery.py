@@ -7,6 +7,7 @@ import os
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import django
 from celery import Celery
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -21,6 +22,7 @@ class WakeUps(Celery):
     @property
     def Worker(self) -> type[Any]:  # noqa: N802 - Celery's name
         """The worker class; loaded late, since only worker processes need it."""
+        django.setup()
         worker: type[Any] = import_string("jobs.engine.worker.PollingWorker")
         return self.subclass_with_self(worker)
 
@@ -59,7 +61,9 @@ app.conf.update(
     # Early acknowledgement: a lost wake-up costs seconds, a doubled one nothing, and no result is kept.
     task_acks_late=False,
     worker_prefetch_multiplier=1,
-    worker_disable_prefetch=True,
+    # Left off: without the event loop a worker that stopped fetching looks again only every other second, and
+    # a wake-up that waits behind a long run costs nothing, since the run itself waits in the database.
+    worker_disable_prefetch=False,
     worker_max_tasks_per_child=500,
     worker_concurrency=settings.WORKER_SLOTS,
     worker_enable_remote_control=False,

@@ -108,6 +108,7 @@ DATABASES["default"]["OPTIONS"] = {
     "application_name": "data-desk",
 }
 # The lake: DuckLake's catalog database and the folder (or bucket) of its Parquet files.
+METRIC_COMPILER = "catalog.compiler.metricflow.MetricFlowCompiler"
 WAREHOUSE = "portal.warehouse.ducklake.DuckLakeWarehouse"
 LAKE_URL = SERVERS.lake_url
 LAKE_READER_URL = SERVERS.lake_reader_url
@@ -195,6 +196,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "portal.api.schema.ScopedSchema",
     "DEFAULT_THROTTLE_CLASSES": ["portal.api.throttling.BurstThrottle", "portal.api.throttling.HourThrottle"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.parsers.AlwaysJSON",
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "portal.api.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "PAGE_SIZE": 50,
@@ -221,6 +223,7 @@ RUN_MEMORY_MB = conf.integer("RUN_MEMORY_MB", 4096)
 RUN_HAND_OVERS = 5
 # Modules whose @pipeline functions the «python» kind may run.
 JOB_PIPELINES = conf.text("JOB_PIPELINES", "jobs.pipelines.load_flights").split(",")
+WORKER_NAME = conf.text("WORKER_NAME")
 WORKER_SLOTS = conf.integer("WORKER_SLOTS", 2, least=1, most=64)
 WEB_PROCESSES = conf.integer("WEB_PROCESSES", 2, least=1, most=64)
 

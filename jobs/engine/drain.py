@@ -1,5 +1,45 @@
-"""Work through what is claimable."""
+"""Work through what is claimable, in a pool child of the worker."""
+
+import time
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connection
+
+from jobs.choices import Isolation
+from jobs.engine import patience
+from jobs.engine.claim import claim
+from jobs.engine.identity import worker_name
+from jobs.engine.inline import run_inline
+from jobs.engine.stopping import stoppable
+from jobs.engine.supervise import Supervisor
+
+log = structlog.get_logger(__name__)
+
+# After this long the child goes back to its pool, so that it can be replaced; what is left is found again.
+LONGEST = 30.0
 
 
-def drain() -> None:
-    """Claim and supervise runs until nothing is claimable."""
+def drain() -> int:
+    """Take runs until nothing is claimable, the worker stops, or 30 s are over; return how many.
+
+    A database that does not answer ends it too: the poller asks again.
+    """
+    patience.install()
+    close_old_connections()
+    done = 0
+    end = time.monotonic() + LONGEST
+    with stoppable() as stopping:
+        try:
+            while not stopping.requested and time.monotonic() < end:
+                held = claim(worker_name())
+                if held is None:
+                    break
+                done += 1
+                if held.isolation == Isolation.INLINE:
+                    run_inline(held)
+                else:
+                    Supervisor(held, stopping).supervise()
+        except DatabaseError as error:
+            log.warning("drain_stopped", error=str(error))
+            connection.close()
+    return done

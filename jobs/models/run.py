@@ -1,11 +1,13 @@
 """Runs: the row in PostgreSQL is the truth about what ran, runs and will run."""
 
+import os
 from typing import TYPE_CHECKING, Self
 
+import uuid_utils
 import uuid_utils.compat
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from jobs.choices import ErrorClass, Outcome, Reason, RunState, Trigger
 from jobs.models.job import Job, Pool, Schedule
@@ -14,6 +16,8 @@ from portal.accounts.models import User
 if TYPE_CHECKING:
     from datetime import timedelta
 
+# Its generator lives in the process's memory: two forks of one process would make the same ids.
+os.register_at_fork(after_in_child=uuid_utils.reseed_rng)
 
 class RunQuerySet(models.QuerySet["Run"]):
     """Choose runs."""
@@ -144,8 +148,10 @@ class Run(models.Model):
             ),
         ]
         indexes = [
+            # The order in which a claim looks: each requester's best run, found without reading the queue.
             models.Index(
                 F("pool"),
+                Coalesce("requested_by", Value(0, output_field=models.BigIntegerField())),
                 F("priority").desc(),
                 F("available_at"),
                 F("id"),
@@ -219,7 +225,7 @@ class RunEvent(models.Model):
 
 
 class RunLog(models.Model):
-    """A piece of a run's log: ``lines`` is ``[[iso time, level, text], …]``; levels debug, info, warn, error."""
+    """A piece of a run's log: ``lines`` is ``[[iso time, level (debug, info, warn, error), text], …]``."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="log")
     fence = models.BigIntegerField()

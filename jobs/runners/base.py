@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -65,13 +66,15 @@ class Context:
     @contextlib.contextmanager
     def step(self, key: str) -> Iterator[None]:
         """Mark what happens inside as one of the steps the runner announced."""
-        self.reporter.tell({"type": "step", "key": key, "event": "started"})
-        try:
-            yield
-        except BaseException:
-            self.reporter.tell({"type": "step", "key": key, "event": "failed"})
-            raise
-        self.reporter.tell({"type": "step", "key": key, "event": "ended"})
+        self._tell_step(key, "started")
+        yield
+        # A step that was left by an exception keeps no end: there the run stopped.
+        self._tell_step(key, "ended")
+
+    def _tell_step(self, key: str, event: str) -> None:
+        # The body's clock: the supervisor may read several messages at once.
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.reporter.tell({"type": "step", "key": key, "event": event, "at": at})
 
     def progress(self, fraction: float | None = None, note: str = "") -> None:
         """Tell how far the step is (0–1, None: unknown) and what it is busy with; cheap to call often."""

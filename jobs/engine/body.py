@@ -1,0 +1,189 @@
+"""The forked side of a run: cut every tie to the supervisor, do the work, tell the result, leave by _exit."""
+
+import ctypes
+import fcntl
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any, NoReturn
+
+import psycopg2.extensions
+from django.conf import settings
+from django.db import connection
+from setproctitle import setproctitle
+
+from jobs.engine.claim import Claim
+from jobs.engine.log_pump import LEVELS, MARK
+from jobs.engine.work import error_message, work
+
+RESULT_FD = 3
+EXIT_OK, EXIT_FAILED = 0, 1
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+_LETTERS = {word: letter for letter, word in LEVELS.items()}
+# The parent's connection object: were it collected here, libpq would say goodbye on the parent's socket.
+_kept_alive: list[Any] = []
+
+
+class Cancelled(BaseException):
+    """Unwind the body: its supervisor sent SIGTERM. Not an Exception, so that no broad except swallows it."""
+
+
+class PipeReporter:
+    """Tell the supervisor by JSON lines on the result pipe."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Write one message."""
+        data = memoryview(json.dumps(message, ensure_ascii=False, default=str).encode() + b"\n")
+        while data:
+            data = data[os.write(RESULT_FD, data) :]
+
+    def cancelled(self) -> bool:
+        """Say whether the supervisor asked to stop."""
+        return self.stopped
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Unwind on the first SIGTERM; a second one must not break the cleaning up of the first."""
+        if not self.stopped:
+            self.stopped = True
+            raise Cancelled
+
+
+class MarkedLines(logging.Handler):
+    """Write records as lines that carry their level, on the same pipe as prints so that the order holds."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, each of its lines marked."""
+        level = {"WARNING": "warn", "ERROR": "error", "CRITICAL": "error", "DEBUG": "debug"}
+        mark = MARK + _LETTERS[level.get(record.levelname, "info")]
+        sys.stdout.write("".join(f"{mark}{line}\n" for line in self.format(record).splitlines()))
+        sys.stdout.flush()
+
+
+def run_body(claim: Claim, *, parent: int, log_fd: int, result_fd: int) -> NoReturn:
+    """Become the body of a claim; never returns into the supervisor's code, whatever happens."""
+    status = EXIT_FAILED
+    try:
+        reporter = PipeReporter()
+        logger = _cut_ties(claim, reporter, parent=parent, log_fd=log_fd, result_fd=result_fd)
+        status = _work(claim, reporter, logger)
+        sys.stdout.flush()
+    except BaseException:
+        os.write(log_fd, traceback.format_exc().encode())
+    finally:
+        os._exit(status)
+
+
+def _work(claim: Claim, reporter: PipeReporter, logger: logging.Logger) -> int:
+    try:
+        outputs = work(claim, reporter, logger)
+        reporter.tell({"type": "result", "outputs": outputs})
+    except Cancelled:
+        return EXIT_FAILED
+    except BaseException as error:
+        message = error_message(error)
+        reporter.tell(message)
+        if detail := message["detail"]:
+            logger.log(logging.ERROR, "%s", detail)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def _cut_ties(
+    claim: Claim, reporter: PipeReporter, *, parent: int, log_fd: int, result_fd: int
+) -> logging.Logger:
+    os.setsid()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It died before the line above: nobody would ever kill us.
+        os._exit(EXIT_FAILED)
+    _reset_signals(reporter)
+    _reset_descriptors(log_fd, result_fd)
+    _limit_resources()
+    setproctitle(f"data-desk: run {claim.number} {claim.job_key}")
+    return _reset_output()
+
+
+def _reset_signals(reporter: PipeReporter) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except OSError:
+            continue  # some real-time signals belong to the C library
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, reporter.stop)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _reset_descriptors(log_fd: int, result_fd: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    # The inherited database socket is the supervisor's. Closing it here, or speaking on it, would break the
+    # supervisor's session, so the number is made to point nowhere and the object is never freed.
+    kept = {0, 1, 2, RESULT_FD}
+    inherited = connection.connection
+    if inherited is not None:
+        socket = inherited.fileno()
+        os.dup2(null, socket)
+        kept.add(socket)
+        _kept_alive.append(inherited)
+        connection.connection = None
+    connection.in_atomic_block = False
+    connection.savepoint_ids = []
+    connection.atomic_blocks = []
+    connection.needs_rollback = False
+    connection.run_on_commit = []
+    connection.closed_in_transaction = False
+    psycopg2.extensions.set_wait_callback(None)
+    # Both pipes first move out of the way of the numbers they are going to have.
+    log_copy = fcntl.fcntl(log_fd, fcntl.F_DUPFD_CLOEXEC, RESULT_FD + 1)
+    result_copy = fcntl.fcntl(result_fd, fcntl.F_DUPFD_CLOEXEC, RESULT_FD + 1)
+    for source, target in ((null, 0), (log_copy, 1), (log_copy, 2), (result_copy, RESULT_FD)):
+        os.dup2(source, target, inheritable=target != RESULT_FD)
+    _close_all_but(kept)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    start = 0
+    for number in sorted(kept):
+        if start < number:
+            # Python hands an empty range to the kernel as «up to the last»: all would be closed.
+            os.closerange(start, number)
+        start = number + 1
+    os.closerange(start, limit)
+
+
+def _limit_resources() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if settings.RUN_MEMORY_MB:
+        # Data, not address space: engines map far more than they touch.
+        most = settings.RUN_MEMORY_MB * 1024**2
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _reset_output() -> logging.Logger:
+    # Celery's proxies stand in sys.stdout, and its handlers on the loggers: both write to the worker's log.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    handler = MarkedLines()
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.handlers[:] = []
+            logger.propagate = True
+    logger = logging.getLogger("run")
+    logger.setLevel(logging.DEBUG)
+    return logger

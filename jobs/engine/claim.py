@@ -1,0 +1,148 @@
+"""Claim a run: the fairest of the most urgent, under its pool's lock, with a new fence and a lease."""
+
+import json
+import time
+from dataclasses import dataclass, fields
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+# Locks the pool whose claimable runs are most urgent, among those with a free slot. The counts seen here may
+# be stale once the lock is granted, so _CLAIM counts again with a snapshot of its own: that is why these are
+# two statements. NO KEY: a trigger's foreign key check must not wait for a claim.
+_LOCK_POOL = """
+    SELECT pool.id, pool.slots FROM jobs_pool pool
+    CROSS JOIN LATERAL (
+        SELECT max(run.priority) AS priority FROM jobs_run run
+        WHERE run.state = 'queued' AND run.pool_id = pool.id AND run.available_at <= statement_timestamp()
+    ) urgent
+    WHERE urgent.priority IS NOT NULL AND pool.id <> ALL(%(tried)s)
+      AND (SELECT count(*) FROM jobs_run WHERE state = 'running' AND pool_id = pool.id) < pool.slots
+    ORDER BY urgent.priority DESC, pool.id LIMIT 1 FOR NO KEY UPDATE OF pool
+"""
+
+# The recursive part lists the requesters with queued runs by hopping along the index, so that a queue of
+# thousands is not sorted for each claim; of each the best run, then the requester with the fewest running.
+_CLAIM = """
+    WITH RECURSIVE requester AS (
+        (SELECT COALESCE(requested_by_id, 0) AS id FROM jobs_run
+         WHERE state = 'queued' AND pool_id = %(pool)s ORDER BY 1 LIMIT 1)
+        UNION ALL
+        SELECT (SELECT COALESCE(requested_by_id, 0) FROM jobs_run
+                WHERE state = 'queued' AND pool_id = %(pool)s AND COALESCE(requested_by_id, 0) > requester.id
+                ORDER BY 1 LIMIT 1)
+        FROM requester WHERE requester.id IS NOT NULL
+    ), running AS MATERIALIZED (
+        SELECT job_id, pool_id, COALESCE(requested_by_id, 0) AS requester
+        FROM jobs_run WHERE state = 'running'
+    ), closed AS MATERIALIZED (
+        SELECT job.id FROM jobs_job job WHERE NOT job.enabled
+        UNION ALL
+        SELECT job.id FROM jobs_job job JOIN running ON running.job_id = job.id
+        GROUP BY job.id HAVING count(*) >= job.max_active_runs
+    ), chosen AS (
+        SELECT best.id FROM requester
+        CROSS JOIN LATERAL (
+            SELECT run.id, run.priority, run.available_at FROM jobs_run run
+            WHERE run.state = 'queued' AND run.pool_id = %(pool)s
+              AND COALESCE(run.requested_by_id, 0) = requester.id
+              AND run.available_at <= statement_timestamp() AND run.cancel_requested_at IS NULL
+              AND run.job_id NOT IN (SELECT id FROM closed)
+            ORDER BY run.priority DESC, run.available_at, run.id LIMIT 1
+        ) best
+        WHERE (SELECT count(*) FROM running WHERE pool_id = %(pool)s) < %(slots)s
+        ORDER BY best.priority DESC, (SELECT count(*) FROM running WHERE running.requester = requester.id),
+                 best.available_at, best.id
+        LIMIT 1
+    ), locked AS (
+        SELECT run.id FROM jobs_run run WHERE run.id = (SELECT id FROM chosen) AND run.state = 'queued'
+        FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE jobs_run run SET
+            state = 'running', reason = '', attempt = run.attempt + 1, fence = run.fence + 1,
+            worker = %(worker)s, job_version = job.version, progress = '{}', error = '{}',
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+            timeout_at = clock_timestamp() + make_interval(secs => job.timeout),
+            started_at = COALESCE(run.started_at, clock_timestamp())
+        FROM jobs_job job, locked WHERE run.id = locked.id AND job.id = run.job_id
+        RETURNING run.id, run.number, run.fence, run.attempt, run.max_attempts, run.hand_overs, run.params,
+                  job.key, job.kind, job.config, job.isolation, job.backoff, job.backoff_cap, job.timeout
+    ), attempt AS (
+        INSERT INTO jobs_attempt (run_id, number, fence, worker, outcome, error_class, error, started_at)
+        SELECT id, attempt, fence, %(worker)s, 'running', '', '', clock_timestamp() FROM claimed
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), 'started',
+               jsonb_build_object('attempt', attempt, 'worker', %(worker)s::text)
+        FROM claimed
+    )
+    SELECT *, (SELECT id FROM chosen) FROM (SELECT 1) one LEFT JOIN claimed ON true
+"""
+
+_ANY = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM jobs_run WHERE state = 'queued' AND available_at <= statement_timestamp() LIMIT %s
+    ) found
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that this process holds by its fence until its lease ends; durations in seconds."""
+
+    run_id: UUID
+    number: int
+    fence: int
+    attempt: int
+    max_attempts: int
+    hand_overs: int
+    params: dict[str, Any]
+    job_key: str
+    kind: str
+    config: dict[str, Any]
+    isolation: str
+    backoff: int
+    backoff_cap: int
+    timeout: int
+    # This process's monotonic clock just before the claim: the lease cannot have begun earlier.
+    asked_at: float = 0.0
+
+
+_NAMES = [field.name for field in fields(Claim)][:-1]
+# Django's connections hand JSON columns of raw queries over as text.
+_JSON = frozenset({"params", "config"})
+
+
+def claim(worker: str) -> Claim | None:
+    """Claim the next run for a worker; None when nothing is claimable.
+
+    The lease is counted by the database's clock from here on; whoever holds the claim renews it.
+    """
+    tried: list[int] = []
+    while True:
+        asked_at = time.monotonic()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_LOCK_POOL, {"tried": tried})
+            pool = cursor.fetchone()
+            if pool is None:
+                return None
+            values = {"pool": pool[0], "slots": pool[1], "worker": worker, "lease": settings.RUN_LEASE}
+            cursor.execute(_CLAIM, values)
+            _, *claimed, chosen = cursor.fetchone()
+        if claimed[0] is not None:
+            values = dict(zip(_NAMES, claimed, strict=True))
+            values |= {name: json.loads(values[name]) for name in _JSON}
+            return Claim(**values, asked_at=asked_at)
+        if chosen is None:
+            # Everything in this pool waits for its own job's limit; a chosen run that somebody else held
+            # for an instant (a cancel) is simply looked for again.
+            tried.append(pool[0])
+
+
+def count_claimable(limit: int) -> int:
+    """Count the runs whose time has come, up to a limit; their pools may be full all the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY, [limit])
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,263 @@
+"""The clock: makes slots due, takes runs from the dead, wakes workers. Any number may tick at once."""
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from jobs.choices import OnConflict, Reason, RunState, Trigger
+from jobs.engine.due import Due, choose
+from jobs.engine.wake import wake
+from jobs.exceptions import InvalidSchedule
+from jobs.models import Run, RunEvent, Schedule, Worker
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+# A worker is alive when it polled within this many seconds.
+ALIVE = 30
+TIDY_EVERY = 60.0
+
+# Leases that ran out: back into the queue while attempts are left. SKIP LOCKED: another clock has those rows,
+# or their holder is just ending them. The fence rises, so the old holder can write nothing any more.
+_REAP = """
+    WITH expired AS (
+        SELECT id, fence, attempt FROM jobs_run WHERE state = 'running' AND lease_until < clock_timestamp()
+        ORDER BY lease_until LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    ), reaped AS (
+        UPDATE jobs_run run SET
+            state = CASE WHEN run.cancel_requested_at IS NOT NULL THEN 'cancelled'
+                         WHEN run.attempt < run.max_attempts THEN 'queued' ELSE 'lost' END,
+            finished_at = CASE WHEN run.cancel_requested_at IS NOT NULL OR run.attempt >= run.max_attempts
+                               THEN clock_timestamp() END,
+            reason = 'worker_lost', fence = run.fence + 1, lease_until = NULL, timeout_at = NULL, worker = '',
+            available_at = clock_timestamp(),
+            error = jsonb_build_object('class', 'worker_lost', 'message', %(message)s::text, 'detail', '')
+        FROM expired WHERE run.id = expired.id
+        RETURNING run.id, run.state, expired.fence AS old_fence, expired.attempt
+    ), attempt AS (
+        UPDATE jobs_attempt SET outcome = 'lost', error_class = 'worker_lost', error = %(message)s,
+            finished_at = clock_timestamp()
+        FROM reaped WHERE run_id = reaped.id AND jobs_attempt.fence = reaped.old_fence
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), 'worker_lost', jsonb_build_object('attempt', attempt, 'state', state)
+        FROM reaped
+    )
+    SELECT count(*) FROM reaped
+"""
+
+# Queued runs that may not start any more: too late, or their job was switched off.
+_SKIP = """
+    WITH late AS (
+        SELECT run.id, CASE WHEN job.enabled THEN 'start_deadline' ELSE 'disabled' END AS reason
+        FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
+        WHERE run.state = 'queued' AND (NOT job.enabled OR (
+            run.attempt = 0 AND job.start_deadline IS NOT NULL
+            AND COALESCE(run.slot, run.created_at)
+                < clock_timestamp() - make_interval(secs => job.start_deadline)))
+        LIMIT %(batch)s FOR UPDATE OF run SKIP LOCKED
+    ), skipped AS (
+        UPDATE jobs_run run SET state = 'skipped', reason = late.reason, finished_at = clock_timestamp()
+        FROM late WHERE run.id = late.id RETURNING run.id, late.reason
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), 'skipped', jsonb_build_object('reason', reason) FROM skipped
+    )
+    SELECT count(*) FROM skipped
+"""
+
+# A cancel that met a run between two holders: nobody is left who would see it.
+_CANCEL = """
+    WITH cancelled AS (
+        UPDATE jobs_run SET state = 'cancelled', reason = '', finished_at = clock_timestamp()
+        WHERE state = 'queued' AND cancel_requested_at IS NOT NULL RETURNING id
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), 'cancelled', '{}' FROM cancelled
+    )
+    SELECT count(*) FROM cancelled
+"""
+
+_TICKED = """
+    INSERT INTO jobs_clock (id, ticked_at) VALUES (1, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET ticked_at = clock_timestamp()
+"""
+
+_IDLE = """
+    SELECT COALESCE((SELECT sum(slots) FROM jobs_worker
+                     WHERE polled_at > clock_timestamp() - make_interval(secs => %s)), 0)
+         - (SELECT count(*) FROM jobs_run WHERE state = 'running')
+"""
+
+_NOW = "SELECT clock_timestamp()"
+
+
+class Ticker:
+    """One clock's round; each step is a transaction of its own, so that one that fails stops no other."""
+
+    def __init__(self) -> None:
+        self._tidied = 0.0
+        self._failing: set[str] = set()
+
+    def tick(self) -> None:
+        """Do every step once."""
+        for step in (make_due_slots, reap, skip_late, cancel_between_holders, wake_idle, self._tidy, ticked):
+            self._do(step)
+
+    def _do(self, step: Callable[[], object]) -> None:
+        name = step.__name__
+        try:
+            step()
+        except Exception as error:
+            # One failing step must not stop the others: leases would run out with nobody to look.
+            if name not in self._failing:
+                log.exception("tick_failed", step=name, error=str(error))
+            self._failing.add(name)
+            connection.close()
+        else:
+            self._failing.discard(name)
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied >= TIDY_EVERY:
+            self._tidied = time.monotonic()
+            tidy()
+
+
+def make_due_slots() -> int:
+    """Make runs for the schedules' slots that have come; the unique (schedule, slot) makes each once."""
+    made = 0
+    with transaction.atomic():
+        now = _database_time()
+        due = (
+            Schedule.objects.filter(enabled=True, job__enabled=True, next_slot__lte=now)
+            .select_related("job", "job__pool")
+            .order_by("next_slot")
+            .select_for_update(skip_locked=True, of=("self",))[:BATCH]
+        )
+        for schedule in due:
+            made += _make_slots(schedule, now)
+    return made
+
+
+def _make_slots(schedule: Schedule, now: datetime) -> int:
+    try:
+        due = choose(schedule, now)
+    except InvalidSchedule as error:
+        log.warning("schedule_unreadable", schedule=schedule.pk, error=str(error))
+        Schedule.objects.filter(pk=schedule.pk).update(next_slot=None)
+        return 0
+    runs = [_insert(schedule, slot) for slot in due.slots]
+    if due.missed:
+        _tell_missed(schedule, due, runs)
+    # Conditional, so that somebody who paused or edited it in the meantime keeps their word.
+    Schedule.objects.filter(pk=schedule.pk, enabled=True).update(next_slot=due.next_slot)
+    pool_key = schedule.job.pool.key
+    if runs:
+        transaction.on_commit(lambda: wake(pool_key))
+    return len(runs)
+
+
+def _insert(schedule: Schedule, slot: datetime, **fields: Any) -> Run:
+    job = schedule.job
+    if job.on_conflict == OnConflict.SKIP and not fields:
+        open_runs = Run.objects.filter(job=job).open().count()
+        if open_runs >= job.max_active_runs:
+            fields = {"state": RunState.SKIPPED, "reason": Reason.OVERLAP, "finished_at": Now()}
+    run, created = Run.objects.insert_once(
+        Run(
+            job=job,
+            job_version=job.version,
+            trigger=Trigger.SCHEDULE,
+            schedule=schedule,
+            slot=slot,
+            principal=f"schedule:{schedule.pk}",
+            params=schedule.params,
+            priority=job.priority,
+            pool_id=job.pool_id,
+            max_attempts=job.max_attempts,
+            **fields,
+        )
+    )
+    if created:
+        kind = "skipped" if fields else "queued"
+        data = {"trigger": Trigger.SCHEDULE, "reason": fields.get("reason", "")}
+        RunEvent.objects.create(run=run, kind=kind, data=data)
+    return run
+
+
+def _tell_missed(schedule: Schedule, due: Due, runs: list[Run]) -> None:
+    """Say that slots were left out: on the run that came instead, else on a skipped run of the last."""
+    first, last = due.missed[0], due.missed[-1]
+    told = runs[-1] if runs else None
+    if told is None:
+        told = _insert(schedule, last, state=RunState.SKIPPED, reason=Reason.MISSED, finished_at=Now())
+    data = {"count": due.missed_count, "first": first.isoformat(), "last": last.isoformat()}
+    RunEvent.objects.create(run=told, kind="slots_missed", data=data)
+
+
+def reap() -> int:
+    """Take runs from holders whose lease ran out; return how many."""
+    return _count(_REAP, {"batch": BATCH, "message": "Its worker went silent."})
+
+
+def skip_late() -> int:
+    """End queued runs past their start deadline or of switched-off jobs."""
+    return _count(_SKIP, {"batch": BATCH})
+
+
+def cancel_between_holders() -> int:
+    """End queued runs that were cancelled while a holder was losing them."""
+    return _count(_CANCEL, {})
+
+
+def wake_idle() -> None:
+    """Wake workers for claimable runs while slots are idle: the wake-ups of these may have been lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IDLE, [ALIVE])
+        idle = int(cursor.fetchone()[0])
+    if idle <= 0:
+        return
+    for key in Run.objects.claimable().filter(job__enabled=True).values_list("pool__key", flat=True)[:idle]:
+        wake(key)
+
+
+def ticked() -> None:
+    """Write the heartbeat."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TICKED)
+
+
+def tidy() -> None:
+    """Remove what the dead left behind: rows of workers, folders of attempts."""
+    Worker.objects.filter(polled_at__lt=Now() - timedelta(days=1)).delete()
+    folder = Path(settings.VAR) / "runs"
+    left = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    for path in left:
+        run_id, _, fence = path.name.rpartition("-")
+        if fence.isdigit() and not _held(run_id, int(fence)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _held(run_id: str, fence: int) -> bool:
+    return Run.objects.filter(pk=run_id).held(fence).exists()
+
+
+def _database_time() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute(_NOW)
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def _count(sql: str, values: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,171 @@
+"""End an attempt, in one transaction and only as the holder of the newest fence."""
+
+import json
+import random
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from jobs.choices import ErrorClass, Outcome, Reason, RunState
+from jobs.engine.claim import Claim
+from jobs.engine.report import Failure
+from jobs.models import Run
+from jobs.runners.registry import runner_for
+
+log = structlog.get_logger(__name__)
+
+# One statement, so that the run, its attempt and its event change together or not at all. A row that somebody
+# else holds by now is not touched, and says so by its absence.
+_END = """
+    WITH ended AS (
+        UPDATE jobs_run SET state = %(state)s, reason = %(reason)s, lease_until = NULL, timeout_at = NULL,
+            finished_at = clock_timestamp(), progress = %(progress)s, error = %(error)s
+        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' RETURNING id, fence
+    ), attempt AS (
+        UPDATE jobs_attempt SET outcome = %(outcome)s, error_class = %(error_class)s, error = %(message)s,
+            finished_at = clock_timestamp()
+        FROM ended WHERE run_id = ended.id AND jobs_attempt.fence = ended.fence
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), %(state)s, %(data)s FROM ended
+    )
+    SELECT count(*) FROM ended
+"""
+
+# Back into the queue. The fence rises here already: what the old holder still sends finds nothing.
+_REQUEUE = """
+    WITH ended AS (
+        UPDATE jobs_run SET state = 'queued', reason = %(reason)s, lease_until = NULL, timeout_at = NULL,
+            fence = fence + 1, worker = '', error = %(error)s, attempt = attempt - %(forgiven)s,
+            hand_overs = hand_overs + %(forgiven)s,
+            available_at = clock_timestamp() + make_interval(secs => %(delay)s)
+        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' RETURNING id
+    ), attempt AS (
+        UPDATE jobs_attempt SET outcome = %(outcome)s, error_class = %(error_class)s, error = %(message)s,
+            finished_at = clock_timestamp()
+        FROM ended WHERE run_id = ended.id AND jobs_attempt.fence = %(fence)s
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), %(event)s, %(data)s FROM ended
+    )
+    SELECT count(*) FROM ended
+"""
+
+_ENDED_BY = {
+    RunState.SUCCEEDED: Outcome.SUCCEEDED,
+    RunState.FAILED: Outcome.FAILED,
+    RunState.TIMED_OUT: Outcome.TIMED_OUT,
+    RunState.CANCELLED: Outcome.CANCELLED,
+    RunState.LOST: Outcome.FAILED,
+}
+
+
+def succeed(claim: Claim, outputs: dict[str, Any], progress: dict[str, Any]) -> bool:
+    """Record the outputs, queue the followers, end the run; False where another attempt holds it.
+
+    An exception of the kind's ``record`` leaves nothing behind and reaches the caller.
+    """
+    with transaction.atomic():
+        if not _end(claim, RunState.SUCCEEDED, progress):
+            return False
+        run = Run.objects.select_related("job").get(pk=claim.run_id)
+        kept = runner_for(claim.kind).record(run=run, outputs=outputs)
+        if kept:
+            Run.objects.filter(pk=claim.run_id).update(outputs=kept)
+        Run.objects.start_followers(run)
+    return True
+
+
+def fail(claim: Claim, failure: Failure, progress: dict[str, Any], *, cancelled: bool) -> bool:
+    """End the run as failed, or queue it again where a try may help; False where it is held elsewhere."""
+    if cancelled:
+        return cancel(claim, progress)
+    if failure.error_class in ErrorClass.retried() and claim.attempt < claim.max_attempts:
+        return _requeue(
+            claim,
+            Reason.RETRY,
+            Outcome.FAILED,
+            failure,
+            delay=backoff(claim.attempt, base=claim.backoff, cap=claim.backoff_cap),
+        )
+    return _end(claim, RunState.FAILED, progress, failure)
+
+
+def time_out(claim: Claim, progress: dict[str, Any]) -> bool:
+    """End the run as timed out."""
+    failure = Failure(ErrorClass.TIMEOUT, f"It took longer than {claim.timeout} s.")
+    return _end(claim, RunState.TIMED_OUT, progress, failure)
+
+
+def cancel(claim: Claim, progress: dict[str, Any]) -> bool:
+    """End the run as cancelled."""
+    return _end(claim, RunState.CANCELLED, progress)
+
+
+def hand_over(claim: Claim, progress: dict[str, Any]) -> bool:
+    """Give the run back because this worker stops; the attempt does not count, unless that came too often."""
+    failure = Failure(ErrorClass.WORKER_LOST, "Its worker was stopped.")
+    forgiven = claim.hand_overs < settings.RUN_HAND_OVERS
+    if not forgiven and claim.attempt >= claim.max_attempts:
+        return _end(claim, RunState.FAILED, progress, failure)
+    return _requeue(claim, Reason.HANDED_OVER, Outcome.HANDED_OVER, failure, forgiven=forgiven)
+
+
+def backoff(attempt: int, *, base: int, cap: int) -> float:
+    """Return the seconds to wait after an attempt: doubling from base to cap, less up to half by chance."""
+    return float(min(cap, base * 2 ** min(attempt - 1, 30))) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _end(claim: Claim, state: RunState, progress: dict[str, Any], failure: Failure | None = None) -> bool:
+    return _execute(
+        _END,
+        claim,
+        state=state,
+        reason=Reason.NONE,
+        outcome=_ENDED_BY[state],
+        progress=json.dumps(progress),
+        data={"attempt": claim.attempt},
+        failure=failure,
+    )
+
+
+def _requeue(
+    claim: Claim,
+    reason: Reason,
+    outcome: Outcome,
+    failure: Failure,
+    *,
+    delay: float = 0.0,
+    forgiven: bool = False,
+) -> bool:
+    return _execute(
+        _REQUEUE,
+        claim,
+        reason=reason,
+        outcome=outcome,
+        event=reason,
+        delay=delay,
+        forgiven=int(forgiven),
+        data={"attempt": claim.attempt, "seconds": round(delay, 1)},
+        failure=failure,
+    )
+
+
+def _execute(sql: str, claim: Claim, *, data: dict[str, Any], failure: Failure | None, **values: Any) -> bool:
+    told = {"class": str(failure.error_class), "message": failure.message} if failure else {}
+    values |= {
+        "run": claim.run_id,
+        "fence": claim.fence,
+        "error": json.dumps(failure.as_json() if failure else {}),
+        "error_class": failure.error_class if failure else "",
+        "message": failure.message if failure else "",
+        "data": json.dumps(data | told),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        done = bool(cursor.fetchone()[0])
+    if not done:
+        log.warning("fenced", run=claim.number, fence=claim.fence)
+    return done

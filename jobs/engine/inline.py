@@ -1,0 +1,135 @@
+"""Run a short, trusted body inside the supervisor itself: no fork, and therefore no protection from it."""
+
+import logging
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+
+from jobs.choices import ErrorClass
+from jobs.engine import finish
+from jobs.engine.claim import Claim
+from jobs.engine.lease import Lease
+from jobs.engine.log_pump import LogPump
+from jobs.engine.report import Report, failure_of
+from jobs.engine.work import error_message, folder_of, work
+from jobs.exceptions import LeaseLost
+
+log = structlog.get_logger(__name__)
+
+
+class Cancelled(BaseException):
+    """Unwind an inline body that somebody cancelled."""
+
+
+class OutOfTime(BaseException):
+    """Unwind an inline body that took too long; not an Exception, so that no broad except swallows it."""
+
+
+class InlineReporter:
+    """Take what the body tells, and keep the lease while at it."""
+
+    def __init__(self, claim: Claim, pump: LogPump) -> None:
+        self.report = Report()
+        self.lease = Lease(claim)
+        self._pump = pump
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Take one message; raises Cancelled or LeaseLost where the run's row says so."""
+        self.report.take(message)
+        if self._pump.due_in == 0.0:
+            self._pump.flush()
+        if self.lease.due_in == 0.0 and self.lease.beat(self.report.progress).cancel:
+            raise Cancelled
+
+    def cancelled(self) -> bool:
+        """Say whether somebody asked the run to stop."""
+        return self.lease.orders.cancel
+
+
+class PumpHandler(logging.Handler):
+    """Put log records into the run's log."""
+
+    def __init__(self, pump: LogPump) -> None:
+        super().__init__()
+        self._pump = pump
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Add one record."""
+        levels = {"DEBUG": "debug", "INFO": "info", "WARNING": "warn"}
+        self._pump.say(levels.get(record.levelname, "error"), self.format(record))
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def run_inline(claim: Claim) -> None:
+    """Do the work here and end the run; a body may take two thirds of the lease, or its timeout if shorter.
+
+    Beats come only when the body tells something, so the alarm, not a beat, keeps it within its lease.
+    """
+    pump = LogPump(claim)
+    reporter = InlineReporter(claim, pump)
+    logger = logging.Logger("run", logging.DEBUG)  # noqa: LOG001 - of this run alone
+    logger.addHandler(PumpHandler(pump))
+    report = reporter.report
+    try:
+        outputs = _work(claim, reporter, logger)
+        pump.close()
+        if outputs is not None:
+            _succeed(claim, outputs, report)
+        if report.failure is not None:
+            finish.fail(claim, report.failure, report.progress, cancelled=False)
+    except Cancelled:
+        pump.close()
+        finish.cancel(claim, report.progress)
+    except OutOfTime:
+        pump.close()
+        finish.time_out(claim, report.progress)
+    except LeaseLost:
+        log.warning("fenced", run=claim.number, fence=claim.fence)
+    finally:
+        shutil.rmtree(folder_of(claim), ignore_errors=True)
+
+
+def _work(claim: Claim, reporter: InlineReporter, logger: logging.Logger) -> dict[str, Any] | None:
+    try:
+        with _limited(min(claim.timeout, settings.RUN_LEASE * 2 / 3)):
+            return work(claim, reporter, logger)
+    except LeaseLost:
+        raise
+    except (Exception, SystemExit) as error:
+        message = error_message(error)
+        reporter.report.failure = failure_of(message["class"], message["message"], message["detail"])
+        return None
+
+
+def _succeed(claim: Claim, outputs: dict[str, Any], report: Report) -> None:
+    try:
+        finish.succeed(claim, outputs, report.progress)
+    except (OperationalError, InterfaceError):
+        # The lease runs out, and the clock gives the run to somebody else.
+        raise
+    except Exception as error:
+        log.exception("record_failed", run=claim.number)
+        message = error_message(error)
+        report.failure = failure_of(
+            message.get("class", ErrorClass.USER_CODE), message["message"], message["detail"]
+        )

@@ -1,0 +1,232 @@
+"""Supervise one run: fork its body, carry its output, keep the lease, end it once."""
+
+import os
+import select
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
+
+from jobs.choices import ErrorClass
+from jobs.engine import finish, patience
+from jobs.engine.body import run_body
+from jobs.engine.claim import Claim
+from jobs.engine.lease import Lease
+from jobs.engine.log_pump import LogPump
+from jobs.engine.report import Report, failure_of
+from jobs.engine.stopping import Stopping
+from jobs.engine.work import error_message, folder_of
+from jobs.exceptions import LeaseLost
+
+log = structlog.get_logger(__name__)
+
+READ_SIZE = 64 * 1024
+# The loop looks at its clocks at least this often, in seconds.
+LONGEST_WAIT = 0.5
+# Between SIGTERM and SIGKILL: long enough to roll back, short enough for «cancelled within three seconds».
+KILL_AFTER = 1.0
+# A step that changed is shown this soon after the last beat.
+STEP_PAUSE = 0.5
+# Tries of the transaction that ends the run while the database does not answer.
+FINISH_PAUSE = 0.5
+# The database did not answer, or asked to try again; any other of its errors would come back for ever.
+UNANSWERED = (OperationalError, InterfaceError)
+
+
+@dataclass(slots=True)
+class Body:
+    """The forked process as its supervisor sees it."""
+
+    pid: int
+    pidfd: int
+    log_fd: int
+    result_fd: int
+    status: int | None = None
+
+    def signal_group(self, number: int) -> None:
+        """Signal the body and everything that it started."""
+        # setsid may not have happened yet in a body that was just forked: then there is no such group.
+        for send, target in ((os.killpg, self.pid), (os.kill, self.pid)):
+            try:
+                send(target, number)
+            except ProcessLookupError:
+                continue
+
+    def reap(self) -> None:
+        """Take the exit status; the process must have ended."""
+        if self.status is None:
+            _, self.status = os.waitpid(self.pid, 0)
+            # Whatever the body left running in its group has no run any more.
+            self.signal_group(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close our ends."""
+        for number in (self.pidfd, self.log_fd, self.result_fd):
+            os.close(number)
+
+
+def fork_body(claim: Claim) -> Body:
+    """Fork the body of a claim; the child never returns from here."""
+    log_read, log_write = os.pipe()
+    result_read, result_write = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        run_body(claim, parent=parent, log_fd=log_write, result_fd=result_write)
+    os.close(log_write)
+    os.close(result_write)
+    for number in (log_read, result_read):
+        os.set_blocking(number, False)
+    return Body(pid, os.pidfd_open(pid), log_read, result_read)
+
+
+class Supervisor:
+    """The single loop around one body."""
+
+    def __init__(self, claim: Claim, stopping: Stopping) -> None:
+        self._claim = claim
+        self._stopping = stopping
+        self._lease = Lease(claim)
+        self._pump = LogPump(claim)
+        self._report = Report()
+        self._stop_reason = ""
+        self._kill_at: float | None = None
+        self._body = fork_body(claim)
+
+    def supervise(self) -> None:
+        """Stay until the body has ended and the run's row says how; writes nothing once the lease is lost."""
+        body = self._body
+        patience.guard(self._fence_if_silent)
+        try:
+            self._loop()
+            body.reap()
+            self._read_everything()
+            self._end()
+        except LeaseLost:
+            log.warning("fenced", run=self._claim.number, fence=self._claim.fence)
+        finally:
+            patience.guard(None)
+            body.signal_group(signal.SIGKILL)
+            body.reap()
+            body.close()
+            shutil.rmtree(folder_of(self._claim), ignore_errors=True)
+
+    def _loop(self) -> None:
+        body = self._body
+        poll = select.poll()
+        for number in (body.log_fd, body.result_fd, body.pidfd):
+            poll.register(number, select.POLLIN)
+        while True:
+            for number, _ in poll.poll(self._wait() * 1000):
+                if number == body.pidfd:
+                    return
+                if not self._read(number):
+                    poll.unregister(number)
+            self._keep_time()
+
+    def _wait(self) -> float:
+        waits = [LONGEST_WAIT, self._lease.due_in]
+        if self._pump.due_in is not None:
+            waits.append(self._pump.due_in)
+        if self._kill_at is not None:
+            waits.append(max(0.0, self._kill_at - time.monotonic()))
+        return min(waits)
+
+    def _keep_time(self) -> None:
+        if self._pump.due_in == 0.0:
+            self._pump.flush()
+        if self._report.changed_step:
+            self._report.changed_step = False
+            self._lease.hasten(STEP_PAUSE)
+        if self._lease.due_in == 0.0:
+            orders = self._lease.beat(self._report.progress)
+            if orders.cancel:
+                self._stop("cancel")
+            elif orders.time_out:
+                self._stop("time_out")
+        self._fence_if_silent()
+        if self._stopping.overdue:
+            self._stop("hand_over")
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._body.signal_group(signal.SIGKILL)
+            self._kill_at = time.monotonic() + KILL_AFTER
+
+    def _stop(self, reason: str) -> None:
+        if self._stop_reason:
+            return
+        self._stop_reason = reason
+        self._kill_at = time.monotonic() + KILL_AFTER
+        self._body.signal_group(signal.SIGTERM)
+
+    def _fence_if_silent(self) -> None:
+        """Stop by ourselves before another worker may start the run: nobody could tell us that it did."""
+        if self._lease.fenced:
+            self._body.signal_group(signal.SIGKILL)
+            raise LeaseLost
+
+    def _read(self, number: int) -> bool:
+        try:
+            data = os.read(number, READ_SIZE)
+        except BlockingIOError:
+            return True
+        if number == self._body.log_fd:
+            self._pump.feed(data)
+        else:
+            self._report.feed(data)
+        return bool(data)
+
+    def _read_everything(self) -> None:
+        """Read what is left; a process that outlived the body may hold the pipes open: await no end."""
+        for number in (self._body.log_fd, self._body.result_fd):
+            poll = select.poll()
+            poll.register(number, select.POLLIN)
+            while any(event & select.POLLIN for _, event in poll.poll(0)):
+                if not self._read(number):
+                    break
+
+    def _end(self) -> None:
+        self._pump.close()
+        while True:
+            try:
+                self._finish()
+            except UNANSWERED as error:
+                # Ending the run again is safe: the fence lets it happen once.
+                log.warning("finish_failed", run=self._claim.number, error=str(error))
+                connection.close()
+                self._fence_if_silent()
+                time.sleep(FINISH_PAUSE)
+                if self._lease.beat(self._report.progress).time_out:
+                    self._report.outputs, self._stop_reason = None, "time_out"
+            else:
+                return
+
+    def _finish(self) -> None:
+        claim, report = self._claim, self._report
+        if report.outputs is not None and report.failure is None and self._body.status == 0:
+            try:
+                finish.succeed(claim, report.outputs, report.progress)
+            except UNANSWERED:
+                raise
+            except Exception as error:
+                log.exception("record_failed", run=claim.number)
+                told = error_message(error)
+                report.failure = failure_of(told["class"], told["message"], told["detail"])
+            else:
+                return
+        if self._stop_reason == "hand_over":
+            finish.hand_over(claim, report.progress)
+        elif self._stop_reason == "time_out":
+            finish.time_out(claim, report.progress)
+        else:
+            failure = report.failure or failure_of(ErrorClass.CRASH, self._how_it_died())
+            finish.fail(claim, failure, report.progress, cancelled=self._stop_reason == "cancel")
+
+    def _how_it_died(self) -> str:
+        status = self._body.status or 0
+        if os.WIFSIGNALED(status):
+            name = signal.Signals(os.WTERMSIG(status)).name
+            return f"The process was ended by {name}."
+        return f"The process left with status {os.WEXITSTATUS(status)} and no result."

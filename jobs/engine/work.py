@@ -1,0 +1,57 @@
+"""The work itself, the same whether in a forked body or inline: build the context, call the kind's runner."""
+
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from jobs.choices import ErrorClass
+from jobs.engine.claim import Claim
+from jobs.runners.base import Context, Reporter
+from jobs.runners.registry import runner_for
+
+
+def folder_of(claim: Claim) -> Path:
+    """Return the attempt's own scratch folder; the fence keeps two attempts apart."""
+    return Path(settings.VAR) / "runs" / f"{claim.run_id}-{claim.fence}"
+
+
+def work(claim: Claim, reporter: Reporter, logger: logging.Logger) -> dict[str, Any]:
+    """Run the kind's body and return its outputs."""
+    runner = runner_for(claim.kind)
+    folder = folder_of(claim)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    context = Context(
+        job_key=claim.job_key,
+        config=runner.Config.model_validate(claim.config),
+        params=claim.params,
+        run_id=claim.run_id,
+        fence=claim.fence,
+        attempt=claim.attempt,
+        folder=folder,
+        log=logger,
+        reporter=reporter,
+    )
+    return runner.run(context)
+
+
+def error_message(error: BaseException) -> dict[str, str]:
+    """Return the message that tells the supervisor why the body failed.
+
+    An exception may say whose fault it is by its ``error_class`` (a value of ErrorClass).
+    """
+    error_class = str(getattr(error, "error_class", ErrorClass.USER_CODE))
+    text = str(error) or type(error).__name__
+    if error_class == ErrorClass.USER_CODE:
+        text = (
+            "The memory was not enough."
+            if isinstance(error, MemoryError)
+            else f"{type(error).__name__}: {text}"
+        )
+    try:
+        detail = "".join(traceback.format_exception(error))
+    except MemoryError:
+        detail = ""
+    return {"type": "error", "class": error_class, "message": text, "detail": detail}

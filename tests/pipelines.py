@@ -1,0 +1,127 @@
+"""Pipelines for tests only; JOB_PIPELINES names this module where tests start workers."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from jobs.models import Job
+from jobs.runners.base import Context, Step
+from jobs.runners.pipelines import pipeline
+
+
+class Seconds(BaseModel):
+    """How long."""
+
+    seconds: float = Field(default=0.0, ge=0)
+    note: str = ""
+
+
+class Faulty(Exception):
+    """An error that says whose fault it is."""
+
+    error_class = "bad_input"
+
+
+@pipeline("test-nothing", name_en="Nothing", name_ko="아무것도 안 함", parameters=Seconds)
+def nothing(context: Context) -> dict[str, Any]:
+    return {}
+
+
+@pipeline(
+    "test-say",
+    name_en="Say",
+    name_ko="말하기",
+    parameters=Seconds,
+    steps=[Step("say", "Say"), Step("end", "End")],
+)
+def say(context: Context) -> dict[str, Any]:
+    with context.step("say"):
+        print("plain words")  # noqa: T201
+        context.log.warning("a warning %s", context.params.note)
+        context.progress(0.5, "half")
+    with context.step("end"):
+        sys.stderr.write("to stderr\n")
+    return {"note": context.params.note, "attempt": context.attempt, "pid": os.getpid()}
+
+
+@pipeline("test-sleep", name_en="Sleep", name_ko="잠자기", parameters=Seconds)
+def sleep(context: Context) -> dict[str, Any]:
+    print(f"asleep {os.getpid()} {os.getppid()}", flush=True)  # noqa: T201
+    time.sleep(context.params.seconds)
+    return {"slept": context.params.seconds}
+
+
+@pipeline("test-sleep-once", name_en="Sleep once", name_ko="한 번만 잠자기", parameters=Seconds)
+def sleep_once(context: Context) -> dict[str, Any]:
+    """Sleep in the first attempt; later ones are quick."""
+    print(f"asleep {os.getpid()} {os.getppid()}", flush=True)  # noqa: T201
+    if context.fence == 1:
+        time.sleep(context.params.seconds)
+    return {"fence": context.fence}
+
+
+@pipeline("test-deaf", name_en="Deaf", name_ko="신호를 무시함")
+def deaf(context: Context) -> dict[str, Any]:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("deaf", flush=True)  # noqa: T201
+    while True:
+        pass
+
+
+@pipeline("test-segfault", name_en="Crash", name_ko="비정상 종료")
+def segfault(context: Context) -> dict[str, Any]:
+    ctypes.string_at(0)
+    return {}
+
+
+@pipeline("test-bad-input", name_en="Bad input", name_ko="잘못된 입력")
+def bad_input(context: Context) -> dict[str, Any]:
+    raise Faulty("line 7: not a number")
+
+
+@pipeline("test-raise", name_en="Raise", name_ko="예외")
+def raise_error(context: Context) -> dict[str, Any]:
+    raise ValueError("something of ours")
+
+
+@pipeline("test-memory", name_en="Memory", name_ko="메모리")
+def memory(context: Context) -> dict[str, Any]:
+    return {"size": len(bytearray(8 * 1024**3))}
+
+
+@pipeline("test-flood", name_en="Flood", name_ko="로그 폭주")
+def flood(context: Context) -> dict[str, Any]:
+    out = sys.stdout.buffer
+    out.write(b"\xff\xfe broken \x00 bytes\n")
+    out.write(b"token ddesk_abcdefghijklmnopqrstuvwxyz0123456789\n")
+    for number in range(1_000_000):
+        out.write(b"line %d\n" % number)
+    out.flush()
+    return {}
+
+
+@pipeline("test-logger", name_en="Logger", name_ko="로거")
+def use_logger(context: Context) -> dict[str, Any]:
+    logging.getLogger("some.library").warning("from a library")
+    context.log.error("first\nsecond")
+    return {}
+
+
+@pipeline("test-orphan", name_en="Orphan", name_ko="고아 프로세스")
+def orphan(context: Context) -> dict[str, Any]:
+    """Leave a grandchild behind that holds the pipes open."""
+    child = subprocess.Popen(["sleep", "300"])
+    return {"child": child.pid}
+
+
+@pipeline("test-database", name_en="Database", name_ko="데이터베이스")
+def database(context: Context) -> dict[str, Any]:
+    """Use the database from the body, on a connection of its own."""
+    return {"jobs": Job.objects.count(), "folder": str(context.folder), "there": context.folder.is_dir()}
