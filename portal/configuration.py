@@ -89,13 +89,14 @@ def servers(var: Path) -> Servers:
 
 def database(name: str, url: str) -> dict[str, object]:
     """Turn a postgresql:// address into Django's settings; the name is used in the error."""
-    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+    if not url.startswith(("postgres://", "postgresql://")):
         message = f"{name} must start with postgresql:// (Data Desk keeps its data in PostgreSQL only)."
         raise ConfigurationError(message)
     try:
         parsed = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
-    except (ValueError, dj_database_url.ParseError) as error:
-        message = f"{name} is not an address of the form postgresql://user:password@host:5432/name ({error})."
+    except (ValueError, dj_database_url.ParseError):
+        # The parser's own words may quote a part of the password.
+        message = f"{name} is not an address of the form postgresql://user:password@host:5432/name."
         raise ConfigurationError(message) from None
     if not parsed.get("NAME"):
         message = f"{name} names no database; it ends with /name."

@@ -56,6 +56,8 @@ def start(
 
 def stop(var: Path) -> None:
     """Stop whichever of the embedded servers of this VAR run; their data stays."""
+    if not var.is_dir():
+        return
     places = Places(var)
     with _one_at_a_time(var, lambda line: None):
         Valkey(places).stop()

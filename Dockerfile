@@ -1,0 +1,33 @@
+# One image for web, worker, clock and the one-shot preparation; docker-compose.yml says which is which.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /app
+COPY requirements.lock requirements-uv.lock ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-uv.lock \
+    && /venv/bin/uv pip install --no-cache --python /venv/bin/python --require-hashes -r requirements.lock \
+    && /venv/bin/pip uninstall --yes uv pip setuptools
+COPY . .
+# Texts and byte code are made here, because nothing under /app can be written later.
+RUN /venv/bin/python -c "from portal.ui.translations import compile_catalogs; compile_catalogs()" \
+    && /venv/bin/python -m compileall -q portal catalog jobs requests_app
+
+FROM python:3.11-slim-bookworm
+RUN groupadd --gid 10001 desk \
+    && useradd --uid 10001 --gid desk --no-create-home --home-dir /var/lib/data-desk --shell /usr/sbin/nologin desk \
+    && install --directory --owner desk --group desk --mode 0700 /var/lib/data-desk
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MODE=production \
+    HOST=0.0.0.0 \
+    PORT=8000 \
+    VAR=/var/lib/data-desk
+WORKDIR /app
+USER desk
+VOLUME /var/lib/data-desk
+EXPOSE 8000
+# The programs end at SIGTERM themselves and adopt no foreign children: no init is needed.
+CMD ["gunicorn", "-c", "python:portal.launch.gunicorn"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-m", "portal.launch.probe", "web"]
