@@ -81,13 +81,13 @@ def _get(item: Any, name: str, default: Any = "") -> Any:
     return item.get(name, default) if isinstance(item, Mapping) else getattr(item, name, default)
 
 
-def history(bars: Sequence[Any], *, label: str) -> SafeString:
+def history(bars: Sequence[Any], *, label: str, places: int = 24) -> SafeString:
     """Draw runs side by side, the length of each as its height; a bar with a url is a link."""
     if not bars:
         return SafeString("")
     high = max(float(_get(item, "value", 0) or 0) for item in bars) or 1.0
-    # A handful of runs keeps its bars narrow: the drawing is as wide as 24 runs at least.
-    width = max(len(bars), 24) * 12 - 2
+    # A handful of runs keeps its bars narrow: the drawing is as wide as so many runs at least.
+    width = max(len(bars), places) * 12 - 2
     offset = width - (len(bars) * 12 - 2)
     drawn = [(_run(item, offset + index * 12, high),) for index, item in enumerate(bars)]
     role = "group" if any(_get(item, "url") for item in bars) else "img"
