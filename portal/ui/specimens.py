@@ -200,8 +200,10 @@ def _chart(language: str) -> dict[str, Any]:
 
 
 def _spec(days: list[dt.date], width: int) -> dict[str, Any]:
-    target = {"mark": {"type": "rule", "color": "var(--good-mark)", "strokeDash": [5, 4]}}
-    limit = {"mark": {"type": "rect", "color": "var(--bad-mark)", "opacity": 0.07}}
+    # Without data of its own a layer is drawn once for each row.
+    once = {"data": {"values": [{}]}}
+    target = {**once, "mark": {"type": "rule", "color": "var(--good-mark)", "strokeDash": [5, 4]}}
+    limit = {**once, "mark": {"type": "rect", "color": "var(--bad-mark)", "opacity": 0.07}}
     x = {
         "field": "day",
         "type": "temporal",

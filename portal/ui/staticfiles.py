@@ -1,7 +1,7 @@
-"""Static files: hashed names, and one stylesheet made of the many that are written."""
+"""Static files: hashed names, and one stylesheet and one script made of the many that are written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -9,22 +9,25 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-STYLESHEET: Final = "css/desk.css"
-_IMPORT: Final = re.compile(r'^@import url\("(?P<name>[a-z0-9_/-]+\.css)"\);\n', re.MULTILINE)
+# How a bundle names its parts, and how a part stands in it: the names in a script's block are its own.
+BUNDLES: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    "css/desk.css": (re.compile(r'^@import url\("([\w/-]+\.css)"\);\n', re.MULTILINE), "{}"),
+    "js/desk.js": (re.compile(r'^import "\./([\w/-]+\.js)";\n', re.MULTILINE), "{{\n{}}}\n"),
+}
 
 
 class _Joined(Storage):
-    """The collected files, the stylesheet's imports replaced by what they name."""
+    """A finder's files; a bundle opens with its parts in place of the lines that name them."""
 
     def __init__(self, source: Any) -> None:
         self.source = source
 
     def open(self, name: str, mode: str = "rb") -> File:  # type: ignore[type-arg]
-        """Return the stylesheet in one piece: a browser would ask for one import after the other."""
+        """Return the bundle in one piece: a browser would ask for one part after the other."""
+        pattern, frame = BUNDLES[name]
         folder = PurePosixPath(name).parent
-        return ContentFile(
-            _IMPORT.sub(lambda found: self._read(str(folder / found["name"])), self._read(name)).encode()
-        )
+        whole = pattern.sub(lambda part: frame.format(self._read(str(folder / part[1]))), self._read(name))
+        return ContentFile(whole.encode())
 
     def _read(self, name: str) -> str:
         with self.source.open(name) as file:
@@ -37,10 +40,8 @@ class BundlingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[mis
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
         """Hash and compress what collectstatic has gathered."""
-        if STYLESHEET in paths:
-            storage, path = paths[STYLESHEET]
-            paths = {**paths, STYLESHEET: (_Joined(storage), path)}
-        yield from super().post_process(paths, dry_run, **options)
+        bundles = {name: (_Joined(paths[name][0]), paths[name][1]) for name in BUNDLES if name in paths}
+        yield from super().post_process({**paths, **bundles}, dry_run, **options)
 
     def stored_name(self, name: str) -> str:
         """Return the hashed name; before the first collectstatic (tests, make dev) files keep theirs."""

@@ -138,7 +138,7 @@ def change(value: formats.Number | None, unit: Any) -> str:
 @register.filter
 def hue(name: object) -> int:
     """Return a stable number of 0–11 for a name: the colour of a face."""
-    return hashlib.sha256(str(name).strip().casefold().encode()).digest()[0] % 12
+    return hashlib.sha256(str(name).strip().casefold().encode()).digest()[9] % 12
 
 
 @register.filter
@@ -172,9 +172,9 @@ def hist(values: Sequence[float]) -> SafeString:
 
 
 @register.simple_tag
-def history(bars: Sequence[Any], label: str) -> SafeString:
+def history(bars: Sequence[Any], label: str, places: int = 24) -> SafeString:
     """Draw past runs as bars; each has ``tone``, ``value`` and may have ``url`` and ``label``."""
-    return drawings.history(bars, label=label)
+    return drawings.history(bars, label=label, places=places)
 
 
 @register.simple_tag
