@@ -20,7 +20,7 @@ class Person:
     teams: tuple[str, ...]
     line_en: str
     line_ko: str
-    language: str = "en"
+    language: str = ""
     time_zone: str = "Asia/Seoul"
 
     @property
