@@ -1,0 +1,91 @@
+"""Every page, looked at by axe: both themes and languages, wide and narrow; nothing sticks out sideways.
+
+With SCREENS set to a folder each page is also kept there as a picture.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Visitor
+from tests.stack import Portal
+
+LOOKS = [
+    pytest.param("light", "en", 1440, id="light-en-wide"),
+    pytest.param("dark", "ko", 390, id="dark-ko-narrow"),
+    pytest.param("light", "ko", 1440, id="light-ko-wide"),
+    pytest.param("dark", "en", 390, id="dark-en-narrow"),
+]
+PAGES = {
+    "today": "/",
+    "catalog": "/catalog/",
+    "search": "/catalog/?q=weather",
+    "no-hits": "/catalog/?q=zzzzzz",
+    "dataset": "/catalog/datasets/ops.flights/",
+    "columns": "/catalog/datasets/ops.flights/columns/",
+    "preview": "/catalog/datasets/ops.flights/preview/",
+    "lineage": "/catalog/datasets/ops.flights/lineage/",
+    "metric": "/catalog/metrics/ops.on_time_rate/",
+    "definition": "/catalog/metrics/ops.on_time_rate/definition/",
+    "jobs": "/jobs/",
+    "job": "/jobs/load-flights/",
+    "run": "/runs/1/",
+    "log": "/runs/1/log/",
+    "profile": "/account/",
+    "tokens": "/account/tokens/",
+    "people": "/people/",
+    "api-docs": "/api/docs/",
+    "gallery": "/ui/",
+    "missing": "/catalog/datasets/nothing/",
+}
+
+
+def _problems(page: Page) -> list[str]:
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}" for each in found for node in each["nodes"]
+    ]
+
+
+def _keep(page: Page, name: str) -> None:
+    if folder := os.environ.get("SCREENS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("theme", "language", "width"), LOOKS)
+def test_each_page_is_accessible_and_fits(
+    visitor: Callable[..., Visitor], theme: str, language: str, width: int
+) -> None:
+    # Cleo sees everything that there is to see.
+    cleo = visitor("Cleo Han", theme=theme, language=language, width=width)
+    faults: dict[str, object] = {}
+    for name, path in PAGES.items():
+        page = cleo.open(path)
+        assert page.locator("html").get_attribute("lang") == language
+        _keep(page, f"{name}-{theme}-{language}-{width}")
+        if problems := _problems(page):
+            faults[name] = problems
+        sideways = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if sideways > 0:
+            faults[f"{name} (width)"] = f"sticks out by {sideways} px"
+        if language == "ko" and not re.search(r"[가-힣]", page.locator("main").inner_text()):
+            faults[f"{name} (language)"] = "no Korean on it"
+    # A missing page is a 404 by design; Chromium reports that as an error of its own.
+    cleo.violations[:] = [each for each in cleo.violations if "404" not in each]
+    assert faults == {}
+
+
+@pytest.mark.parametrize(("theme", "language", "width"), LOOKS)
+def test_the_sign_in_page_is_accessible_and_fits(
+    portal: Portal, chromium: object, visitor: Callable[..., Visitor], theme: str, language: str, width: int
+) -> None:
+    somebody = visitor("Ada Yoon", theme=theme, language=language, width=width)
+    somebody.context.clear_cookies()
+    page = somebody.open("/account/login/")
+    _keep(page, f"sign-in-{theme}-{language}-{width}")
+    assert _problems(page) == []

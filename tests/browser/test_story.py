@@ -1,0 +1,90 @@
+"""The line of the product, played by two people: a pipeline runs, the catalog knows it, a metric is drawn."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visitor
+
+RUN_MILLISECONDS = 60_000
+
+
+@pytest.fixture
+def loaded(visitor: Callable[..., Visitor]) -> Visitor:
+    """Dan, once the demonstration's first load and refresh have ended well."""
+    dan = visitor("Dan Seo")
+    for job in ("load-flights", "refresh-flight-metrics"):
+        page = dan.open(f"/jobs/{job}/")
+        for _ in range(RUN_MILLISECONDS // 1000):
+            if page.locator(".head .title").get_by_text("Succeeded").is_visible():
+                break
+            page.wait_for_timeout(1000)
+            page.reload()
+        expect(page.locator(".head .title").get_by_text("Succeeded")).to_be_visible()
+    return dan
+
+
+def test_dan_runs_a_pipeline_and_watches_it_to_its_end(loaded: Visitor) -> None:
+    page = loaded.open("/jobs/load-flights/")
+    page.get_by_role("button", name="Run now").first.click()
+    page.wait_for_url(re.compile(r"/runs/\d+/$"))
+    # No reload from here on: the page follows the run by itself.
+    expect(page.locator(".head .title").get_by_text("Succeeded")).to_be_visible(timeout=RUN_MILLISECONDS)
+    log = page.locator("#log-lines")
+    expect(log).to_contain_text("flights.csv: 336,776 rows")
+    expect(log).to_contain_text("published 5 tables")
+    for step in ("Extract", "Stage", "Check", "Publish"):
+        expect(page.locator(".steps").get_by_text(step, exact=True)).to_be_visible()
+    expect(
+        page.get_by_role("link", name="ops.flights").or_(page.get_by_role("link", name="Flights")).first
+    ).to_be_visible()
+
+
+def test_a_schedule_says_when_it_starts_and_can_be_paused(loaded: Visitor) -> None:
+    page = loaded.open("/jobs/load-flights/")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "flights"), ("ko", "항공편")])
+def test_finn_finds_the_flights_in_his_language(
+    loaded: Visitor, visitor: Callable[..., Visitor], language: str, words: str
+) -> None:
+    finn = visitor("Finn Oh", language=language)
+    page = finn.open("/")
+    page.locator("header.topbar input[type=search], main input[type=search]").first.fill(words)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/catalog/\?"))
+    page.locator("a[href='/catalog/datasets/ops.flights/']").first.click()
+    expect(page.locator("main")).to_contain_text("336,776")
+    page.goto(f"{finn.portal.url}/catalog/datasets/ops.flights/preview/")
+    _expect_masked(page, "tailnum")
+
+
+def _expect_masked(page: Page, column: str) -> None:
+    names = page.locator("table.sample thead th code").all_inner_texts()
+    place = names.index(column) + 1
+    cells = page.locator(f"table.sample tbody td:nth-child({place})").all_inner_texts()
+    assert cells
+    assert not [cell for cell in cells if re.search(r"\d{2}", cell)], cells
+
+
+def test_finn_sees_the_storm_below_the_target(loaded: Visitor, visitor: Callable[..., Visitor]) -> None:
+    finn = visitor("Finn Oh")
+    page = finn.open("/catalog/metrics/ops.on_time_rate/")
+    chart = page.locator("figure svg, svg.chart").first
+    expect(chart).to_be_visible()
+    expect(page.locator("main")).to_contain_text("80")
+    page.goto(f"{finn.portal.url}/catalog/metrics/ops.on_time_rate/?grain=month")
+    expect(page.locator("main")).to_contain_text(re.compile(r"\d\d\.\d\s?%"))
+
+
+def test_finn_may_look_at_a_job_but_not_run_it(loaded: Visitor, visitor: Callable[..., Visitor]) -> None:
+    finn = visitor("Finn Oh")
+    page = finn.open("/jobs/load-flights/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Run now")).to_have_count(0)
