@@ -39,10 +39,10 @@ class AssetFilter(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(choices=AssetKind.choices, label=_("Kind"), empty_label=_("All kinds"))
     tag = django_filters.CharFilter(method="tagged", label=_("Tag"), max_length=50)
     owner = django_filters.ModelChoiceFilter(
-        queryset=cast(Any, _people), label=_("Owner"), empty_label=_("Any owner")
+        queryset=cast("Any", _people), label=_("Owner"), empty_label=_("Any owner")
     )
     team = django_filters.ModelChoiceFilter(
-        queryset=cast(Any, _teams), to_field_name="key", label=_("Team"), empty_label=_("Any team")
+        queryset=cast("Any", _teams), to_field_name="key", label=_("Team"), empty_label=_("Any team")
     )
     certified = django_filters.BooleanFilter(method="is_certified", label=_("Certified only"))
 

@@ -89,7 +89,8 @@ def to_keys(word: str) -> str | None:
 
 def _spell(syllable: str) -> str:
     code = ord(syllable) - _FIRST
-    return INITIALS[code // 588] + _VOWELS[code % 588 // 28] + _FINALS[code % 28]
+    spelt: str = INITIALS[code // 588] + _VOWELS[code % 588 // 28] + _FINALS[code % 28]
+    return spelt
 
 
 def initials(run: str) -> str:
