@@ -2,26 +2,34 @@
 
 from allauth.account import views as allauth
 from django.urls import path, re_path
+from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.views import csp, first_administrator, people, profile, teams, tokens
 
+# allauth's views take PUT for POST and answer OPTIONS; ours take what a browser sends.
+form = require_http_methods(["GET", "HEAD", "POST"])
+
 urlpatterns = [
     # Only what we need of allauth: nobody signs up, and e-mails are managed by administrators.
-    path("account/login/", allauth.login, name="account_login"),
-    path("account/logout/", allauth.logout, name="account_logout"),
-    path("account/inactive/", allauth.account_inactive, name="account_inactive"),
-    path("account/password/change/", allauth.password_change, name="account_change_password"),
-    path("account/password/set/", allauth.password_set, name="account_set_password"),
-    path("account/password/reset/", allauth.password_reset, name="account_reset_password"),
-    path("account/password/reset/done/", allauth.password_reset_done, name="account_reset_password_done"),
+    path("account/login/", form(allauth.login), name="account_login"),
+    path("account/logout/", form(allauth.logout), name="account_logout"),
+    path("account/inactive/", require_safe(allauth.account_inactive), name="account_inactive"),
+    path("account/password/change/", form(allauth.password_change), name="account_change_password"),
+    path("account/password/set/", form(allauth.password_set), name="account_set_password"),
+    path("account/password/reset/", form(allauth.password_reset), name="account_reset_password"),
+    path(
+        "account/password/reset/done/",
+        require_safe(allauth.password_reset_done),
+        name="account_reset_password_done",
+    ),
     re_path(
         r"^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        allauth.password_reset_from_key,
+        form(allauth.password_reset_from_key),
         name="account_reset_password_from_key",
     ),
     path(
         "account/password/reset/key/done/",
-        allauth.password_reset_from_key_done,
+        require_safe(allauth.password_reset_from_key_done),
         name="account_reset_password_from_key_done",
     ),
     # One's own account.

@@ -21,8 +21,6 @@ class ScopePermission(BasePermission):
         token = request.auth
         if not isinstance(token, ApiToken):
             return False
-        if request.method == "OPTIONS":
-            return True
         scopes: dict[str, str] = getattr(view, "required_scopes", {})
         needed = scopes.get("GET" if request.method == "HEAD" else str(request.method))
         if needed is None:

@@ -16,7 +16,7 @@ _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 @login_not_required
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
     """Let the link's holder become administrator and sign them in; a used or old link is a 404."""
     if not bootstrap.is_open(token):

@@ -31,7 +31,7 @@ def people(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/people.html", {"people": rows[:PAGE_SIZE], "words": words, "more": more})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def person_add(request: HttpRequest) -> HttpResponse:
     """Add somebody; the answer holds the link by which they set a password, shown this once."""
     require(signed_in(request), Permission.MANAGE_PEOPLE)
@@ -44,7 +44,7 @@ def person_add(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/person_add.html", {"form": form})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def person(request: HttpRequest, pk: int) -> HttpResponse:
     """Show somebody and change their name, roles and teams."""
     user = access_user(signed_in(request), pk)

@@ -14,7 +14,7 @@ from portal.accounts.forms import ProfileForm
 from portal.audit.actions import actor_of
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """Show and change one's name, language and time zone."""
     user = signed_in(request)

@@ -23,7 +23,7 @@ def teams(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/teams.html", {"teams": found[:500]})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def team_add(request: HttpRequest) -> HttpResponse:
     """Add a team."""
     require(signed_in(request), Permission.MANAGE_PEOPLE)
@@ -35,7 +35,7 @@ def team_add(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/team.html", {"form": form, "team": None})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def team(request: HttpRequest, key: str) -> HttpResponse:
     """Show a team and change its names."""
     found = access_team(signed_in(request), key)

@@ -19,7 +19,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/tokens.html", {"tokens": signed_in(request).tokens.all()[:200]})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def token_add(request: HttpRequest) -> HttpResponse:
     """Make a token; its secret stands on the answer to this very request and nowhere else."""
     owner = signed_in(request)
@@ -37,7 +37,7 @@ def token_add(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/token_add.html", {"form": form})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask before a token is revoked, then revoke it."""
     viewer = signed_in(request)
