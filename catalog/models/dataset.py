@@ -34,7 +34,9 @@ class Dataset(models.Model):
     published_at = models.DateTimeField(null=True)
     published_by = models.UUIDField(null=True, help_text="The run that published it.")
     fresh_within = models.DurationField(null=True, blank=True)
-    checks = models.JSONField(default=list, help_text="[{name, passed, observed, expected}] of the last publish.")
+    checks = models.JSONField(
+        default=list, help_text="[{name, passed, observed, expected}] of the last publish."
+    )
     sample = models.JSONField(default=dict)
 
     objects = DatasetQuerySet.as_manager()

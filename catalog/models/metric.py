@@ -92,7 +92,9 @@ class MetricChart(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["metric", "grain", "language", "layout"], name="metric_chart_once")
+            models.UniqueConstraint(
+                fields=["metric", "grain", "language", "layout"], name="metric_chart_once"
+            )
         ]
 
     def __str__(self) -> str:

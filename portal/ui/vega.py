@@ -44,6 +44,7 @@ _ATTRIBUTES: Final = frozenset(f"{_GEOMETRY} {_PAINT}".split())
 _LOCALES: Final = {"en": "en-GB", "ko": "ko-KR"}
 _FORBIDDEN: Final = frozenset({"signals", "expr", "url", "href", "usermeta", "params", "signal", "loader"})
 _NUMBER: Final = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
+_LONG: Final = re.compile(r"(-?\d+\.\d\d)\d+(?![\de])")
 _MOVE: Final = re.compile(rf"translate\(\s*({_NUMBER})\s*(?:,\s*({_NUMBER}))?\s*\)")
 _POINT: Final = re.compile(rf"[ML]\s*({_NUMBER})[ ,]({_NUMBER})")
 _BAR: Final = re.compile(rf"M\s*({_NUMBER})[ ,]({_NUMBER})h({_NUMBER})")
@@ -129,6 +130,9 @@ def _attribute(name: str, value: str, prefix: str) -> str | None:
         return " ".join(named) or None
     if name == "id":
         return f"{prefix}-{value}"
+    if name in {"d", "transform"}:
+        # A hundredth of a unit is less than anybody sees; fifteen digits a number are half of the page.
+        return _LONG.sub(r"\1", value)
     if "url(" in value:
         inner = re.fullmatch(r"url\(#([\w-]+)\)", value)
         return f"url(#{prefix}-{inner[1]})" if inner else None

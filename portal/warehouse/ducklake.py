@@ -23,7 +23,7 @@ from portal.warehouse.errors import (
 )
 from portal.warehouse.lines import line_of_byte, line_of_record, require_header
 from portal.warehouse.port import Check, CheckResult, ColumnInfo, ColumnProfile, StagedTable, Table
-from portal.warehouse.publishing import LEDGER, register, replace
+from portal.warehouse.publishing import LEDGER, drop, register, replace
 
 _TRIES = 8
 
@@ -195,6 +195,11 @@ class DuckLakeWarehouse:
         connection = self._connection(None)
         self._retried(lambda: register(connection, wanted))
         return self._retried(lambda: replace(connection, wanted, run_id=run_id, fence=fence))
+
+    def drop(self, tables: Sequence[str]) -> None:
+        """Drop published tables with their ledger rows, in one transaction; unknown ones are fine."""
+        connection = self._connection(None)
+        self._retried(lambda: drop(connection, sorted(tables)))
 
     def _retried(self, attempt: Any) -> int:
         connection = self._connection(None)

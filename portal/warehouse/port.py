@@ -153,6 +153,9 @@ class Warehouse(Protocol):
         Raises StalePublish, changing nothing, where a newer run or attempt has published any of them.
         """
 
+    def drop(self, tables: Sequence[str]) -> None:
+        """Drop published tables, in one transaction; unknown ones are fine."""
+
     def profile(
         self, source: StagedTable | str, *, personal: Mapping[str, bool] | None = None
     ) -> list[ColumnProfile]:

@@ -66,6 +66,16 @@ def replace(
     return int(one(connection, "SELECT id FROM ducklake_last_committed_snapshot('lake')")[0])
 
 
+def drop(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> int:
+    """Drop tables with their ledger rows; return how many were named. Old snapshots keep their rows."""
+    connection.execute("BEGIN")
+    for table in tables:
+        connection.execute(f"DROP TABLE IF EXISTS {quoted(f'lake.{table}')}")
+        connection.execute(f"DROP TABLE IF EXISTS {_ledger(table)}")
+    connection.execute("COMMIT")
+    return len(tables)
+
+
 def _swap(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> None:
     schema, table = staged.target.split(".")
     target, rows = quoted(f"lake.{staged.target}"), relation(staged)
