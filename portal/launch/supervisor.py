@@ -58,13 +58,17 @@ class Supervisor:
         self._signals = signals
 
     def start(self, livez: str) -> bool:
-        """Start all; return whether the web answered (False: somebody wants to stop, or it failed)."""
-        for child in self.children:
-            child.start()
-        web = self.children[0]
+        """Start all; return whether the web answered (False: somebody wants to stop, or it failed).
+
+        Worker and clock wait for the web's first answer: on a small machine they would only slow it down.
+        """
+        web, *others = self.children
+        web.start()
         end = time.monotonic() + FIRST_ANSWER
         while not self._signals.stops:
             if _answers(livez):
+                for child in others:
+                    child.start()
                 return True
             if not web.running or time.monotonic() > end:
                 complain(f"the web did not start; {web.log} ends with:\n{web.end_of_log()}")

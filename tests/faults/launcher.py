@@ -28,6 +28,8 @@ class Desk:
             "VAR": str(var),
             "PORT": str(self.port),
             "HOST": "127.0.0.1",
+            # A process that names itself keeps its environment readable, by which processes() knows it.
+            "SPT_NOENV": "1",
             **settings,
         }
         self.log = var.with_name(f"{var.name}-{time.monotonic_ns()}.log")

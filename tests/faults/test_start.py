@@ -157,7 +157,9 @@ def test_after_kill_9_of_the_supervisor_the_next_start_takes_the_servers_over(de
 
 def test_a_child_that_dies_is_started_again(desk: Desks) -> None:
     one = desk().start().ready()
-    web = next(pid for pid in one.processes() if b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    web = next(
+        pid for pid in one.processes() if b"data-desk-web" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
     web = oldest_of_session(web)
     os.kill(web, signal.SIGKILL)
     one.wait_for("web ended by signal SIGKILL; starting it again")
