@@ -98,9 +98,9 @@ def number(value: Number, decimals: int | None = None) -> str:
 
 
 def percent(value: Number, decimals: int = 1) -> str:
-    """Show a share of 0–1: «76.2 %»; a whole result drops its zeros: «0 %», «100 %»."""
-    shown = round(float(value) * 100, decimals)
-    return f"{number(shown, 0 if shown.is_integer() and shown in {0.0, 100.0} else decimals)}{NBSP}%"
+    """Show a share of 0–1: «76.2 %»; none and all are whole: «0 %», «100 %»."""
+    share = float(value)
+    return f"{number(share * 100, 0 if share in {0.0, 1.0} else decimals)}{NBSP}%"
 
 
 def size(value: Number) -> str:

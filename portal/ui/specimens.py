@@ -188,7 +188,9 @@ def _chart(language: str) -> dict[str, Any]:
     """Draw the chart once a language; the first drawing of a process takes a moment."""
     first = dt.date(2013, 1, 1)
     days = [first + dt.timedelta(days=index) for index in range(len(ON_TIME))]
-    wide, narrow = (vega.render(_spec(days, width), language=language) for width in (vega.WIDE, vega.NARROW))
+    wide, narrow = (
+        vega.render(_spec(days, width, language), language=language) for width in (vega.WIDE, vega.NARROW)
+    )
     names = [formats.day(day) for day in days]
     values = [formats.together(*formats.measured(value, kind="percent")) for value in ON_TIME]
     return {
@@ -199,17 +201,14 @@ def _chart(language: str) -> dict[str, Any]:
     }
 
 
-def _spec(days: list[dt.date], width: int) -> dict[str, Any]:
+def _spec(days: list[dt.date], width: int, language: str) -> dict[str, Any]:
     # Without data of its own a layer is drawn once for each row.
-    once = {"data": {"values": [{}]}}
+    once: dict[str, Any] = {"data": {"values": [{}]}}
     target = {**once, "mark": {"type": "rule", "color": "var(--good-mark)", "strokeDash": [5, 4]}}
     limit = {**once, "mark": {"type": "rect", "color": "var(--bad-mark)", "opacity": 0.07}}
-    x = {
-        "field": "day",
-        "type": "temporal",
-        "title": None,
-        "axis": {"format": "%-d %b", "tickCount": width // 90},
-    }
+    form = "%-m월 %-d일" if language == "ko" else "%-d %b"
+    axis = {"format": form, "tickCount": width // 90}
+    x = {"field": "day", "type": "temporal", "title": None, "axis": axis}
     y = {
         "field": "value",
         "type": "quantitative",

@@ -7,11 +7,6 @@ function leave(toast) {
 }
 
 function greet(toast) {
-  const button = toast.querySelector("[data-dismiss]");
-  if (button) {
-    button.hidden = false;
-    button.addEventListener("click", () => leave(toast));
-  }
   // What went wrong stays until it is read.
   if (toast.querySelector(".t-bad, .t-warn")) return;
   let timer = setTimeout(() => leave(toast), STAY);
@@ -23,10 +18,22 @@ function greet(toast) {
   toast.addEventListener("focusout", release);
 }
 
+function dismissible(root) {
+  for (const button of root.querySelectorAll("[data-dismiss]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => leave(button.closest("[data-toast]")));
+  }
+}
+
+dismissible(document);
 const region = document.querySelector("[data-toasts]");
 if (region) {
   region.querySelectorAll("[data-toast]").forEach(greet);
   new MutationObserver((changes) => {
-    for (const change of changes) for (const node of change.addedNodes) if (node.matches?.("[data-toast]")) greet(node);
+    for (const toast of changes.flatMap((change) => [...change.addedNodes])) {
+      if (!toast.matches?.("[data-toast]")) continue;
+      dismissible(toast);
+      greet(toast);
+    }
   }).observe(region, { childList: true });
 }

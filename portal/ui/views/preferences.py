@@ -2,7 +2,8 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -18,7 +19,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
     """Remember the language: in a cookie, and for somebody signed in also on their account."""
     language = request.POST.get("language", "")
     if language not in LANGUAGES:
-        return HttpResponseBadRequest()
+        raise BadRequest("no such language")
     if request.user.is_authenticated and request.user.language != language:
         request.user.language = language
         request.user.save(update_fields=["language"])
@@ -33,7 +34,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     """Remember light or dark in a cookie; "system" forgets it."""
     theme = request.POST.get("theme", "")
     if theme not in {*THEMES, "system"}:
-        return HttpResponseBadRequest()
+        raise BadRequest("no such theme")
     response = _back(request)
     if theme == "system":
         response.delete_cookie(settings.THEME_COOKIE_NAME, samesite="Lax")
