@@ -38,15 +38,21 @@ class Lane:
 
 
 def run_bars(runs: Sequence[Run], *, now: datetime) -> list[Bar]:
-    """Return one bar for each run, in the given order; a run that never started has no height."""
+    """Return one bar for each run, in the given order; a run that never started has no height.
+
+    What took longer than thrice the median is drawn as thrice: one outlier must not flatten all others.
+    """
+    seconds = [max(0.0, took_of(run, now).total_seconds()) for run in runs]
+    ended = sorted(value for value, run in zip(seconds, runs, strict=True) if run.finished_at and value)
+    most = 3 * ended[len(ended) // 2] if ended else float("inf")
     return [
         Bar(
-            value=max(0.0, took_of(run, now).total_seconds()),
+            value=min(value, most),
             tone=RunState(run.state).tone,
             label=_label(run, now),
             url=reverse("run", args=[run.number]),
         )
-        for run in runs
+        for run, value in zip(runs, seconds, strict=True)
     ]
 
 

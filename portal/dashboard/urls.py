@@ -1,5 +1,7 @@
-"""Routes of portal.dashboard."""
+"""Routes of the dashboard."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from portal.dashboard.views.today import today
+
+urlpatterns = [path("", today, name="today")]

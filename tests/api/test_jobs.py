@@ -1,0 +1,93 @@
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.choices import RunState
+from tests.conftest import Cast
+from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run, make_schedule
+from tests.factories.tokens import bearer
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_call_without_a_token_is_refused(client: Client, cast: Cast) -> None:
+    client.force_login(cast.dan)
+    response = client.get("/api/v1/jobs")
+    assert response.status_code == 401
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_the_list_holds_what_the_owner_may_see(client: Client, cast: Cast) -> None:
+    make_job("open-job")
+    make_job("hidden", private=True, owner=cast.dan)
+    for who, keys in (("finn", ["open-job"]), ("dan", ["hidden", "open-job"])):
+        answer = client.get("/api/v1/jobs", headers=bearer(getattr(cast, who), "jobs:read")).json()
+        assert [job["key"] for job in answer["results"]] == keys
+
+
+def test_a_job_shows_its_schema_schedules_and_last_run(client: Client, cast: Cast) -> None:
+    job = make_job(parameters_schema=DAY_PARAMETERS, owner=cast.dan)
+    make_schedule(job)
+    run = make_run(job)
+    answer = client.get("/api/v1/jobs/load-weather", headers=bearer(cast.dan, "jobs:read")).json()
+    assert answer["parameters_schema"] == DAY_PARAMETERS
+    assert answer["schedules"][0]["cron"] == "0 6 * * *"
+    assert answer["last_run"]["id"] == str(run.pk)
+    assert answer["owner"] == "Dan Seo"
+
+
+def test_a_job_shows_nothing_that_was_not_meant(client: Client, cast: Cast) -> None:
+    make_job(owner=cast.dan, config={"pipeline": "x", "password": "hunter2"})
+    answer = client.get("/api/v1/jobs/load-weather", headers=bearer(cast.dan, "jobs:read"))
+    assert set(answer.json()) == {
+        "key", "name_en", "name_ko", "description_en", "description_ko", "kind", "enabled", "version",
+        "owner", "team", "pool", "timeout", "max_attempts", "max_active_runs", "parameters_schema",
+        "schedules", "last_run",
+    }  # fmt: skip
+    assert "hunter2" not in answer.content.decode()
+    assert "@" not in answer.content.decode()
+
+
+def test_a_missing_and_an_invisible_job_answer_the_same(client: Client, cast: Cast) -> None:
+    make_job("hidden", private=True, owner=cast.dan)
+    headers = bearer(cast.finn, "jobs:read")
+    hidden, missing = (
+        client.get("/api/v1/jobs/hidden", headers=headers),
+        client.get("/api/v1/jobs/no", headers=headers),
+    )
+    assert (hidden.status_code, missing.status_code) == (404, 404)
+    assert hidden.json()["detail"] == missing.json()["detail"]
+
+
+def test_a_token_without_the_scope_is_refused(client: Client, cast: Cast) -> None:
+    make_job()
+    for path in ("/api/v1/jobs", "/api/v1/jobs/load-weather"):
+        assert client.get(path, headers=bearer(cast.dan, "catalog:read")).status_code == 403
+
+
+def test_the_list_filters_and_pages(client: Client, cast: Cast) -> None:
+    for number in range(5):
+        make_run(make_job(f"job-{number}"), RunState.FAILED if number == 3 else RunState.SUCCEEDED)
+    headers = bearer(cast.dan, "jobs:read")
+    failing = client.get("/api/v1/jobs?state=unhappy", headers=headers).json()
+    assert [job["key"] for job in failing["results"]] == ["job-3"]
+    first = client.get("/api/v1/jobs?limit=3", headers=headers).json()
+    rest = client.get(first["next"], headers=headers).json()
+    assert [job["key"] for job in [*first["results"], *rest["results"]]] == [
+        f"job-{number}" for number in range(5)
+    ]
+    assert client.get("/api/v1/jobs?state=nonsense", headers=headers).status_code == 400
+
+
+def test_more_jobs_take_no_more_queries(
+    client: Client, cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(12):
+        job = make_job(f"job-{number}", owner=cast.dan)
+        make_schedule(job)
+        make_run(job)
+        make_run(job)
+    headers = bearer(cast.dan, "jobs:read")
+    client.get("/api/v1/jobs", headers=headers)
+    with django_assert_num_queries(4):
+        client.get("/api/v1/jobs", headers=headers)
