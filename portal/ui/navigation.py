@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -54,11 +54,8 @@ def items(request: HttpRequest) -> Iterator[Item]:
     for entry in ENTRIES:
         if entry.permission and entry.permission not in granted:
             continue
-        try:
-            url = reverse(entry.route)
-        except NoReverseMatch:
-            continue
-        yield Item(entry.label, url, entry.icon, _is_current(entry, request.path), entry.phone)
+        current = _is_current(entry, request.path)
+        yield Item(entry.label, reverse(entry.route), entry.icon, current, entry.phone)
 
 
 def _is_current(entry: Entry, path: str) -> bool:

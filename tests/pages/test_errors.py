@@ -1,7 +1,10 @@
 """Errors say what happened, whose turn it is and what to do, in our look."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import OperationalError
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, override_settings
@@ -58,26 +61,19 @@ def raised(error: Exception, request: HttpRequest):
         return errors.server_error(request)
 
 
-class Fragile(RequestFactory):
-    """Makes requests that break when their user or session is asked for, as when the database is away."""
+def touchy(path: str, **extra: Any) -> HttpRequest:
+    """A request that breaks when its user or session is asked for, as when the database is away."""
 
-    def request(self, **extra):
-        class Touchy(type(super().request(**extra))):
-            @property
-            def user(self):
-                raise OperationalError
+    def away(_: object) -> None:
+        raise OperationalError
 
-            @property
-            def session(self):
-                raise OperationalError
-
-        request = super().request(**extra)
-        request.__class__ = Touchy
-        return request
+    request = RequestFactory().get(path, **extra)
+    request.__class__ = type("Touchy", (WSGIRequest,), {"user": property(away), "session": property(away)})
+    return request
 
 
 def test_the_error_page_reads_neither_session_nor_database():
-    response = raised(ValueError("x"), Fragile().get("/ui/", HTTP_X_REQUEST_ID="abc12345"))
+    response = raised(ValueError("x"), touchy("/ui/", HTTP_X_REQUEST_ID="abc12345"))
     page = response.content.decode()
     assert response.status_code == 500
     assert "Something broke on our side" in page
@@ -85,11 +81,11 @@ def test_the_error_page_reads_neither_session_nor_database():
 
 
 def test_a_database_that_is_away_is_told_as_such():
-    response = raised(OperationalError("x"), Fragile().get("/ui/"))
+    response = raised(OperationalError("x"), touchy("/ui/"))
     assert response.status_code == 503
     assert response["Retry-After"] == "10"
     assert "The database does not answer" in response.content.decode()
-    api = raised(OperationalError("x"), Fragile().get("/api/v1/jobs"))
+    api = raised(OperationalError("x"), touchy("/api/v1/jobs"))
     assert api["Content-Type"] == "application/problem+json"
 
 

@@ -20,7 +20,7 @@ def dead(monkeypatch):
 def now(monkeypatch):
     """The time, to be moved by hand."""
     moment = {"now": 1000.0}
-    monkeypatch.setattr(cache.time, "monotonic", lambda: moment["now"])
+    monkeypatch.setattr("portal.ui.cache.time.monotonic", lambda: moment["now"])
     return moment
 
 
@@ -42,10 +42,12 @@ def test_every_operation_goes_on_without_redis(dead):
 
 def test_after_a_failure_redis_is_left_alone_for_a_while(dead, now, monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        "django.core.cache.backends.redis.RedisCache.get",
-        lambda *a, **k: calls.append(1) or (_ for _ in ()).throw(OSError()),
-    )
+
+    def fail(*args, **kwargs):
+        calls.append(1)
+        raise OSError
+
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.get", fail)
     dead.get("a")
     dead.get("a")
     assert len(calls) == 1
