@@ -14,6 +14,8 @@ from django.utils.module_loading import import_string
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+# The checks import every page; a worker shows none, and stays small without them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 
 class WakeUps(Celery):
@@ -44,6 +46,7 @@ app.conf.update(
         "socket_timeout": 5,
         "socket_connect_timeout": 2,
         "retry_on_timeout": False,
+        "health_check_interval": 5,
         "max_retries": 0,
         "global_keyprefix": "wake-ups:",
     },
@@ -60,10 +63,11 @@ app.conf.update(
     task_queues=[Queue("default"), Queue("etl"), Queue("reports")],
     # Early acknowledgement: a lost wake-up costs seconds, a doubled one nothing, and no result is kept.
     task_acks_late=False,
-    worker_prefetch_multiplier=1,
-    # Left off: without the event loop a worker that stopped fetching looks again only every other second, and
-    # a wake-up that waits behind a long run costs nothing, since the run itself waits in the database.
-    worker_disable_prefetch=False,
+    # Wake-ups are fetched as they come and wait in the pool's own queue. A limit would be looked at again only
+    # every other second (there is no event loop), and so would delay the next trigger; a wake-up that waits
+    # behind a long run costs nothing, since the run it speaks of waits in the database.
+    worker_prefetch_multiplier=0,
+    worker_pool_putlocks=False,
     worker_max_tasks_per_child=500,
     worker_concurrency=settings.WORKER_SLOTS,
     worker_enable_remote_control=False,

@@ -125,3 +125,30 @@ def orphan(context: Context) -> dict[str, Any]:
 def database(context: Context) -> dict[str, Any]:
     """Use the database from the body, on a connection of its own."""
     return {"jobs": Job.objects.count(), "folder": str(context.folder), "there": context.folder.is_dir()}
+
+
+class Path(BaseModel):
+    """Which file."""
+
+    path: str
+
+
+@pipeline("test-append", name_en="Append", name_ko="덧붙이기", parameters=Path)
+def append(context: Context) -> dict[str, Any]:
+    """Leave a trace of each execution outside the database."""
+    descriptor = os.open(context.params.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, b"once\n")
+    os.close(descriptor)
+    return {}
+
+
+@pipeline("test-process", name_en="Process", name_ko="프로세스 들여다보기")
+def look_at_process(context: Context) -> dict[str, Any]:
+    """Tell what this process has loaded; inline that is the supervisor itself."""
+    heavy = {"duckdb", "pyarrow", "numpy", "pandas", "vl_convert", "metricflow", "sqlglot"}
+    return {
+        "pid": os.getpid(),
+        "heavy": sorted(heavy & set(sys.modules)),
+        "threads": len(os.listdir("/proc/self/task")),  # noqa: PTH208
+        "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),  # noqa: PTH208
+    }

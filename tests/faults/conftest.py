@@ -1,0 +1,55 @@
+"""Fixtures of fault tests: they work on committed rows, as the processes they start do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from jobs.runners import pipelines
+from tests.faults.invariants import assert_invariants
+from tests.faults.processes import Broker, Processes
+
+# Not the audit trail: it refuses to be emptied, and nothing here reads it.
+_TABLES = "jobs_run, jobs_job, jobs_pool, jobs_worker, jobs_clock"
+
+
+@pytest.fixture(scope="module")
+def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Open the database without a transaction around the test, and clear the tables of jobs afterwards."""
+    with django_db_blocker.unblock():
+        before, settings.JOB_PIPELINES = settings.JOB_PIPELINES, ["tests.pipelines"]
+        pipelines._load.cache_clear()
+        _clear()
+        yield
+        _clear()
+        connection.close()
+        settings.JOB_PIPELINES = before
+        pipelines._load.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Valkey of this module's own."""
+    one = Broker(tmp_path_factory.mktemp("b"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def processes(committed: None, broker: Broker, tmp_path: Path) -> Iterator[Processes]:
+    """Start processes for one test; whatever it killed, the invariants hold afterwards."""
+    _clear()
+    started = Processes(tmp_path, broker)
+    try:
+        yield started
+        assert_invariants()
+    finally:
+        started.stop()
+
+
+def _clear() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {_TABLES} CASCADE")

@@ -1,0 +1,108 @@
+"""F01, F02: whatever is killed, a run that was accepted ends once."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from jobs.choices import Outcome, RunState
+from tests.faults.processes import LEASE, Processes, Started, alive, ended, job, pool_of, said, start, until
+
+pytestmark = pytest.mark.fault
+
+
+def holder(workers: list[Started], pid: int) -> Started:
+    return next(worker for worker in workers if pid in pool_of(worker))
+
+
+def test_f01_a_killed_worker_s_run_is_taken_up_by_another(processes: Processes) -> None:
+    processes.clock()
+    sleeping = job("test-sleep-once")
+    workers = [processes.worker(), processes.worker()]
+    for _ in range(3):
+        run = start(sleeping, seconds=60)
+        body, supervisor = map(int, said(run, "asleep"))
+        victim = holder(workers, supervisor)
+        killed_at = time.monotonic()
+        victim.kill_group()
+        until(lambda body=body: not alive(body), seconds=3, what="the body died with its supervisor")
+        ended(run, seconds=LEASE + 10)
+        assert time.monotonic() - killed_at < LEASE + 10
+        assert (run.state, run.attempt) == (RunState.SUCCEEDED, 2)
+        assert [attempt.outcome for attempt in run.attempts.all()] == [Outcome.LOST, Outcome.SUCCEEDED]
+        workers = [worker for worker in workers if worker is not victim] + [processes.worker()]
+
+
+def test_f02_a_killed_body_fails_at_once_where_no_attempt_is_left(processes: Processes) -> None:
+    processes.worker()
+    run = start(job("test-sleep", max_attempts=1), seconds=60)
+    os.kill(int(said(run, "asleep")[0]), signal.SIGKILL)
+    ended(run, seconds=5)
+    assert run.state == RunState.FAILED
+    assert run.error["class"] == "crash"
+    assert "SIGKILL" in run.error["message"]
+
+
+def test_f02_a_killed_body_is_tried_again(processes: Processes) -> None:
+    processes.worker()
+    run = start(job("test-sleep-once", max_attempts=2), seconds=60)
+    os.kill(int(said(run, "asleep")[0]), signal.SIGKILL)
+    ended(run, seconds=10)
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, 2)
+
+
+def test_f02_a_killed_pool_child_takes_its_body_along_and_the_run_goes_on(processes: Processes) -> None:
+    processes.clock()
+    processes.worker()
+    run = start(job("test-sleep-once"), seconds=60)
+    body, supervisor = map(int, said(run, "asleep"))
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: not alive(body), seconds=3, what="the body died with its supervisor")
+    ended(run, seconds=LEASE + 10)
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, 2)
+
+
+def test_f02_killing_idle_pool_children_leaves_a_working_pool(processes: Processes) -> None:
+    worker = processes.worker()
+    quick = job("test-nothing")
+    ended(start(quick))
+    for child in pool_of(worker):
+        os.kill(child, signal.SIGKILL)
+    for _ in range(4):
+        assert ended(start(quick), seconds=10).state == RunState.SUCCEEDED
+
+
+def test_a_run_whose_workers_keep_dying_is_lost_after_its_attempts(processes: Processes) -> None:
+    processes.clock()
+    processes.worker()
+    run = start(job("test-sleep", max_attempts=2), seconds=60)
+    for times in (1, 2):
+        os.kill(int(said(run, "asleep", times=times, seconds=LEASE + 10)[1]), signal.SIGKILL)
+    ended(run, seconds=LEASE + 10)
+    assert (run.state, run.attempt) == (RunState.LOST, 2)
+
+
+def test_sigterm_to_a_pool_child_alone_hands_its_run_over(processes: Processes) -> None:
+    processes.worker()
+    run = start(job("test-sleep-once"), seconds=60)
+    body, supervisor = map(int, said(run, "asleep"))
+    os.kill(supervisor, signal.SIGTERM)
+    ended(run, seconds=15)
+    assert (run.state, run.attempt, run.hand_overs) == (RunState.SUCCEEDED, 1, 1)
+    assert not alive(body)
+
+
+def test_sigterm_to_a_worker_hands_its_runs_over_within_the_grace(processes: Processes) -> None:
+    worker = processes.worker()
+    run = start(job("test-sleep-once"), seconds=60)
+    said(run, "asleep")
+    worker.process.send_signal(signal.SIGTERM)
+    asked_at = time.monotonic()
+    until(lambda: worker.process.poll() is not None, seconds=20, what="the worker left")
+    assert worker.process.returncode == 0
+    assert time.monotonic() - asked_at < 15
+    run.refresh_from_db()
+    assert (run.state, run.reason, run.attempt) == (RunState.QUEUED, "handed_over", 0)
+    processes.worker()
+    assert ended(run).attempt == 1
