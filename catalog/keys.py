@@ -1,5 +1,7 @@
 """How the key of an asset looks in an address."""
 
+from django.urls import register_converter
+
 
 class KeyConverter:
     """Take keys such as ``flights`` or ``marketing.campaign-cost``; whatever else is typed is a 404."""
@@ -13,3 +15,7 @@ class KeyConverter:
     def to_url(self, value: str) -> str:
         """Return the key."""
         return value
+
+
+# Pages and API both import this; a name may be registered only once.
+register_converter(KeyConverter, "asset_key")

@@ -15,7 +15,8 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any, Final, Generic, TypeVar
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation, ValidationError
+from django.db import DataError, transaction
 from django.db.models import Model, Q, QuerySet
 
 M = TypeVar("M", bound=Model)
@@ -53,9 +54,7 @@ def keyset(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None,
     backward, values = _decode(cursor, len(order)) if cursor else (False, None)
     sought = tuple(_reverse(name) for name in order) if backward else order
     rows = queryset.order_by(*sought)
-    if values is not None:
-        rows = rows.filter(_beyond(sought, values))
-    found = list(rows[: size + 1])
+    found = _read(rows, sought, values, size + 1)
     more = len(found) > size
     items = found[:size]
     if backward:
@@ -67,6 +66,17 @@ def keyset(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None,
     if backward:
         return Page(items, after, before if more else None)
     return Page(items, after if more else None, before if values is not None else None)
+
+
+def _read(rows: QuerySet[M], order: tuple[str, ...], values: list[Any] | None, most: int) -> list[M]:
+    if values is None:
+        return list(rows[:most])
+    try:
+        # A forged cursor may hold values that do not fit the columns: only the database finds out.
+        with transaction.atomic():
+            return list(rows.filter(_beyond(order, values))[:most])
+    except (ValueError, TypeError, ValidationError, DataError) as error:
+        raise BadCursor("The cursor belongs to another list.") from error
 
 
 def _reverse(name: str) -> str:
