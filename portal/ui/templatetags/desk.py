@@ -130,6 +130,20 @@ def measured(value: formats.Number | None, unit: Any) -> str:
 
 
 @register.filter
+def goal(value: formats.Number | None, unit: Any) -> str:
+    """Show a target or limit as people say it, without idle zeros: «80 %», «2.5 %», «12 min»."""
+    if value is None:
+        return formats.DASH
+    words = _words(unit)
+    shown = float(value) * 100 if words["kind"] == "percent" else float(value)
+    needed = next(
+        (places for places in range(words["decimals"]) if round(shown, places) == round(shown, 6)), None
+    )
+    words["decimals"] = words["decimals"] if needed is None else needed
+    return formats.together(*formats.measured(value, **words))
+
+
+@register.filter
 def change(value: formats.Number | None, unit: Any) -> str:
     """Show a difference of two values with its sign, shares in percentage points: «−0.3 pt»."""
     return formats.change(value, **_words(unit))

@@ -104,6 +104,20 @@ def test_bytes_take_the_unit_that_fits(size, shown):
     assert plain(formats.size(size)) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (0.8, {"kind": "percent", "decimals": 1}, "80 %"),
+        (0.025, {"kind": "percent", "decimals": 1}, "2.5 %"),
+        (12, {"kind": "minutes", "decimals": 1}, "12 min"),
+        (860, {"kind": "number", "decimals": 0}, "860"),
+        (None, {"kind": "number"}, "–"),
+    ],
+)
+def test_a_goal_is_said_without_idle_zeros(value, unit, shown):
+    assert plain(desk.goal(value, unit)) == shown
+
+
 def test_a_missing_value_is_a_dash_in_every_filter():
     for name in ("ago", "moment", "day", "long_day", "clock", "duration", "number", "percent", "in_bytes"):
         assert getattr(desk, name)(None) == "–"
