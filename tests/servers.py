@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from portal import configuration as conf
 from portal.embedded import servers
 from portal.embedded.process import read_pidfile, remember
 
@@ -52,6 +53,8 @@ if WORKER:
     _separate()
 elif not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
     STARTED = _start()
+# Pages name static files by their own names until they are collected; whitenoise only misses the folder.
+(conf.var_folder() / "static").mkdir(parents=True, exist_ok=True)
 
 
 @pytest.hookimpl(trylast=True)

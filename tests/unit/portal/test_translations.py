@@ -1,0 +1,131 @@
+"""The translations tool: it finds every text, keeps what is translated, and notices what is wrong."""
+
+import os
+from gettext import GNUTranslations
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.pofile import write_po
+
+from portal.ui import translations
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small house with texts in code and in a template."""
+    (tmp_path / "portal" / "templates").mkdir(parents=True)
+    (tmp_path / "portal" / "words.py").write_text(
+        "def f(n):\n    return _('Save'), ngettext('%(n)s run', '%(n)s runs', n), pgettext('verb', 'Run')\n"
+    )
+    (tmp_path / "portal" / "templates" / "a.html").write_text(
+        "<div>\n    {% if x %}\n        <b>{% translate 'Stop' %}</b>\n    {% endif %}\n"
+        "  {% blocktranslate count n=n trimmed %}\n   {{ n }} point\n {% plural %}\n  {{ n }} points\n"
+        "{% endblocktranslate %}\n<i title=\"{{ _('Hint') }}\">50%</i></div>\n"
+    )
+    monkeypatch.setattr(translations, "ROOT", tmp_path)
+    monkeypatch.setattr(translations, "SOURCES", ("portal",))
+    monkeypatch.setattr(translations, "LOCALE", tmp_path / "locale")
+    return tmp_path
+
+
+def keep(**texts: str | tuple[str, ...]) -> None:
+    catalog = translations.update()
+    for message in catalog:
+        name = message.id[0] if isinstance(message.id, tuple) else message.id
+        if name in texts:
+            message.string = texts[name]
+    with translations.catalog_path().open("wb") as file:
+        write_po(file, catalog)
+
+
+KOREAN: dict[str, str | tuple[str, ...]] = {
+    "Save": "저장",
+    "Stop": "중지",
+    "Hint": "도움말",
+    "Run": "실행",
+    "%(n)s run": ("실행 %(n)s건",),
+    "%(n)s point": ("점 %(n)s개",),
+}
+
+
+def test_texts_of_code_and_templates_are_found(tree: Path) -> None:
+    found = {(message.context, message.id) for message in translations.extract() if message.id}
+    assert found == {
+        (None, "Save"),
+        (None, "Stop"),
+        (None, "Hint"),
+        ("verb", "Run"),
+        (None, ("%(n)s run", "%(n)s runs")),
+        (None, ("%(n)s point", "%(n)s points")),
+    }
+
+
+def test_a_complete_catalog_has_no_problems(tree: Path) -> None:
+    keep(**KOREAN)
+    assert translations.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("Save", "", "missing: 'Save'"),
+        ("Save", "Save", "not Korean: 'Save'"),
+        ("Save", "%(n)s 저장", "other placeholders: 'Save'"),
+        ("%(n)s run", ("실행",), "other placeholders: '%(n)s run'"),
+    ],
+)
+def test_what_is_wrong_is_named(tree: Path, name: str, text: str | tuple[str, ...], problem: str) -> None:
+    keep(**(KOREAN | {name: text}))
+    assert [found for found in translations.problems() if found.startswith(problem)]
+
+
+def test_a_new_text_is_missing_and_an_old_one_left_over(tree: Path) -> None:
+    keep(**KOREAN)
+    (tree / "portal" / "words.py").write_text("_('Open')\n")
+    found = translations.problems()
+    assert "missing: 'Open' (portal/words.py)" in found
+    assert "left over: 'Save'" in found
+
+
+def test_an_update_keeps_translations_and_drops_what_is_left_over(tree: Path) -> None:
+    keep(**KOREAN)
+    (tree / "portal" / "words.py").write_text("_('Save'), _('Saved')\n")
+    catalog = translations.update()
+    kept = catalog.get("Save")
+    assert kept is not None
+    assert kept.string == "저장"
+    guessed = catalog.get("Saved")
+    assert guessed is not None
+    assert not guessed.string
+    assert catalog.get("Run", "verb") is None
+    assert not catalog.obsolete
+
+
+def test_a_fuzzy_text_counts_as_missing() -> None:
+    assert translations._judge(Message("Save", "저장", flags=["fuzzy"])) == ["fuzzy: 'Save'"]
+
+
+def test_names_and_units_need_no_hangul() -> None:
+    assert translations._judge(Message("SQL", "SQL")) == []
+    assert translations._judge(Message("%(n)s kB", "%(n)s kB")) == []
+
+
+def test_a_catalog_is_compiled_once_for_each_change(tree: Path) -> None:
+    keep(**KOREAN)
+    assert translations.compile_catalogs() == 1
+    assert translations.compile_catalogs() == 0
+    path = translations.catalog_path()
+    newer = path.with_suffix(".mo").stat().st_mtime_ns + 1_000_000
+    os.utime(path, ns=(newer, newer))
+    assert translations.compile_catalogs() == 1
+
+
+def test_django_reads_what_babel_compiles(tree: Path) -> None:
+    keep(**KOREAN)
+    translations.compile_catalogs()
+    with translations.catalog_path().with_suffix(".mo").open("rb") as file:
+        korean = GNUTranslations(file)
+    assert korean.gettext("Save") == "저장"
+    assert korean.ngettext("%(n)s run", "%(n)s runs", 7) % {"n": 7} == "실행 7건"
+    assert korean.pgettext("verb", "Run") == "실행"
