@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from jobs.choices import Outcome, RunState
 from jobs.models import Attempt, Run
@@ -65,19 +65,12 @@ def summary_of(runs: Sequence[Run]) -> str:
     """Say in words what the bars show."""
     good = sum(run.state == RunState.SUCCEEDED for run in runs)
     bad = sum(run.state in RunState.unhappy() for run in runs)
-    if not runs:
-        return gettext("No runs yet")
+    if len(runs) <= 1:
+        return gettext("Last run: %(state)s") % {"state": RunState(runs[0].state).label} if runs else ""
+    words = {"good": good, "bad": bad, "all": len(runs)}
     if bad:
-        words = ngettext(
-            "%(good)d of the last run succeeded, %(bad)d failed",
-            "%(good)d of the last %(all)d runs succeeded, %(bad)d failed",
-            len(runs),
-        )
-    else:
-        words = ngettext(
-            "%(good)d of the last run succeeded", "%(good)d of the last %(all)d runs succeeded", len(runs)
-        )
-    return words % {"good": good, "bad": bad, "all": len(runs)}
+        return gettext("%(good)d of the last %(all)d runs succeeded, %(bad)d failed") % words
+    return gettext("%(good)d of the last %(all)d runs succeeded") % words
 
 
 def lanes(attempts: Sequence[Attempt], *, now: datetime) -> list[Lane]:

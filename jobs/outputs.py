@@ -23,7 +23,7 @@ class Output:
 
 
 def shown_outputs(run: Run, user: User) -> list[Output]:
-    """Return the datasets and metrics of the run that the person may know of, then what else was counted."""
+    """Return the datasets and metrics of the run that the person may know of; without any, what it counted."""
     named = list(_named(run.outputs))
     found = nodes.resolve([(kind, key) for kind, key, _note in named], user)
     shown = [
@@ -31,7 +31,7 @@ def shown_outputs(run: Run, user: User) -> list[Output]:
         for kind, key, note in named
         if (kind, key) in found
     ]
-    return [*shown, *_counted(run.outputs)]
+    return shown if named else list(_counted(run.outputs))
 
 
 def _named(outputs: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

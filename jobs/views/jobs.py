@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -45,7 +46,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
     """Show the jobs this person may see, filtered by what the URL says."""
     user = signed_in(request)
     visible = Job.objects.visible_to(user)
-    listed = visible.select_related("owner", "team").prefetch_related("schedules")
+    listed = visible.select_related("owner", "team").prefetch_related(
+        "schedules", Prefetch("after", visible, "before")
+    )
     found, chosen = choose(JobFilter, request.GET, listed)
     page = keyset(found, order=("key",), cursor=request.GET.get("cursor"))
     open_runs = Run.objects.visible_to(user).open().select_related("job", "requested_by").order_by("-id")

@@ -55,6 +55,14 @@ def test_a_paused_schedule_is_told(dan: Client) -> None:
     assert "paused" in text(dan)
 
 
+def test_a_follower_names_the_job_before_it(client: Client, cast: Cast) -> None:
+    job = make_job("report")
+    job.after.add(make_job("payroll", name_en="Payroll", private=True, owner=cast.cleo))
+    for who, seen in (("cleo", True), ("ada", False)):
+        client.force_login(getattr(cast, who))
+        assert ("after Payroll" in text(client)) is seen
+
+
 def test_private_jobs_are_seen_by_their_team_and_owner_only(client: Client, cast: Cast) -> None:
     marketing = cast.ada.teams.get(key="marketing")
     make_job("open-job", name_en="Open to all")
@@ -164,5 +172,5 @@ def test_more_jobs_and_runs_take_no_more_queries(
     dan.get("/jobs/")
     for number in range(1, 12):
         add(number)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         dan.get("/jobs/")

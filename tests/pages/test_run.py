@@ -147,11 +147,18 @@ def test_attempts_are_listed_with_their_worker(dan: Client) -> None:
 
 
 def test_what_it_published_is_named_only_where_it_is_visible(dan: Client) -> None:
-    outputs = {"datasets": [{"key": "not-there", "row_count": 3, "snapshot": 7}], "files": 5}
+    outputs = {"datasets": [{"key": "not-there", "row_count": 3, "snapshot": 7}]}
     run = make_run(make_job(), RunState.SUCCEEDED, outputs=outputs)
     page = text(dan, f"/runs/{run.number}/")
     assert "not-there" not in page
-    assert "files" in page
+    assert "What it brought" not in page
+
+
+def test_what_it_counted_is_shown_where_it_published_nothing(dan: Client) -> None:
+    run = make_run(make_job(), RunState.SUCCEEDED, outputs={"files_read": 1234})
+    page = text(dan, f"/runs/{run.number}/")
+    assert "files read" in page
+    assert "1,234" in page
 
 
 def test_cancel_ends_a_queued_run_and_leaves_a_trace(dan: Client, cast: Cast) -> None:

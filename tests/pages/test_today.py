@@ -6,7 +6,6 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.choices import Certification, Visibility
-from catalog.definitions import MetricDefinition
 from jobs.choices import RunState
 from tests.conftest import Cast
 from tests.factories.catalog import dataset, definition, edge, metric
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.django_db
 DAYS = [("2013-01-01", 0.81), ("2013-02-01", 0.84), ("2013-03-01", 0.78)]
 
 
-def monthly(**changes) -> MetricDefinition:
+def monthly(**changes):
     return definition(accessible={"default_grain": "month"}, **changes)
 
 
