@@ -5,6 +5,7 @@ from typing import Final
 
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from rest_framework.response import Response
 
 from portal.api.problems import CONTENT_TYPE, problem
 
@@ -30,7 +31,9 @@ class ApiMiddleware:
         if status:
             return _problem(request, status, detail)
         response = self.get_response(request)
-        if response.status_code >= 400 and response.get("Content-Type", "") != CONTENT_TYPE:
+        # Only a view's own problem is kept: what the router, a handler or a crash answered is said anew.
+        own = isinstance(response, Response) and response.get("Content-Type", "") == CONTENT_TYPE
+        if response.status_code >= 400 and not own:
             return _problem(request, response.status_code, "", allow=response.get("Allow", ""))
         return response
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -131,8 +130,3 @@ def _flat(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(inner, f"{path}.{index}".strip(".") if nested else path)
     else:
         yield path, str(detail)
-
-
-def log_unforeseen(request_id: str) -> None:
-    """Note that a crash was hidden behind a problem; the traceback stands in the request's own event."""
-    structlog.get_logger(__name__).error("api_crashed", request_id=request_id)

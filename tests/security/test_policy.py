@@ -5,6 +5,7 @@ import re
 from itertools import product
 
 import pytest
+from django.core.cache import cache
 from django.db import transaction
 
 from tests.security.policy import METHODS, principals, resolved, routes
@@ -36,6 +37,8 @@ def send(world, principal, method, route, kind, **kwargs):
     rule = route.rules.get(method)
     client = world.client(principal)
     url = world.url(route, kind)
+    # Limits are not the policy: every case counts from zero.
+    cache.clear()
     with transaction.atomic():
         if rule and rule.json is not None:
             body = json.dumps(rule.json)
@@ -62,6 +65,8 @@ def outcome(response, expected):
         names.add("login" if to_login else "done")
     if status in {200, 302} and expected in {"entrance", "farewell", "left"}:
         names.add(expected)
+    if status in {200, 503}:
+        names.add("health")
     if status in {401, 403, 404, 405} or to_login:
         names.add("refused")
     return names
@@ -100,8 +105,9 @@ def told_apart(response, world, route, kind):
     """Return an answer without what must differ: the address itself, ids and one-time values."""
     body = response.content.decode()
     url = world.url(route, kind)
-    for text in (url, *sorted((str(value) for value in world.kwargs(route, kind).values()), key=len)):
-        body = body.replace(text, "…")
+    body = body.replace(url, "…")
+    for value in world.kwargs(route, kind).values():
+        body = re.sub(rf"(?<![\w.]){re.escape(str(value))}(?![\w.])", "…", body)
     body = re.sub(r'(csrfmiddlewaretoken" value="|X-CSRFToken": ")[^"]+', "", body)
     return re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "", body)
 
