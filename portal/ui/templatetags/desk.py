@@ -150,6 +150,12 @@ def change(value: formats.Number | None, unit: Any) -> str:
 
 
 @register.filter
+def distance(value: formats.Number | None, unit: Any) -> str:
+    """Show how far apart two values are, without a sign: «missed by 3.8 pt»."""
+    return formats.change(value, **_words(unit)).lstrip("+−±")
+
+
+@register.filter
 def hue(name: object) -> int:
     """Return a stable number of 0–11 for a name: the colour of a face."""
     return hashlib.sha256(str(name).strip().casefold().encode()).digest()[9] % 12

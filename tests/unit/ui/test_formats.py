@@ -118,6 +118,11 @@ def test_a_goal_is_said_without_idle_zeros(value, unit, shown):
     assert plain(desk.goal(value, unit)) == shown
 
 
+def test_a_distance_has_no_sign():
+    assert plain(desk.distance(-0.038, {"kind": "percent", "decimals": 1})) == "3.8 pt"
+    assert desk.distance(None, {"kind": "percent"}) == "–"
+
+
 def test_a_missing_value_is_a_dash_in_every_filter():
     for name in ("ago", "moment", "day", "long_day", "clock", "duration", "number", "percent", "in_bytes"):
         assert getattr(desk, name)(None) == "–"
