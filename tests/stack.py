@@ -1,5 +1,6 @@
 """Start a whole portal as a stranger does, for browser tests and benchmarks."""
 
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90
 STOP_SECONDS = 60
+DEMO_SECONDS = 120
 # What tests.servers sets for this process must not reach a portal that is to start its own servers.
 FOREIGN = {
     "DATABASE_URL",
@@ -77,6 +79,24 @@ def running_portal(**settings: str) -> Iterator[Portal]:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=STOP_SECONDS)
         shutil.rmtree(folder)
+
+
+def wait_for_demo(portal: Portal) -> int:
+    """Wait until the first load and refresh of the demonstration succeeded; return the number of the load."""
+    scopes = ("--scope", "jobs:read", "--scope", "catalog:read")
+    token = portal.manage("create_token", "dan@example.com", "--name", "waiting", *scopes).split()[-1]
+    request = urllib.request.Request(
+        f"{portal.url}/api/v1/runs?state=succeeded", headers={"Authorization": f"Bearer {token}"}
+    )
+    deadline = time.monotonic() + DEMO_SECONDS
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            runs = {run["job"]: int(run["number"]) for run in json.load(answer)["results"]}
+        if {"load-flights", "refresh-flight-metrics"} <= set(runs):
+            return runs["load-flights"]
+        time.sleep(0.5)
+    message = f"the demonstration's runs did not succeed within {DEMO_SECONDS} s"
+    raise RuntimeError(message)
 
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -6,7 +6,6 @@ for varied pages. Figures are of this machine; compare them with each other, not
 
 import http.client
 import http.cookies
-import json
 import re
 import statistics
 import time
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 
-from tests.stack import Portal, running_portal
+from tests.stack import Portal, running_portal, wait_for_demo
 
 CLIENTS = 4
 REQUESTS = 200
@@ -65,22 +64,6 @@ class Client:
             raise RuntimeError(message)
 
 
-def wait_for_data(portal: Portal, client: Client) -> int:
-    """Wait until the first load and refresh are done; return the number of a run."""
-    token = portal.manage(
-        "create_token", "dan@example.com", "--name", "bench", "--scope", "jobs:read"
-    ).split()[-1]
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        headers = {"Authorization": f"Bearer {token}"}
-        client.connection.request("GET", "/api/v1/runs?state=succeeded", headers=headers)
-        runs = json.loads(client.connection.getresponse().read())["results"]
-        if {"load-flights", "refresh-flight-metrics"} <= {run["job"] for run in runs}:
-            return int(runs[0]["number"])
-        time.sleep(0.5)
-    raise RuntimeError("the demo's runs did not succeed within two minutes")
-
-
 def measure(portal: Portal, path_at: Callable[[int], str]) -> tuple[float, list[float]]:
     """Let the clients ask; return requests per second and the sorted latencies in milliseconds."""
     people = islice(cycle(("ada", "ben", "dan", "finn")), CLIENTS)
@@ -111,9 +94,7 @@ def measure(portal: Portal, path_at: Callable[[int], str]) -> tuple[float, list[
 def main() -> None:
     """Print one row for each page."""
     with running_portal() as portal:
-        client = Client(portal)
-        client.sign_in("dan")
-        run = wait_for_data(portal, client)
+        run = wait_for_demo(portal)
         tables = ("flights", "airlines", "airports", "planes", "weather")
         metrics = ("ops.on_time_rate", "ops.cancellation_rate")
         pages: dict[str, Callable[[int], str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.stack import Portal, running_portal
+from tests.stack import Portal, running_portal, wait_for_demo
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -33,8 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def portal() -> Iterator[Portal]:
-    """The portal that all browser tests use."""
+    """The portal that all browser tests use, once the demonstration has loaded."""
     with running_portal() as started:
+        wait_for_demo(started)
         yield started
 
 
