@@ -77,7 +77,7 @@ def test_a61_a_crash_gets_the_headers_and_tells_nothing(client, cast, monkeypatc
     check(response)
 
 
-def test_a61_static_files_carry_the_headers_and_may_be_cached(client):
+def test_a61_static_files_carry_the_headers_and_may_be_cached(client, db):
     assert finders.find("css/base.css")
     with override_settings(WHITENOISE_USE_FINDERS=True, WHITENOISE_AUTOREFRESH=True):
         response = Client().get("/static/css/base.css")
