@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from catalog import wording
 from catalog.access import access_metric
+from catalog.charts import ChartPoint, line_of
 from catalog.choices import ChartLayout, Grain, NodeKind
 from catalog.definitions import MetricDefinition
 from catalog.lineage import Neighbour, node_of, step_around
@@ -172,7 +173,7 @@ def _drawing(
     )
     valued = [point for point in series if point.value is not None]
     names = [period(point.starts_on, grain) for point in valued]
-    values = [[measured(point.value, definition.unit), _rows(point.sample)] for point in valued]
+    values = _spoken(valued, definition, grain)
     return Drawing(
         mark_safe(wide),  # noqa: S308 - see above
         mark_safe(narrow),  # noqa: S308 - see above
@@ -188,6 +189,22 @@ def _drawing(
             for point in reversed(series[-MOST_ROWS:])
         ],
     )
+
+
+def _spoken(valued: Sequence[MetricPoint], definition: MetricDefinition, grain: Grain) -> list[list[str]]:
+    """Return what the crosshair says at each point: first what its dot stands on, then the rest."""
+    averaged = grain is Grain.DAY and definition.accessible.chart != "bar"
+    if not averaged:
+        return [[measured(point.value, definition.unit), _rows(point.sample)] for point in valued]
+    points = [ChartPoint(point.starts_on, point.value, point.sample) for point in valued]
+    return [
+        [
+            _("%(value)s in 7 days") % {"value": measured(mean.value, definition.unit)},
+            _("%(value)s on this day") % {"value": measured(point.value, definition.unit)},
+            _rows(point.sample),
+        ]
+        for point, mean in zip(valued, line_of(points, definition, grain), strict=True)
+    ]
 
 
 def _legend(definition: MetricDefinition, grain: Grain) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ NODE_WIDTH, NODE_HEIGHT, GAP = 200, 32, 8
 COLUMN: Final = 298
 MOST: Final = 8
 # How many half-width characters a node's label may take; Hangul takes two.
-ROOM: Final = 23
+ROOM: Final = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,5 +81,5 @@ def test_lineage_without_neighbours_is_one_box():
 
 def test_a_long_label_is_cut_and_hangul_counts_double():
     assert shortened("short") == "short"
-    assert shortened("a" * 40) == "a" * 22 + "…"
-    assert shortened("가" * 20) == "가" * 10 + "…"
+    assert shortened("a" * 40) == "a" * 24 + "…"
+    assert shortened("가" * 20) == "가" * 11 + "…"
