@@ -23,7 +23,7 @@ class Output:
 
 
 def shown_outputs(run: Run, user: User) -> list[Output]:
-    """Return the datasets and metrics of the run that the person may know of; without any, what it counted."""
+    """Return the datasets and metrics that the person may know of; where none were named, what it counted."""
     named = list(_named(run.outputs))
     found = nodes.resolve([(kind, key) for kind, key, _note in named], user)
     shown = [

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from jobs.choices import RunState
 from jobs.history import recent_runs
 from jobs.kinds import kind_of
-from jobs.models import Job
+from jobs.models import Job, Run
 from portal.accounts.models import User
 from portal.events import Node, nodes
 
@@ -19,9 +20,27 @@ def job_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
     return {job.key: _node(job, last[job.pk][-1].state if last.get(job.pk) else None) for job in jobs}
 
 
+def run_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
+    """Return a node for each of these runs (keys are their ids) that the person may know of."""
+    runs = Run.objects.visible_to(user).filter(pk__in=list(keys)).only("number", "state")
+    return {str(run.pk): _run_node(run) for run in runs}
+
+
 def register() -> None:
-    """Answer for jobs in the registry of nodes."""
+    """Answer for jobs and runs in the registry of nodes."""
     nodes.register("job", job_nodes)
+    nodes.register("run", run_nodes)
+
+
+def _run_node(run: Run) -> Node:
+    shown = RunState(run.state)
+    return Node(
+        label=_("run {number}").format(number=run.number),
+        url=reverse("run", args=[run.number]),
+        icon="play",
+        tone=shown.tone,
+        state=str(shown.label),
+    )
 
 
 def _node(job: Job, state: str | None) -> Node:

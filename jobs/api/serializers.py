@@ -36,6 +36,46 @@ RUN_EXAMPLE = {
 }
 
 
+JOB_EXAMPLE = {
+    "key": "load-flights",
+    "name_en": "Load flights",
+    "name_ko": "항공편 적재",
+    "description_en": "Reads the flights of 2013 into the lake.",
+    "description_ko": "2013년 항공편을 레이크로 읽어 들여요.",
+    "kind": "python",
+    "enabled": True,
+    "version": 3,
+    "owner": "Dan Seo",
+    "team": "data",
+    "pool": "default",
+    "timeout": 600,
+    "max_attempts": 3,
+    "max_active_runs": 1,
+    "parameters_schema": {
+        "type": "object",
+        "properties": {"airport": {"enum": ["EWR", "JFK", "LGA"], "default": "JFK"}},
+    },
+    "schedules": [
+        {
+            "cron": "10 6 * * *",
+            "zone": "Asia/Seoul",
+            "interval": None,
+            "enabled": True,
+            "next_slot": "2026-03-01T21:10:00Z",
+            "params": {},
+        }
+    ],
+    "last_run": {
+        "id": RUN_EXAMPLE["id"],
+        "number": 1291,
+        "state": "running",
+        "created_at": "2026-03-01T06:40:00Z",
+        "started_at": "2026-03-01T06:40:00Z",
+        "finished_at": None,
+    },
+}
+
+
 class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     """When a job starts by itself."""
 
@@ -52,6 +92,7 @@ class LastRunSerializer(serializers.ModelSerializer[Run]):
         fields = ["id", "number", "state", "created_at", "started_at", "finished_at"]
 
 
+@extend_schema_serializer(examples=[OpenApiExample("A scheduled job", value=JOB_EXAMPLE, response_only=True)])
 class JobSerializer(serializers.ModelSerializer[Job]):
     """A job, its parameters as JSON Schema (2020-12), its schedules and its last run."""
 
@@ -183,6 +224,26 @@ class LogLineSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "The first piece",
+            value={
+                "lines": [
+                    {
+                        "number": 1,
+                        "at": "2026-03-01T06:40:01Z",
+                        "level": "info",
+                        "message": "flights.csv: 31,053,850 bytes",
+                    }
+                ],
+                "next_after": 1,
+                "ended": False,
+            },
+            response_only=True,
+        )
+    ]
+)
 class LogSerializer(serializers.Serializer[Any]):
     """A piece of a log: ask again with ``after=next_after`` until ``ended``."""
 

@@ -49,6 +49,7 @@ class JobsView(ListAPIView[Job]):
     """The jobs that the token's owner may see."""
 
     required_scopes = {"GET": "jobs:read"}
+    queryset = JobQuerySet(Job).none()  # The description of the API asks for a model, not for rows.
     serializer_class = JobSerializer
     filterset_class = JobFilter
     ordering = ("key",)
@@ -154,6 +155,7 @@ class RunsView(ListAPIView[Run]):
     """The runs that the token's owner may see."""
 
     required_scopes = {"GET": "jobs:read"}
+    queryset = RunQuerySet(Run).none()  # As above.
     serializer_class = RunSerializer
     filterset_class = RunFilter
     ordering = ("-id",)

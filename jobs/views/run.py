@@ -155,8 +155,10 @@ def _progress(shown: Run, now: datetime) -> Progress:
     fraction = None
     if shown.state == RunState.RUNNING and elapsed is not None:
         fraction = overall(steps, fraction_of(shown.progress), elapsed=elapsed, usual=usual)
-    going = shown.state == RunState.RUNNING and usual is not None and elapsed is not None
-    left = usual - elapsed if going and usual and elapsed and usual > elapsed else None
+    left = None
+    if fraction is not None and usual is not None and elapsed is not None:
+        # What it says of itself counts more than what it usually takes, once it says anything.
+        left = usual * (1 - fraction) if fraction else usual - elapsed
     return Progress(_headline(shown, steps, now), fraction, elapsed, usual, left, steps)
 
 
@@ -166,9 +168,10 @@ def _headline(shown: Run, steps: list[ShownStep], now: datetime) -> str:
     if shown.state == RunState.RUNNING:
         if shown.cancel_requested_at:
             return _("Stopping")
-        label = next((str(step.label) for step in steps if step.current), _("Working"))
-        note = str(shown.progress.get("note") or "")
-        return f"{label}: {note}" if note else label
+        current = next((step.label for step in steps if step.current), "")
+        # Between two steps the note still speaks of the one before.
+        note = str(shown.progress.get("note") or "") if current or not steps else ""
+        return ": ".join(part for part in (current, note) if part) or _("Working")
     return _ending(shown, steps)
 
 

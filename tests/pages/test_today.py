@@ -127,7 +127,7 @@ class TestMetrics:
         page = text(client)
         assert "On-time rate" in page
         assert "78.0" in page
-        assert "Target 80.0" in page
+        assert "Target 80" in page
         assert "−6.0" in page
         client.cookies["desk-language"] = "ko"
         assert "정시율" in text(client)
