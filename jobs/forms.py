@@ -43,10 +43,16 @@ class Parameter:
 
 
 def parameters_of(schema: Schema) -> list[Parameter]:
-    """Return the properties of an object's schema in their written order."""
+    """Return the properties of an object's schema, in the order that its ``x-order`` lists.
+
+    PostgreSQL keeps the names of a JSON object in an order of its own; only a list stays as written.
+    """
     required = set(schema.get("required", ()))
+    properties = schema.get("properties") or {}
+    listed = [name for name in schema.get("x-order", ()) if name in properties]
     found = []
-    for name, raw in (schema.get("properties") or {}).items():
+    for name in dict.fromkeys([*listed, *properties]):
+        raw = properties[name]
         resolved, nullable = _resolve(raw, schema)
         found.append(Parameter(name, resolved, name in required, nullable))
     return found

@@ -34,7 +34,9 @@ class Pipeline:
         """Return the JSON Schema (2020-12) of its parameters; without a model it takes none."""
         if self.parameters is None:
             return {"type": "object", "properties": {}, "additionalProperties": False}
-        return {"additionalProperties": False, **self.parameters.model_json_schema()}
+        schema = self.parameters.model_json_schema()
+        # PostgreSQL keeps an object's names in an order of its own; the form follows this list.
+        return {"additionalProperties": False, "x-order": list(schema.get("properties", {})), **schema}
 
 
 _REGISTERED: dict[str, Pipeline] = {}

@@ -13,6 +13,7 @@ from portal.accounts.models import User
 DAY_PARAMETERS = {
     "type": "object",
     "additionalProperties": False,
+    "x-order": ["day", "rows", "share", "airport", "full"],
     "properties": {
         "day": {"type": "string", "format": "date", "title": "Day", "description": "The day to load."},
         "rows": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10, "title": "Rows"},

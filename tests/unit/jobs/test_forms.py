@@ -38,6 +38,11 @@ def test_a_pydantic_schema_becomes_fields_in_its_order() -> None:
     ]
 
 
+def test_the_listed_order_outlives_the_database() -> None:
+    schema = {"x-order": ["b", "gone", "a"], "properties": {"a": {}, "b": {}, "c": {}}}
+    assert [parameter.name for parameter in parameters_of(schema)] == ["b", "a", "c"]
+
+
 def test_an_optional_value_may_be_left_out() -> None:
     filled = form(airport="JFK", rows="5")
     assert filled.is_valid(), filled.errors
