@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
@@ -20,7 +20,7 @@ from portal.configuration import ROOT
 LOCALE: Final = ROOT / "portal" / "locale"
 LANGUAGE: Final = "ko"
 SOURCES: Final = ("portal", "catalog", "jobs", "requests_app")
-KEYWORDS: Final = {
+KEYWORDS: Final[dict[str, Any]] = {
     "_": None,
     "gettext": None,
     "gettext_lazy": None,
@@ -56,19 +56,17 @@ def extract() -> Catalog:
         if path.suffix != ".py":
             # What templatize leaves are lines of Python calls; their indentation means nothing.
             text = "\n".join(line.strip() for line in str(templatize(text, origin=str(path))).splitlines())
-        found = extract_python(
-            BytesIO(text.encode()), list(KEYWORDS), ["Translators:"], {"encoding": "utf-8"}
-        )
+        found = extract_python(BytesIO(text.encode()), KEYWORDS, ["Translators:"], {"encoding": "utf-8"})
         for line, keyword, texts, comments in found:
-            message, context = _chosen(
-                KEYWORDS[keyword], texts if isinstance(texts, tuple | list) else (texts,)
-            )
-            if message and all(message):
-                location = [(str(path.relative_to(ROOT)), line)]
+            # Babel types a list here and gives a single text by itself.
+            given: Any = texts
+            parts = (given,) if isinstance(given, str) else given
+            message, context = _chosen(KEYWORDS[str(keyword)], tuple(parts))
+            if all(message):
                 catalog.add(
                     message if len(message) > 1 else message[0],
-                    locations=location,
-                    auto_comments=comments,
+                    locations=[(str(path.relative_to(ROOT)), line)],
+                    auto_comments=list(comments or ()),
                     context=context,
                 )
     return catalog

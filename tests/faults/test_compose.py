@@ -57,10 +57,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     own = {"VAR": str(var / "var"), "HOST": "127.0.0.1", "PORT": str(free_port()), "PATH": path}
     (var / "var").mkdir()
     made = outside | declared | addresses | own
-    prepared = run(compose()["services"]["prepare"]["command"], made)
-    assert prepared.returncode == 0, prepared.stderr
-    yield made
-    servers.stop(var)
+    try:
+        prepared = run(compose()["services"]["prepare"]["command"], made)
+        assert prepared.returncode == 0, prepared.stderr
+        yield made
+    finally:
+        servers.stop(var)
 
 
 def run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -88,7 +88,9 @@ def test_a_database_that_is_away_is_down(client: Client, monkeypatch: pytest.Mon
 @pytest.mark.django_db
 def test_a_missing_migration_is_down(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     health._migrations.cache_clear()
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *arguments: ["0002"])
+    monkeypatch.setattr(
+        "django.db.migrations.executor.MigrationExecutor.migration_plan", lambda *arguments: ["0002"]
+    )
     assert client.get("/readyz").status_code == 503
     monkeypatch.undo()
     assert client.get("/readyz").status_code == 200
