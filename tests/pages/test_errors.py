@@ -110,3 +110,9 @@ def test_a_request_that_never_met_our_middleware_gets_a_page_too(error):
 @override_settings(DEBUG=False)
 def test_errors_carry_the_security_headers(client, db):
     assert "default-src 'none'" in client.get("/no-such-page/")["Content-Security-Policy"]
+
+
+def test_a_stranger_is_shown_the_way_in(client, db):
+    page = client.get("/no-such-page/").content.decode()
+    assert 'href="/account/login/"' in page
+    assert "team that you are not in" not in page

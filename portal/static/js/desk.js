@@ -3,6 +3,7 @@ import "./theme.js";
 import "./toasts.js";
 import "./keyboard.js";
 import "./chart.js";
+import "./live.js";
 import "./log.js";
 import "./copy.js";
 import "./confirm.js";
