@@ -98,7 +98,7 @@ def search(assets: QuerySet[Asset], text: str, *, most: int = MOST_HITS) -> Foun
     )
     columns = _columns(query, [candidate.pk for candidate in best if candidate.stage <= Stage.COLUMN])
     hits = [
-        Hit(by_id[candidate.pk], candidate.stage.label, columns.get(candidate.pk, ""))
+        Hit(by_id[candidate.pk], _why(candidate), columns.get(candidate.pk, ""))
         for candidate in best
         # It may have been hidden between the two queries.
         if candidate.pk in by_id
@@ -110,6 +110,10 @@ def matching(assets: QuerySet[Asset], text: str) -> QuerySet[Asset]:
     """Keep the assets that hold each word somewhere, in no order; all of them where there is no word."""
     query = Query(text)
     return assets.filter(Matches("search", query.all)) if query else assets
+
+
+def _why(candidate: Candidate) -> Promise:
+    return candidate.stage.label if candidate.coverage == 1 else _("some of the words")
 
 
 def _order(candidate: Candidate) -> tuple[Any, ...]:

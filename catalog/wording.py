@@ -1,5 +1,6 @@
 """A metric's definition in words, for people who do not read JSON."""
 
+import re
 from typing import Any, assert_never
 
 from django.utils.translation import gettext as _
@@ -20,6 +21,8 @@ from catalog.definitions import (
     Simple,
     Threshold,
 )
+
+_CHECK = re.compile(r"(?P<kind>\w+)(?:\((?P<what>.*)\))?")
 
 DIRECTIONS = {
     Direction.UP: gettext_lazy("higher is better"),
@@ -52,7 +55,7 @@ def measure(what: Measure) -> str:
     column = what.column or ""
     said = {
         Aggregation.SUM: _("sum of {column}"),
-        Aggregation.COUNT: _("number of {column} that are given") if column else _("rows"),
+        Aggregation.COUNT: _("rows where {column} is given") if column else _("rows"),
         Aggregation.COUNT_DISTINCT: _("different values of {column}"),
         Aggregation.AVERAGE: _("average of {column}"),
         Aggregation.MIN: _("smallest {column}"),
@@ -80,6 +83,22 @@ def condition(given: Filter) -> str:
         Operator.IS_NOT_NULL: _("{column} is not empty"),
     }[given.operator]
     return pattern.format(column=given.column, value=_value(given.value))
+
+
+def check(name: str) -> str:
+    """Say a check of a publish: «carrier is never empty»; a name of another form stays as it is."""
+    found = _CHECK.fullmatch(name)
+    kind, what = (found["kind"], found["what"] or "") if found else ("", "")
+    column, _arrow, other = what.partition(" → ")
+    patterns = {
+        "row_count_at_least": _("There are enough rows"),
+        "not_null": _("{column} is never empty"),
+        "unique": _("No two rows share {column}"),
+        "in_set": _("{column} holds known values only"),
+        "in_range": _("{column} stays within its range"),
+        "referential": _("Each {column} is known in {other}"),
+    }
+    return patterns[kind].format(column=column, other=other) if kind in patterns else name
 
 
 def threshold(limit: Threshold, shown: str, grain: str) -> str:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from catalog import wording
 from catalog.access import access_dataset
 from catalog.choices import NodeKind, Sensitivity
 from catalog.lineage import Neighbour, Step, node_of, step_around
@@ -31,7 +32,7 @@ def dataset(request: HttpRequest, key: str) -> HttpResponse:
     context = _frame(found, user, here="dataset")
     context |= {
         "columns": columns[:COLUMNS_SHOWN],
-        "checks": found.checks,
+        "checks": [{**check, "words": wording.check(str(check.get("name", "")))} for check in found.checks],
         "passed": sum(bool(check.get("passed")) for check in found.checks),
         "step": step,
         "node": node_of(found.asset),

@@ -33,7 +33,7 @@ class Stage(IntEnum):
             Stage.PREFIX: _("name begins with it"),
             Stage.NAME: _("in the name"),
             Stage.COLUMN: _("in a column"),
-            Stage.ANYWHERE: _("in the description"),
+            Stage.ANYWHERE: _("in the description or tags"),
         }[self]
 
     @property

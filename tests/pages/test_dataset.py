@@ -5,7 +5,7 @@ from catalog.models import Asset
 from portal.accounts.models import Team
 from portal.audit.models import AuditEvent
 from tests.factories import catalog
-from tests.factories.jobs import make_job
+from tests.factories.jobs import make_job, make_run
 
 pytestmark = pytest.mark.django_db
 PAGES = ("", "columns/", "preview/", "lineage/")
@@ -72,7 +72,7 @@ def test_a_failed_check_comes_first(ada):
     page = text(ada, "/catalog/datasets/flights/")
     assert "see which failed" in page
     assert page.index("no duplicates") < page.index("has rows")
-    assert "expected 0, found 2" in page
+    assert "expected: 0; found: 2" in page
 
 
 @pytest.mark.parametrize("part", PAGES)
@@ -135,6 +135,22 @@ def test_the_preview_says_which_columns_are_masked_and_why(ada, flights):
     page = text(ada, "/catalog/datasets/flights/preview/")
     assert "The column pilot holds personal data." in page
     assert "•••" in page
+
+
+def test_the_last_publish_links_to_its_run_for_those_who_may_see_it(client, cast):
+    run = make_run(make_job("load-flights", private=True, owner=cast.dan))
+    catalog.dataset("flights", table={"published_by": run.pk})
+    for who, seen in ((cast.dan, True), (cast.finn, False)):
+        client.force_login(who)
+        assert (f'href="/runs/{run.number}/"' in text(client, "/catalog/datasets/flights/")) is seen
+
+
+def test_a_check_is_told_in_words(ada):
+    checks = [{"name": "not_null(carrier)", "passed": True}, {"name": "our own check", "passed": False}]
+    catalog.dataset("flights", table={"checks": checks})
+    page = text(ada, "/catalog/datasets/flights/")
+    assert "carrier is never empty" in page
+    assert "our own check" in page
 
 
 def test_markup_in_a_sample_is_text(ada):

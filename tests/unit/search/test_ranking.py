@@ -30,7 +30,7 @@ def test_the_stages_stand_in_their_order():
         "name begins with it",
         "in the name",
         "in a column",
-        "in the description",
+        "in the description or tags",
     ]
     assert [hit.column for hit in found] == ["", "", "", "revenue", ""]
 
