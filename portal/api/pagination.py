@@ -23,6 +23,8 @@ class KeysetPagination(CursorPagination):
     cursor_query_param = "cursor"
     page_size_query_param = "limit"
     max_page_size = LARGEST_PAGE
+    cursor_query_description = "Where to go on: take it from next or previous of an earlier answer."
+    page_size_query_description = f"How many rows: 1 to {LARGEST_PAGE}, 50 unless you say otherwise."
     ordering = "-pk"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:

@@ -15,7 +15,8 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 @cache
 def table() -> dict[str, Any]:
-    return yaml.safe_load((Path(__file__).parent / "policy.yaml").read_text())
+    loaded: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "policy.yaml").read_text())
+    return loaded
 
 
 @cache

@@ -85,7 +85,7 @@ def rows():
     found = {}
     for model in apps.get_models():
         if model._meta.label_lower not in BOOKKEEPING and model._meta.managed:
-            found[model._meta.label] = sorted(map(repr, model.objects.values_list()))
+            found[model._meta.label] = sorted(map(repr, model._default_manager.values_list()))
     return found
 
 

@@ -82,7 +82,8 @@ class World:
         """Return what stands in the address of this kind of object."""
         if not route.object:
             return {}
-        return getattr(self, f"_{route.object}")(kind)
+        found: dict[str, Any] = getattr(self, f"_{route.object}")(kind)
+        return found
 
     def url(self, route: Route, kind: str) -> str:
         return reverse(route.name, kwargs=self.kwargs(route, kind))
