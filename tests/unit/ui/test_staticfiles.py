@@ -2,8 +2,7 @@
 
 import re
 
-from django.contrib.staticfiles.storage import staticfiles_storage
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, storages
 
 from portal.configuration import ROOT
 from portal.ui.staticfiles import BUNDLES, BundlingStorage, _Joined
@@ -38,6 +37,6 @@ def test_scripts_do_not_share_their_names():
 
 
 def test_files_keep_their_names_until_they_are_collected():
-    assert isinstance(staticfiles_storage._wrapped, BundlingStorage)
+    assert isinstance(storages["staticfiles"], BundlingStorage)
     fresh = BundlingStorage(location="/nonexistent", base_url="/static/")
     assert fresh.stored_name("css/desk.css") == "css/desk.css"
