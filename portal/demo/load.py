@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from catalog.actions import assets
+from catalog.actions.search import reindex
 from catalog.choices import AssetKind, Certification
 from catalog.models import Asset, Dataset, LineageEdge, Metric
 from jobs.actions import jobs, runs
@@ -43,7 +44,8 @@ def _announce_tables(people: dict[str, User]) -> None:
         if Dataset.objects.filter(asset__key=key).exists():
             continue
         texts = {
-            field: getattr(table, field) for field in ("name_en", "name_ko", "description_en", "description_ko")
+            field: getattr(table, field)
+            for field in ("name_en", "name_ko", "description_en", "description_ko")
         }
         asset, _ = assets.register(
             kind=AssetKind.DATASET,
@@ -54,7 +56,7 @@ def _announce_tables(people: dict[str, User]) -> None:
             owner=people["dan"],
         )
         Dataset.objects.create(asset=asset, physical_name=key)
-        assets.reindex([asset])
+        reindex([asset])
 
 
 def _certify(lead: User) -> None:

@@ -24,7 +24,7 @@ def _plain(cell: Any) -> Any:
     if isinstance(cell, float):
         return format(cell + 0.0, ".12g")
     if isinstance(cell, Decimal):
-        return format(cell, ".12g")
+        return format(cell.normalize(), "f")
     if isinstance(cell, dt.date | dt.datetime | dt.time):
         return cell.isoformat()
     return cell if cell is None or isinstance(cell, bool | int | str) else str(cell)
