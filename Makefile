@@ -46,7 +46,8 @@ check: install-test ## format, lint, types, layers, migrations, translations
 format: install-test ## format code and templates
 	@$(BIN)/ruff format --quiet $(CODE)
 	@$(BIN)/ruff check --quiet --fix $(CODE)
-	@$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+	@$(BIN)/djade --target-version 5.2 $(TEMPLATES) || true
+	@$(BIN)/django-upgrade --target-version 5.2 $(MODULES) || true
 
 bench: install-test ## measure runs and pages on this machine
 	@$(BIN)/python -m tests.benchmarks

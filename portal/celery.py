@@ -5,13 +5,14 @@ Start a worker with ``celery -A portal worker``; it works, by polling PostgreSQL
 
 import os
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 import django
 from celery import Celery
 from django.conf import settings
 from django.utils.module_loading import import_string
 from kombu import Queue
+
+from portal.configuration import celery_broker_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # The checks import every page; a worker shows none, and stays small without them.
@@ -29,18 +30,9 @@ class WakeUps(Celery):
         return self.subclass_with_self(worker)
 
 
-def broker_address(url: str) -> str:
-    """Return REDIS_URL as Celery spells it: ``unix:///path?db=1`` becomes ``redis+socket:///path?virtual_host=1``."""
-    if not url.startswith("unix://"):
-        return url
-    path, _, query = url.removeprefix("unix://").partition("?")
-    options = [("virtual_host" if name == "db" else name, value) for name, value in parse_qsl(query)]
-    return f"redis+socket://{path}?{urlencode(options)}"
-
-
 app = WakeUps("portal")
 app.conf.update(
-    broker_url=broker_address(settings.REDIS_URL),
+    broker_url=celery_broker_url(settings.REDIS_URL),
     # A hung broker is noticed within seconds; reading waits 1 s at a time, so 5 s of silence is a hang.
     broker_transport_options={
         "socket_timeout": 5,
