@@ -156,7 +156,7 @@ def _progress(shown: Run, now: datetime) -> Progress:
     if shown.state == RunState.RUNNING and elapsed is not None:
         fraction = overall(steps, fraction_of(shown.progress), elapsed=elapsed, usual=usual)
     left = None
-    if fraction is not None and usual is not None and elapsed is not None:
+    if fraction is not None and usual is not None and elapsed is not None and not shown.cancel_requested_at:
         # What it says of itself counts more than what it usually takes, once it says anything.
         left = usual * (1 - fraction) if fraction else usual - elapsed
     return Progress(_headline(shown, steps, now), fraction, elapsed, usual, left, steps)

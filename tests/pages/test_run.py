@@ -171,6 +171,15 @@ def test_cancel_ends_a_queued_run_and_leaves_a_trace(dan: Client, cast: Cast) ->
     assert event.actor_id == str(cast.dan.pk)
 
 
+def test_a_run_that_was_asked_to_stop_says_by_whom(dan: Client) -> None:
+    run = make_run(make_job(), RunState.RUNNING)
+    dan.post(f"/runs/{run.number}/cancel/")
+    page = text(dan, f"/runs/{run.number}/")
+    assert "Stopping" in page
+    assert "cancelled by Dan Seo" in page
+    assert "Cancel run" not in page
+
+
 def test_cancel_after_the_end_changes_nothing(dan: Client) -> None:
     run = make_run(make_job(), RunState.SUCCEEDED)
     page = dan.post(f"/runs/{run.number}/cancel/", follow=True).content.decode()
