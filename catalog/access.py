@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from catalog.choices import AssetKind
+from catalog.definitions import MetricDefinition
 from catalog.models import Asset, Dataset, Metric
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
@@ -44,6 +45,14 @@ def access_asset(
         raise Http404
     _permit(user, for_)
     return asset
+
+
+def backup_of(definition: MetricDefinition) -> str:
+    """Return the name of whoever acts when a metric's owner is away; "" where nobody (who is here) does."""
+    email = definition.actionable.backup
+    if not email:
+        return ""
+    return User.objects.filter(email=email).values_list("name", flat=True).first() or ""
 
 
 def _permit(user: User, permission: Permission) -> None:

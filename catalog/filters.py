@@ -23,14 +23,13 @@ _OPTIONS = 60
 def _people(request: HttpRequest | None) -> Any:
     if request is None:
         return User.objects.none()
-    seen = Asset.objects.visible_to(signed_in(request))
-    return User.objects.filter(assets__in=seen).distinct().order_by("name")
+    return owners_of(Asset.objects.visible_to(signed_in(request)))
 
 
 def _teams(request: HttpRequest | None) -> Any:
     if request is None:
         return Team.objects.none()
-    return Team.objects.filter(assets__in=Asset.objects.visible_to(signed_in(request))).distinct()
+    return teams_of(Asset.objects.visible_to(signed_in(request)))
 
 
 class AssetFilter(django_filters.FilterSet):
@@ -57,6 +56,16 @@ class AssetFilter(django_filters.FilterSet):
     def is_certified(self, queryset: QuerySet[Asset], name: str, value: bool) -> QuerySet[Asset]:
         """Keep what is certified; ``certified=false`` asks for nothing special."""
         return queryset.filter(certification=Certification.CERTIFIED) if value else queryset
+
+
+def owners_of(assets: QuerySet[Asset]) -> QuerySet[User]:
+    """Return who owns any of these assets."""
+    return User.objects.filter(assets__in=assets).distinct().order_by("name")
+
+
+def teams_of(assets: QuerySet[Asset]) -> QuerySet[Team]:
+    """Return the teams that any of these assets belongs to."""
+    return Team.objects.filter(assets__in=assets).distinct()
 
 
 def tags_of(assets: QuerySet[Asset]) -> list[str]:
@@ -106,10 +115,10 @@ def search(assets: QuerySet[Asset], text: str, *, most: int = MOST_HITS) -> Foun
     return Found(hits, len(found))
 
 
-def matching(assets: QuerySet[Asset], text: str) -> QuerySet[Asset]:
-    """Keep the assets that hold each word somewhere, in no order; all of them where there is no word."""
+def matching(rows: QuerySet[Any], text: str, *, field: str) -> QuerySet[Any]:
+    """Keep the rows whose search document (in ``field``) holds each word; all where there is no word."""
     query = Query(text)
-    return assets.filter(Matches("search", query.all)) if query else assets
+    return rows.filter(Matches(field, query.all)) if query else rows
 
 
 def _why(candidate: Candidate) -> Promise:

@@ -96,6 +96,11 @@ class Figure:
         return "good" if (self.change > 0) == (self.definition.direction is Direction.UP) else "bad"
 
 
+def points_of(metric: Metric | None, grain: str) -> QuerySet[MetricPoint]:
+    """Return the points of one grain with the definition's version that each was computed by."""
+    return MetricPoint.objects.filter(metric=metric, grain=grain).select_related("version")
+
+
 def headline_grain(definition: MetricDefinition) -> Grain:
     """Return the grain of the headline figure: the coarsest one, since a single day is mostly noise."""
     return next(grain for grain in _COARSEST_FIRST if grain.value in definition.grains)

@@ -23,8 +23,8 @@ from catalog.api.serializers import (
 from catalog.choices import Certification, Grain, NodeKind
 from catalog.filters import matching
 from catalog.lineage import step_around
-from catalog.models import Asset, Dataset, Metric, MetricPoint
-from catalog.series import glances
+from catalog.models import Dataset, Metric, MetricPoint
+from catalog.series import glances, points_of
 from portal.accounts.models import User
 from portal.api.conditional import respond
 from portal.api.problems import Problem
@@ -51,7 +51,7 @@ class CatalogFilter(django_filters.FilterSet):
 
     def by_words(self, rows: QuerySet[Any], _name: str, words: str) -> QuerySet[Any]:
         """Keep what holds each word; Korean and English, as in the portal."""
-        return rows.filter(asset__in=matching(Asset.objects.all(), words))
+        return matching(rows, words, field="asset__search")
 
     def by_tag(self, rows: QuerySet[Any], _name: str, tag: str) -> QuerySet[Any]:
         """Keep what carries the tag."""
@@ -145,11 +145,9 @@ class PointsView(ListAPIView[MetricPoint]):
     def get_queryset(self) -> QuerySet[MetricPoint]:
         """Return the points of the grain and days asked for."""
         if getattr(self, "swagger_fake_view", False):
-            return MetricPoint.objects.none()
+            return points_of(None, Grain.DAY)
         metric = access_metric(_user(self.request), str(self.kwargs["key"]))
-        points = MetricPoint.objects.filter(metric=metric, grain=_grain(self.request)).select_related(
-            "version"
-        )
+        points = points_of(metric, _grain(self.request))
         first, last = _day(self.request, "from"), _day(self.request, "to")
         if first:
             points = points.filter(starts_on__gte=first)

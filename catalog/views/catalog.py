@@ -13,11 +13,10 @@ from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from catalog.choices import AssetKind
-from catalog.filters import MOST_HITS, AssetFilter, search, tags_of
+from catalog.filters import MOST_HITS, AssetFilter, owners_of, search, tags_of, teams_of
 from catalog.models import Asset
 from catalog.series import Glance, glances
 from portal.accounts.access import signed_in
-from portal.accounts.models import Team, User
 from portal.ui.paging import Page, keyset
 
 MOST_COUNTED = 1000
@@ -90,6 +89,6 @@ def _choices(visible: QuerySet[Asset]) -> dict[str, Any]:
     return {
         "kinds": AssetKind.choices,
         "tags": tags_of(visible),
-        "owners": User.objects.filter(assets__in=visible).distinct().order_by("name"),
-        "teams": Team.objects.filter(assets__in=visible).distinct(),
+        "owners": owners_of(visible),
+        "teams": teams_of(visible),
     }

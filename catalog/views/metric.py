@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from catalog import wording
-from catalog.access import access_metric
+from catalog.access import access_metric, backup_of
 from catalog.charts import ChartPoint, line_of
 from catalog.choices import ChartLayout, Grain, NodeKind
 from catalog.definitions import MetricDefinition
@@ -76,7 +76,7 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
         "chain": _chain(found, datasets, user),
         "thresholds": _thresholds(definition),
         "direction": wording.DIRECTIONS[definition.direction],
-        "backup": _name(definition.actionable.backup),
+        "backup": backup_of(definition),
         "score": score(
             found,
             has_values=figure is not None,
@@ -256,12 +256,6 @@ def _thresholds(definition: MetricDefinition) -> list[dict[str, str]]:
         }
         for limit in definition.actionable.thresholds
     ]
-
-
-def _name(email: str | None) -> str:
-    if not email:
-        return ""
-    return User.objects.filter(email=email).values_list("name", flat=True).first() or ""
 
 
 def _run(figure: Figure | None, user: User) -> Any:

@@ -150,13 +150,13 @@ def load():
                 for name, english, korean in columns
             ],
         )
-    for key, name_en, name_ko, description_en, description_ko, tags, synonyms in METRICS:
+    for key, name_en, name_ko, description_en, description_ko, labels, others in METRICS:
         catalog.metric(
             key,
             name_en=name_en,
             name_ko=name_ko,
             description_en=description_en,
             description_ko=description_ko,
-            tags=list(tags),
-            synonyms=list(synonyms),
+            tags=list(labels),
+            synonyms=list(others),
         )
