@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs.choices import RunState, Trigger
 from jobs.models import Job, Run
 from jobs.models.job import JobQuerySet
+from portal.accounts.models import Team, User
 
 
 class JobFilter(django_filters.FilterSet):
@@ -78,3 +79,13 @@ def choose(
         found.is_valid()
     values = {name: value for name, value in found.form.cleaned_data.items() if value}
     return found.qs, values
+
+
+def owners_of(jobs: JobQuerySet) -> QuerySet[User]:
+    """Return the owners of these jobs only, so that the choices tell of nothing else."""
+    return User.objects.filter(jobs__in=jobs).distinct().order_by("name")
+
+
+def teams_of(jobs: JobQuerySet) -> QuerySet[Team]:
+    """Return the teams of these jobs only."""
+    return Team.objects.filter(jobs__in=jobs).distinct()

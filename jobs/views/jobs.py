@@ -13,12 +13,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from jobs.charts import Bar, run_bars, summary_of
-from jobs.filters import JobFilter, choose
+from jobs.filters import JobFilter, choose, owners_of, teams_of
 from jobs.history import broken_runs, recent_runs
 from jobs.kinds import Kind, all_kinds, kind_of
 from jobs.models import Job, Run
 from portal.accounts.access import signed_in
-from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.ui.paging import keyset
 
@@ -59,8 +58,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "query": urlencode(chosen),
         "states": JobFilter.STATES,
         "kinds": all_kinds(),
-        "teams": Team.objects.filter(jobs__in=visible).distinct(),
-        "owners": User.objects.filter(jobs__in=visible).distinct().order_by("name"),
+        "teams": teams_of(visible),
+        "owners": owners_of(visible),
         "running": open_runs[: RUNNING_SHOWN + 1],
         "broken": broken_runs(user)[: BROKEN_SHOWN + 1],
         "may_run": user.may(Permission.RUN_JOBS),
