@@ -54,7 +54,7 @@ MIDDLEWARE = [
     "portal.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "portal.ui.middleware.RequestLogMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -90,7 +90,11 @@ TEMPLATES = [
                     ],
                 )
             ],
-            "builtins": ["django.templatetags.i18n", "template_partials.templatetags.partials", "portal.ui.templatetags.desk"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "template_partials.templatetags.partials",
+                "portal.ui.templatetags.desk",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -227,6 +231,8 @@ WORKER_NAME = conf.text("WORKER_NAME")
 WORKER_SLOTS = conf.integer("WORKER_SLOTS", 2, least=1, most=64)
 WEB_PROCESSES = conf.integer("WEB_PROCESSES", 2, least=1, most=64)
 
+# Safe to trust: SecurityHeadersMiddleware has replaced every id that is not plain.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 LOGGING_CONFIG = "portal.ui.logs.configure"
 LOGGING = {"level": conf.text("LOG_LEVEL", "INFO")}
 # JSON for machines (the default), text for people who watch a terminal.

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django_structlog.middlewares import RequestMiddleware
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -37,6 +38,8 @@ SECURITY_HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+# Whoever reads the log must not be able to open what these addresses open.
+_SECRET_IN_PATH: Final = re.compile(r"(/first-administrator/|/password/reset/key/)[^/]+")
 _YEAR: Final = 60 * 60 * 24 * 365
 
 
@@ -70,3 +73,13 @@ class SecurityHeadersMiddleware:
 
 def _is_static_file(request: HttpRequest, response: HttpResponseBase) -> bool:
     return request.path.startswith(f"{settings.STATIC_URL}") and response.status_code in {200, 206, 304}
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Log each request's start and end, under the id that the answer carries."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Return method and path, without the query (it holds what was typed) and without one-time keys."""
+        path = _SECRET_IN_PATH.sub(r"\1…", request.path)
+        return f"{request.method} {path}"
