@@ -50,13 +50,16 @@ def line_of(points: Sequence[ChartPoint], definition: MetricDefinition, grain: s
     A day stands for the seven days up to it, weighed by their samples (days of an additive metric count
     alike), so that a quiet Sunday does not weigh as much as a busy Friday.
     """
-    known = [point for point in points if point.value is not None]
+    known = sorted((point for point in points if point.value is not None), key=lambda one: one.starts_on)
     if grain != Grain.DAY:
         return known
-    return [
-        ChartPoint(point.starts_on, _average(known, point.starts_on, definition), point.sample)
-        for point in known
-    ]
+    drawn, begins = [], 0
+    for index, point in enumerate(known):
+        while known[begins].starts_on <= point.starts_on - WINDOW:
+            begins += 1
+        value = _average(known[begins : index + 1], definition)
+        drawn.append(ChartPoint(point.starts_on, value, point.sample))
+    return drawn
 
 
 def series_spec(
@@ -317,8 +320,7 @@ def nice_ticks(low: float, high: float, *, wanted: int = 4) -> list[float]:
     return [round(index * step, 10) for index in range(begin, end + 1)]
 
 
-def _average(points: Sequence[ChartPoint], day: dt.date, definition: MetricDefinition) -> float:
-    window = [point for point in points if day - WINDOW < point.starts_on <= day]
+def _average(window: Sequence[ChartPoint], definition: MetricDefinition) -> float:
     weights = [1 if definition.additivity == "additive" else (point.sample or 0) for point in window]
     if not sum(weights):
         weights = [1] * len(window)
