@@ -152,3 +152,9 @@ def look_at_process(context: Context) -> dict[str, Any]:
         "threads": len(os.listdir("/proc/self/task")),  # noqa: PTH208
         "descriptors": sorted(os.listdir("/proc/self/fd"), key=int),  # noqa: PTH208
     }
+
+
+@pipeline("test-when", name_en="When", name_ko="언제")
+def when(context: Context) -> dict[str, Any]:
+    """Tell when user code began."""
+    return {"at": time.time()}

@@ -2,11 +2,12 @@
 
 import json
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.functional import SimpleLazyObject
 
 from jobs.choices import ErrorClass, Outcome, Reason, RunState
 from jobs.engine.claim import Claim
@@ -22,7 +23,7 @@ _END = """
     WITH ended AS (
         UPDATE jobs_run SET state = %(state)s, reason = %(reason)s, lease_until = NULL, timeout_at = NULL,
             finished_at = clock_timestamp(), progress = %(progress)s, error = %(error)s
-        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' RETURNING id, fence
+        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' RETURNING id, fence, job_id
     ), attempt AS (
         UPDATE jobs_attempt SET outcome = %(outcome)s, error_class = %(error_class)s, error = %(message)s,
             finished_at = clock_timestamp()
@@ -31,7 +32,7 @@ _END = """
         INSERT INTO jobs_runevent (run_id, at, kind, data)
         SELECT id, clock_timestamp(), %(state)s, %(data)s FROM ended
     )
-    SELECT count(*) FROM ended
+    SELECT EXISTS (SELECT 1 FROM jobs_job_after WHERE to_job_id = ended.job_id) FROM ended
 """
 
 # Back into the queue. The fence rises here already: what the old holder still sends finds nothing.
@@ -50,7 +51,7 @@ _REQUEUE = """
         INSERT INTO jobs_runevent (run_id, at, kind, data)
         SELECT id, clock_timestamp(), %(event)s, %(data)s FROM ended
     )
-    SELECT count(*) FROM ended
+    SELECT false FROM ended
 """
 
 _ENDED_BY = {
@@ -68,13 +69,16 @@ def succeed(claim: Claim, outputs: dict[str, Any], progress: dict[str, Any]) -> 
     An exception of the kind's ``record`` leaves nothing behind and reaches the caller.
     """
     with transaction.atomic():
-        if not _end(claim, RunState.SUCCEEDED, progress):
+        ended = _execute(_END, claim, **_values_of_end(RunState.SUCCEEDED, progress), failure=None)
+        if ended is None:
             return False
-        run = Run.objects.select_related("job").get(pk=claim.run_id)
+        # Read only by kinds that look at it: a run without effects ends in one round trip.
+        run: Any = SimpleLazyObject(lambda: Run.objects.select_related("job").get(pk=claim.run_id))
         kept = runner_for(claim.kind).record(run=run, outputs=outputs)
         if kept:
             Run.objects.filter(pk=claim.run_id).update(outputs=kept)
-        Run.objects.start_followers(run)
+        if ended.has_followers:
+            Run.objects.start_followers(run)
     return True
 
 
@@ -118,17 +122,22 @@ def backoff(attempt: int, *, base: int, cap: int) -> float:
     return float(min(cap, base * 2 ** min(attempt - 1, 30))) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
+class _Ended(NamedTuple):
+    has_followers: bool
+
+
+def _values_of_end(state: RunState, progress: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "state": state,
+        "reason": Reason.NONE,
+        "outcome": _ENDED_BY[state],
+        "progress": json.dumps(progress),
+        "data": {},
+    }
+
+
 def _end(claim: Claim, state: RunState, progress: dict[str, Any], failure: Failure | None = None) -> bool:
-    return _execute(
-        _END,
-        claim,
-        state=state,
-        reason=Reason.NONE,
-        outcome=_ENDED_BY[state],
-        progress=json.dumps(progress),
-        data={"attempt": claim.attempt},
-        failure=failure,
-    )
+    return _execute(_END, claim, **_values_of_end(state, progress), failure=failure) is not None
 
 
 def _requeue(
@@ -140,7 +149,7 @@ def _requeue(
     delay: float = 0.0,
     forgiven: bool = False,
 ) -> bool:
-    return _execute(
+    ended = _execute(
         _REQUEUE,
         claim,
         reason=reason,
@@ -148,12 +157,15 @@ def _requeue(
         event=reason,
         delay=delay,
         forgiven=int(forgiven),
-        data={"attempt": claim.attempt, "seconds": round(delay, 1)},
+        data={"seconds": round(delay, 1)},
         failure=failure,
     )
+    return ended is not None
 
 
-def _execute(sql: str, claim: Claim, *, data: dict[str, Any], failure: Failure | None, **values: Any) -> bool:
+def _execute(
+    sql: str, claim: Claim, *, data: dict[str, Any], failure: Failure | None, **values: Any
+) -> _Ended | None:
     told = {"class": str(failure.error_class), "message": failure.message} if failure else {}
     values |= {
         "run": claim.run_id,
@@ -161,11 +173,12 @@ def _execute(sql: str, claim: Claim, *, data: dict[str, Any], failure: Failure |
         "error": json.dumps(failure.as_json() if failure else {}),
         "error_class": failure.error_class if failure else "",
         "message": failure.message if failure else "",
-        "data": json.dumps(data | told),
+        "data": json.dumps({"attempt": claim.attempt, **data, **told}),
     }
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        done = bool(cursor.fetchone()[0])
-    if not done:
+        row = cursor.fetchone()
+    if row is None:
         log.warning("fenced", run=claim.number, fence=claim.fence)
-    return done
+        return None
+    return _Ended(*row)

@@ -1,7 +1,6 @@
 """Run a short, trusted body inside the supervisor itself: no fork, and therefore no protection from it."""
 
 import logging
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from jobs.engine.claim import Claim
 from jobs.engine.lease import Lease
 from jobs.engine.log_pump import LogPump
 from jobs.engine.report import Report, failure_of
-from jobs.engine.work import error_message, folder_of, work
+from jobs.engine.work import error_message, remove_folder, work
 from jobs.exceptions import LeaseLost
 
 log = structlog.get_logger(__name__)
@@ -106,7 +105,7 @@ def run_inline(claim: Claim) -> None:
     except LeaseLost:
         log.warning("fenced", run=claim.number, fence=claim.fence)
     finally:
-        shutil.rmtree(folder_of(claim), ignore_errors=True)
+        remove_folder(claim)
 
 
 def _work(claim: Claim, reporter: InlineReporter, logger: logging.Logger) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import time
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from jobs.engine.lease import Lease
 from jobs.engine.log_pump import LogPump
 from jobs.engine.report import Report, failure_of
 from jobs.engine.stopping import Stopping
-from jobs.engine.work import error_message, folder_of
+from jobs.engine.work import error_message, remove_folder
 from jobs.exceptions import LeaseLost
+from jobs.runners.registry import runner_for
 
 log = structlog.get_logger(__name__)
 
@@ -58,9 +58,10 @@ class Body:
     def reap(self) -> None:
         """Take the exit status; the process must have ended."""
         if self.status is None:
-            _, self.status = os.waitpid(self.pid, 0)
-            # Whatever the body left running in its group has no run any more.
+            # What the body left running in its group has no run any more. Before the wait: until then the
+            # number is ours, afterwards it may be another process's.
             self.signal_group(signal.SIGKILL)
+            _, self.status = os.waitpid(self.pid, 0)
 
     def close(self) -> None:
         """Close our ends."""
@@ -94,6 +95,8 @@ class Supervisor:
         self._report = Report()
         self._stop_reason = ""
         self._kill_at: float | None = None
+        # Loaded here once, not in each body anew.
+        runner_for(claim.kind)
         self._body = fork_body(claim)
 
     def supervise(self) -> None:
@@ -109,10 +112,9 @@ class Supervisor:
             log.warning("fenced", run=self._claim.number, fence=self._claim.fence)
         finally:
             patience.guard(None)
-            body.signal_group(signal.SIGKILL)
             body.reap()
             body.close()
-            shutil.rmtree(folder_of(self._claim), ignore_errors=True)
+            remove_folder(self._claim)
 
     def _loop(self) -> None:
         body = self._body

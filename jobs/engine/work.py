@@ -1,6 +1,7 @@
 """The work itself, the same whether in a forked body or inline: build the context, call the kind's runner."""
 
 import logging
+import shutil
 import traceback
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,16 @@ def folder_of(claim: Claim) -> Path:
     return Path(settings.VAR) / "runs" / f"{claim.run_id}-{claim.fence}"
 
 
+def remove_folder(claim: Claim) -> None:
+    """Remove the scratch folder, if the body made one."""
+    folder = folder_of(claim)
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def work(claim: Claim, reporter: Reporter, logger: logging.Logger) -> dict[str, Any]:
     """Run the kind's body and return its outputs."""
     runner = runner_for(claim.kind)
-    folder = folder_of(claim)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     context = Context(
         job_key=claim.job_key,
         config=runner.Config.model_validate(claim.config),
@@ -30,7 +36,7 @@ def work(claim: Claim, reporter: Reporter, logger: logging.Logger) -> dict[str, 
         run_id=claim.run_id,
         fence=claim.fence,
         attempt=claim.attempt,
-        folder=folder,
+        scratch=folder_of(claim),
         log=logger,
         reporter=reporter,
     )

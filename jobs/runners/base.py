@@ -17,6 +17,7 @@ from jobs.models import Job, Run
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
+
     from portal.warehouse.port import Warehouse
 
 # A progress note is a line under a bar, not a log.
@@ -48,8 +49,8 @@ class Context:
     """Everything a body may use.
 
     ``config`` is the runner's (or pipeline's) config model, already checked; ``params`` is the plain dict of
-    the run's parameters, or the pipeline's parameters model where it declares one. ``folder`` belongs to
-    this attempt alone and is removed at its end. ``fence`` goes with every write outside the portal.
+    the run's parameters, or the pipeline's parameters model where it declares one. ``fence`` goes with every
+    write outside the portal.
     """
 
     job_key: str
@@ -58,10 +59,16 @@ class Context:
     run_id: UUID
     fence: int
     attempt: int
-    folder: Path
+    scratch: Path
     log: logging.Logger
     reporter: Reporter
     _told_at: float = field(default=0.0, init=False)
+
+    @property
+    def folder(self) -> Path:
+        """Return this attempt's own folder, made when first asked for and removed at the end."""
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.scratch
 
     @contextlib.contextmanager
     def step(self, key: str) -> Iterator[None]:

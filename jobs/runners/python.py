@@ -30,6 +30,11 @@ class PythonRunner:
     icon = "code"
     docs = _("Runs a function of your code that is registered with @pipeline.")
 
+    def __init__(self) -> None:
+        # In the supervisor, so that bodies are forked with the modules in place. They must load engines late:
+        # the threads that those start would not survive the fork.
+        pipelines.pipelines()
+
     def steps(self, job: Job) -> list[Step]:
         """Return the steps its pipeline announced."""
         return list(pipelines.find(job.config["pipeline"]).steps)

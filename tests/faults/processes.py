@@ -178,12 +178,14 @@ class Broker:
     def waiting(self) -> int:
         """Return how many wake-ups lie in the broker."""
         with self._app.connection_for_read() as opened:
-            return int(opened.default_channel.client.llen("default"))
+            channel: Any = opened.default_channel
+            return int(channel.client.llen("default"))
 
     def wipe(self) -> None:
         """Forget everything."""
         with self._app.connection_for_read() as opened:
-            opened.default_channel.client.flushall()
+            channel: Any = opened.default_channel
+            channel.client.flushall()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

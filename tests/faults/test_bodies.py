@@ -65,6 +65,7 @@ def test_a_crash_in_c_code_fails_alone(running: Processes) -> None:
 def test_f22_a_body_that_ignores_signals_is_killed_at_its_time_limit(running: Processes) -> None:
     run = ended(start(job("test-deaf", timeout=1)), seconds=10)
     assert (run.state, run.error["class"]) == (RunState.TIMED_OUT, "timeout")
+    assert run.duration is not None
     assert run.duration.total_seconds() < 1 + 5
 
 

@@ -16,6 +16,10 @@ def holder(workers: list[Started], pid: int) -> Started:
     return next(worker for worker in workers if pid in pool_of(worker))
 
 
+def gone(body: int) -> None:
+    until(lambda: not alive(body), seconds=3, what="the body died with its supervisor")
+
+
 def test_f01_a_killed_worker_s_run_is_taken_up_by_another(processes: Processes) -> None:
     processes.clock()
     sleeping = job("test-sleep-once")
@@ -26,7 +30,7 @@ def test_f01_a_killed_worker_s_run_is_taken_up_by_another(processes: Processes) 
         victim = holder(workers, supervisor)
         killed_at = time.monotonic()
         victim.kill_group()
-        until(lambda body=body: not alive(body), seconds=3, what="the body died with its supervisor")
+        gone(body)
         ended(run, seconds=LEASE + 10)
         assert time.monotonic() - killed_at < LEASE + 10
         assert (run.state, run.attempt) == (RunState.SUCCEEDED, 2)

@@ -1,0 +1,110 @@
+"""Schedules: right across DST, each slot once, what was missed is told."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.actions import schedules
+from jobs.actions.jobs import ScheduleDefinition
+from jobs.choices import Misfire, OnConflict, RunState
+from jobs.engine import clock
+from jobs.engine.slots import next_slots, slots_after
+from jobs.models import Job, Run, RunEvent, Schedule
+from tests.unit.jobs.conftest import TESTS
+
+Make = Callable[..., Job]
+HOUR = timedelta(hours=1)
+
+
+def test_a_night_job_runs_once_when_the_clocks_go_back() -> None:
+    schedule = Schedule(cron="30 2 * * *", zone="Europe/Berlin")
+    slots = next_slots(schedule, datetime(2026, 10, 24, 12, tzinfo=UTC), 2)
+    assert slots == [datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)]
+
+
+def test_a_night_job_runs_once_when_the_clocks_go_forward() -> None:
+    schedule = Schedule(cron="30 2 * * *", zone="Europe/Berlin")
+    slots = next_slots(schedule, datetime(2027, 3, 27, 12, tzinfo=UTC), 2)
+    assert slots == [datetime(2027, 3, 28, 1, 0, tzinfo=UTC), datetime(2027, 3, 29, 0, 30, tzinfo=UTC)]
+
+
+@given(
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Seoul", "Australia/Lord_Howe"]),
+    hour=st.integers(0, 23),
+    start=st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1)),  # noqa: DTZ001
+)
+def test_a_daily_slot_comes_once_each_local_day(zone: str, hour: int, start: datetime) -> None:
+    schedule = Schedule(cron=f"15 {hour} * * *", zone=zone)
+    slots = list(islice(slots_after(schedule, start.replace(tzinfo=UTC)), 40))
+    days = [slot.astimezone(ZoneInfo(zone)).date() for slot in slots]
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(days))
+    assert all(earlier < later for earlier, later in pairwise(slots))
+
+
+@given(interval=st.integers(1, 100_000), offset=st.integers(0, 10**7))
+def test_interval_slots_keep_to_their_anchor(interval: int, offset: int) -> None:
+    anchor = datetime(2026, 1, 1, tzinfo=UTC)
+    schedule = Schedule(interval=interval, anchor=anchor)
+    moment = anchor + timedelta(seconds=offset)
+    first, second = next_slots(schedule, moment, 2)
+    assert moment < first <= moment + timedelta(seconds=interval)
+    assert (first - anchor) % timedelta(seconds=interval) == timedelta(0)
+    assert second - first == timedelta(seconds=interval)
+
+
+def scheduled(make_job: Make, *, late: timedelta, **fields: object) -> Schedule:
+    line = {"cron": "0 * * * *", **fields.pop("line", {})}  # type: ignore[dict-item]
+    job = make_job(schedules=(ScheduleDefinition(**line, **fields),))  # type: ignore[arg-type]
+    schedule = job.schedules.get()
+    now = datetime.now(UTC)
+    Schedule.objects.update(next_slot=(now - late).replace(minute=0, second=0, microsecond=0))
+    schedule.refresh_from_db()
+    return schedule
+
+
+@pytest.mark.parametrize(("misfire", "made"), [(Misfire.LATEST, 1), (Misfire.ALL, 3), (Misfire.SKIP, 0)])
+def test_missed_slots_follow_the_policy_and_are_told(make_job: Make, misfire: Misfire, made: int) -> None:
+    scheduled(make_job, late=5 * HOUR, misfire=misfire, grace=0, max_catchup=3)
+    clock.make_due_slots()
+    queued = Run.objects.filter(state=RunState.QUEUED)
+    assert queued.count() == made
+    missed = RunEvent.objects.get(kind="slots_missed")
+    assert missed.data["count"] + made == 6
+    if not made:
+        assert (missed.run.state, missed.run.reason) == (RunState.SKIPPED, "missed")
+
+
+def test_two_ticks_make_a_slot_once(make_job: Make) -> None:
+    schedule = scheduled(make_job, late=timedelta(0))
+    slot = schedule.next_slot
+    clock.make_due_slots()
+    Schedule.objects.update(next_slot=slot)
+    clock.make_due_slots()
+    assert Run.objects.filter(slot=slot).count() == 1
+    schedule.refresh_from_db()
+    assert schedule.next_slot is not None
+    assert schedule.next_slot > datetime.now(UTC)
+
+
+def test_an_overlapping_slot_is_skipped_where_the_job_says_so(make_job: Make) -> None:
+    job = make_job(on_conflict=OnConflict.SKIP, schedules=(ScheduleDefinition(interval=60),))
+    for _ in range(2):
+        now = datetime.now(UTC)
+        Schedule.objects.update(next_slot=now, anchor=now)
+        clock.make_due_slots()
+    assert sorted(job.runs.values_list("state", "reason")) == [("queued", ""), ("skipped", "overlap")]
+
+
+def test_a_paused_schedule_makes_nothing_and_catches_nothing_up(make_job: Make) -> None:
+    schedule = scheduled(make_job, late=HOUR)
+    schedules.pause(schedule=schedule, by=TESTS)
+    assert clock.make_due_slots() == 0
+    resumed = schedules.resume(schedule=schedule, by=TESTS)
+    assert resumed.next_slot is not None
+    assert resumed.next_slot > datetime.now(UTC)
+    assert len(schedules.next_slots(schedule, 5)) == 5
