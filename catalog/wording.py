@@ -121,9 +121,23 @@ def threshold(limit: Threshold, shown: str, grain: str) -> str:
 
 
 def _window(how: Cumulative) -> str:
-    if how.grain_to_date:
-        return _("the time since the {grain} began").format(grain=how.grain_to_date)
-    return _("the last {window}").format(window=how.window) if how.window else _("all time")
+    match how.grain_to_date:
+        case "week":
+            return _("the week so far")
+        case "month":
+            return _("the month so far")
+        case "year":
+            return _("the year so far")
+    if not how.window:
+        return _("all time")
+    # «28 days», as the definition's pattern holds it to.
+    count, unit = how.window.split()
+    words = {
+        "day": ngettext("the last {count} day", "the last {count} days", int(count)),
+        "week": ngettext("the last {count} week", "the last {count} weeks", int(count)),
+        "month": ngettext("the last {count} month", "the last {count} months", int(count)),
+    }[unit.removesuffix("s")]
+    return words.format(count=count)
 
 
 def _value(value: Any) -> str:

@@ -78,7 +78,8 @@ def update() -> Catalog:
     path.parent.mkdir(parents=True, exist_ok=True)
     catalog = read()
     # Without guesses: a similar old text is not a translation of the new one.
-    catalog.update(extract(), no_fuzzy_matching=True)
+    # And without its date, so that a file in which nothing is new stays as it was.
+    catalog.update(extract(), no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     with path.open("wb") as file:
         write_po(file, catalog, width=110, sort_output=True, include_lineno=False)
