@@ -1,4 +1,4 @@
-"""Gunicorn's configuration: a few processes with four threads each, loaded once and then forked."""
+"""Gunicorn's configuration: a few processes with eight threads each, loaded once and then forked."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ wsgi_app = "portal.wsgi:application"
 bind = os.environ.get(LISTEN) or f"{conf.text('HOST', '127.0.0.1')}:{conf.integer('PORT', 8000, most=65535)}"
 workers = 1 if _dev else conf.integer("WEB_PROCESSES", 2, least=1, most=64)
 worker_class = "gthread"
-threads = 4
+threads = 8
 # The application starts no thread when it is imported (see jobs/engine/wake.py), so forking it is safe.
 preload_app = not _dev
 reload = _dev
