@@ -6,6 +6,7 @@ here, in the reader's language, so that the drawing library's locales do not mat
 
 import datetime as dt
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,8 @@ from portal.ui import vega
 Language = Literal["en", "ko"]
 WINDOW = dt.timedelta(days=7)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# The height that a label needs for itself.
+_LABEL = 14.0
 _WORDS = {"target": {"en": "Target", "ko": "목표"}, "warn": {"en": "Warning", "ko": "경고"}}
 
 
@@ -106,7 +109,7 @@ class _Frame:
         self.language, self.size = language, size
         self.warn = _threshold(definition)
         self.percent = definition.unit.kind == "percent"
-        self.ticks = self._value_ticks()
+        self.ticks, self.low, self.high = self._value_range()
 
     @property
     def first(self) -> dt.date:
@@ -118,35 +121,21 @@ class _Frame:
 
     def line(self) -> list[dict[str, Any]]:
         drawn = line_of(self.points, self.definition, self.grain)
-        rows = [{"day": _instant(point.starts_on), "value": point.value} for point in drawn]
+        rows = _rows(drawn)
         series = {"name": vega.SERIES, "data": _data(rows), "mark": {"type": "line"}, "encoding": self._xy()}
-        now = {
-            "data": _data(rows[-1:]),
-            "mark": {
-                "type": "point",
-                "size": 64,
-                "opacity": 1,
-                "color": "var(--accent)",
-                "stroke": "var(--surface)",
-                "strokeWidth": 2,
-            },
-            "encoding": self._xy(),
-        }
-        return [series, now]
+        dot = {"type": "point", "size": 64, "opacity": 1, "color": "var(--accent)"}
+        ring = {"stroke": "var(--surface)", "strokeWidth": 2}
+        return [series, {"data": _data(rows[-1:]), "mark": {**dot, **ring}, "encoding": self._xy()}]
 
     def bars(self) -> list[dict[str, Any]]:
-        rows = [{"day": _instant(point.starts_on), "value": point.value} for point in self.points]
+        rows = _rows(self.points)
         wide = max(1.0, min(24.0, self.size.width / max(len(rows), 1) * 0.7))
         mark = {"type": "bar", "size": wide}
         return [{"name": vega.SERIES, "data": _data(rows), "mark": mark, "encoding": self._xy()}]
 
     def dots(self) -> list[dict[str, Any]]:
         def layer(hit: bool, mark: Mapping[str, Any]) -> dict[str, Any]:
-            rows = [
-                {"day": _instant(point.starts_on), "value": point.value}
-                for point in self.points
-                if self._is_hit(point.value) is hit
-            ]
+            rows = _rows([point for point in self.points if self._is_hit(point.value) is hit])
             return {"data": _data(rows), "mark": {"type": "point", **mark}, "encoding": self._xy()}
 
         usual = {"size": self.size.dot, "color": "var(--neutral-mark)", "opacity": 0.5}
@@ -157,7 +146,7 @@ class _Frame:
         if self.warn is None or not self.points:
             return []
         below = self.warn.operator in {"<", "<="}
-        edge = self.ticks[0] if below else self.ticks[-1]
+        edge = self.low if below else self.high
         row = {
             "from": _instant(self.first),
             "to": _instant(self.last),
@@ -198,12 +187,13 @@ class _Frame:
         ]
 
     def events(self) -> list[dict[str, Any]]:
-        layers = []
-        for event in self.definition.annotations:
-            if self.grain == Grain.MONTH or not self.first <= event.ends_on <= self.last:
-                continue
-            layers += self._event(event)
-        return layers
+        shown = self.definition.annotations if self.grain != Grain.MONTH else ()
+        return [
+            layer
+            for event in shown
+            if self.first <= event.ends_on <= self.last
+            for layer in self._event(event)
+        ]
 
     def _event(self, event: Annotation) -> list[dict[str, Any]]:
         begins = max(event.starts_on, self.first)
@@ -270,13 +260,26 @@ class _Frame:
     def _y(self, field: str) -> dict[str, Any]:
         shown = "format(datum.value * 100, '~f')" if self.percent else "format(datum.value, ',~f')"
         axis = {"values": self.ticks, "labelExpr": shown, "title": None}
-        scale = {"domain": [self.ticks[0], self.ticks[-1]], "zero": False, "nice": False}
+        scale = {"domain": [self.low, self.high], "zero": False, "nice": False}
         return {"field": field, "type": "quantitative", "axis": axis, "scale": scale}
 
     def _end_label(self, text: str, value: float, colour: str) -> dict[str, Any]:
-        mark = {"type": "text", "text": text, "align": "left", "dx": 8, "color": colour, "fontWeight": 500}
+        mark = {"type": "text", "text": text, "align": "left", "dx": 8, "dy": self._aside(value)}
         encoding = {"x": {"value": self.size.width}, "y": self._y("value")}
-        return {"data": _data([{"value": value}]), "mark": mark, "encoding": encoding}
+        return {
+            "data": _data([{"value": value}]),
+            "mark": {**mark, "color": colour, "fontWeight": 500},
+            "encoding": encoding,
+        }
+
+    def _aside(self, value: float) -> float:
+        """Return how far a label at the end moves away from the other one, where both would overlap."""
+        targets = _targets(self.definition, self.first, self.last)
+        if self.warn is None or not targets:
+            return 0
+        other = self.warn.value if value == targets[-1][2] else targets[-1][2]
+        apart = abs(value - other) / (self.high - self.low) * self.size.height
+        return math.copysign(max(0.0, _LABEL - apart) / 2, other - value)
 
     def _named(self, word: str, value: float) -> str:
         shown = f"{value * 100:g}" if self.percent else f"{value:,g}"
@@ -287,23 +290,26 @@ class _Frame:
             return False
         return _COMPARE[self.warn.operator](value, self.warn.value)
 
-    def _value_ticks(self) -> list[float]:
+    def _value_range(self) -> tuple[list[float], float, float]:
         values = [point.value for point in self.points if point.value is not None] or [0.0, 1.0]
         values += [target.value for target in self.definition.actionable.targets]
         values += [self.warn.value] if self.warn else []
         low, high = min(values), max(values)
         # Bars must begin at 0; a line may show its own range, unless 0 is near anyway.
-        from_zero = low >= 0 and (self.definition.accessible.chart == "bar" or low < high * 0.15)
-        ticks = nice_ticks(0.0 if from_zero else low, high)
-        # A share never leaves 0 to 1, however the dots lie.
-        return [tick for tick in ticks if tick <= 1.0] if self.percent and high <= 1.0 else ticks
+        bars = self.definition.accessible.chart == "bar"
+        from_zero = (bars or abs(low) < high * 0.15) and high > 0
+        ticks = nice_ticks(min(low, 0.0) if bars and low < 0 else 0.0 if from_zero else low, high)
+        if self.percent and high <= 1.0:
+            # A share never leaves 0 to 1, however the dots lie.
+            ticks = [tick for tick in ticks if tick <= 1.0]
+        return ticks, min(ticks[0], low), max(ticks[-1], high)
 
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda value, limit: value < limit,
-    "<=": lambda value, limit: value <= limit,
-    ">": lambda value, limit: value > limit,
-    ">=": lambda value, limit: value >= limit,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 
 
@@ -337,12 +343,12 @@ def _targets(
     definition: MetricDefinition, first: dt.date, last: dt.date
 ) -> list[tuple[dt.date, dt.date, float]]:
     dated = sorted(definition.actionable.targets, key=lambda target: target.since)
-    held = []
-    for index, target in enumerate(dated):
-        until = dated[index + 1].since if index + 1 < len(dated) else last
-        if target.since <= last and until >= first:
-            held.append((max(target.since, first), min(until, last), target.value))
-    return held
+    ends = [*(target.since for target in dated[1:]), last]
+    return [
+        (max(target.since, first), min(until, last), target.value)
+        for target, until in zip(dated, ends, strict=False)
+        if target.since <= last and until >= first
+    ]
 
 
 def _time_ticks(first: dt.date, last: dt.date, language: Language, *, most: int) -> list[tuple[dt.date, str]]:
@@ -381,6 +387,10 @@ def _month_label(day: dt.date, with_year: bool, language: Language) -> str:
 def _instant(day: dt.date) -> int:
     """Return the day's midnight in UTC as milliseconds: the machine's own zone must not move a point."""
     return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000)
+
+
+def _rows(points: Sequence[ChartPoint]) -> list[dict[str, Any]]:
+    return [{"day": _instant(point.starts_on), "value": point.value} for point in points]
 
 
 def _data(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -145,3 +145,27 @@ def test_ticks_are_round_and_hold_all_values(low: float, high: float, ticks: lis
     assert found[-1] >= high
     assert len(found) <= 5
     assert found == pytest.approx(ticks)
+
+
+def test_labels_at_the_end_do_not_lie_on_each_other() -> None:
+    limits = Actionable(
+        targets=(Target(since=dt.date(2013, 1, 1), value=0.025),),
+        thresholds=(Threshold(level="warn", operator=">", value=0.05),),
+    )
+    spec = series_spec(
+        _points([0.0, 0.6]), _definition(actionable=limits), grain="day", language="en", layout="wide"
+    )
+    ends = {
+        layer["mark"]["text"]: layer["mark"]["dy"] for layer in spec["layer"] if layer["mark"].get("dx") == 8
+    }
+    assert ends["Warning 5"] < 0 < ends["Target 2.5"]
+    far = series_spec(DAILY, _definition(), grain="day", language="en", layout="wide")
+    assert {layer["mark"]["dy"] for layer in far["layer"] if layer["mark"].get("dx") == 8} == {0}
+
+
+def test_a_little_below_zero_costs_no_empty_half() -> None:
+    plain = _definition(unit=Unit(kind="minutes"), actionable=Actionable())
+    spec = series_spec(_points([-1.3, 84.0]), plain, grain="day", language="en", layout="wide")
+    (line,) = [layer for layer in spec["layer"] if layer.get("name") == vega.SERIES]
+    assert line["encoding"]["y"]["scale"]["domain"] == [-1.3, 100.0]
+    assert line["encoding"]["y"]["axis"]["values"][0] == 0.0
