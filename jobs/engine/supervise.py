@@ -1,10 +1,12 @@
 """Supervise one run: fork its body, carry its output, keep the lease, end it once."""
 
+import gc
 import os
 import select
 import signal
 import time
 from dataclasses import dataclass
+from functools import cache
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -84,6 +86,16 @@ def fork_body(claim: Claim) -> Body:
     return Body(pid, os.pidfd_open(pid), log_read, result_read)
 
 
+@cache
+def _freeze_once() -> None:
+    """Keep the garbage collectors of bodies from touching, and so copying, what lives as long as we do.
+
+    Once, before the first fork: each time again would keep the garbage of every run.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class Supervisor:
     """The single loop around one body."""
 
@@ -97,6 +109,7 @@ class Supervisor:
         self._kill_at: float | None = None
         # Loaded here once, not in each body anew.
         runner_for(claim.kind)
+        _freeze_once()
         self._body = fork_body(claim)
 
     def supervise(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Its generator lives in the process's memory: two forks of one process would make the same ids.
 os.register_at_fork(after_in_child=uuid_utils.reseed_rng)
 
+
 class RunQuerySet(models.QuerySet["Run"]):
     """Choose runs."""
 

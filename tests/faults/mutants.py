@@ -1,4 +1,4 @@
-"""Take each defence away, one by one, and expect its test to turn red: ``python -m tests.faults.mutants [id…]``."""
+"""Take each defence away and expect its test to turn red: ``python -m tests.faults.mutants [id…]``."""
 
 import shutil
 import subprocess
