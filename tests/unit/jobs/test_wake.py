@@ -1,0 +1,58 @@
+"""Waking never waits: whatever the broker does, the caller goes on at once."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from jobs.engine import wake
+from portal.celery import broker_address
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A broker that accepts a message and never answers, until the test is over."""
+    released = threading.Event()
+    monkeypatch.setattr(wake.current_app, "send_task", lambda *_, **__: released.wait(20))
+    yield released
+    released.set()
+
+
+def test_a_hung_broker_costs_the_caller_nothing_and_a_full_queue_drops(hung: threading.Event) -> None:
+    sender = wake.Sender()
+    began = time.monotonic()
+    taken = [sender.wake("default") for _ in range(wake.LIMIT + 50)]
+    assert time.monotonic() - began < 1
+    assert wake.LIMIT <= taken.count(True) <= wake.LIMIT + 1
+    assert not taken[-1]
+
+
+def test_a_broker_that_fails_does_not_end_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    second = threading.Event()
+
+    def send(_task: str, *, queue: str, **_: object) -> None:
+        sent.append(queue)
+        if len(sent) == 1:
+            raise ConnectionError("refused")
+        second.set()
+
+    monkeypatch.setattr(wake.current_app, "send_task", send)
+    sender = wake.Sender()
+    sender.wake("etl")
+    sender.wake("a-pool-without-a-queue")
+    assert second.wait(5)
+    assert sent == ["etl", "default"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("redis://host:6379/3", "redis://host:6379/3"),
+        ("unix:///run/v.sock?db=1", "redis+socket:///run/v.sock?virtual_host=1"),
+        ("unix://:secret@/run/v.sock?db=0", "redis+socket://:secret@/run/v.sock?virtual_host=0"),
+    ],
+)
+def test_celery_is_told_the_broker_s_address_in_its_own_words(given: str, expected: str) -> None:
+    assert broker_address(given) == expected
