@@ -55,7 +55,7 @@ app.conf.update(
     task_queues=[Queue("default"), Queue("etl"), Queue("reports")],
     # Early acknowledgement: a lost wake-up costs seconds, a doubled one nothing, and no result is kept.
     task_acks_late=False,
-    # Wake-ups are fetched as they come and wait in the pool's own queue. A limit would be looked at again only
+    # Wake-ups are fetched as they come and wait in the pool's own queue. A limit would be looked at only
     # every other second (there is no event loop), and so would delay the next trigger; a wake-up that waits
     # behind a long run costs nothing, since the run it speaks of waits in the database.
     worker_prefetch_multiplier=0,

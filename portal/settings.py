@@ -223,7 +223,7 @@ RUN_GRACE = conf.integer("RUN_GRACE", 10, least=0, most=600)
 CLOCK_TICK = 1.0
 # The most memory (data segment, in MB) that one run's process may take; 0: no limit.
 RUN_MEMORY_MB = conf.integer("RUN_MEMORY_MB", 4096)
-# How often a run that a stopping worker handed over may be handed over again before that counts as an attempt.
+# How often a run may be handed over by stopping workers before that counts as an attempt.
 RUN_HAND_OVERS = 5
 # Modules whose @pipeline functions the «python» kind may run.
 JOB_PIPELINES = conf.text("JOB_PIPELINES", "jobs.pipelines.load_flights").split(",")
