@@ -39,12 +39,12 @@ class ApiMiddleware:
 
 
 def _objection(request: HttpRequest) -> tuple[int, str]:
-    if request.META.get("HTTP_TRANSFER_ENCODING"):
+    if request.headers.get("transfer-encoding"):
         # A chunked body has no end that can be judged beforehand.
         return 411, "Send the body with Content-Length, not in chunks."
-    if request.META.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+    if request.headers.get("content-encoding", "identity") != "identity":
         return 415, "Send the body as it is, without Content-Encoding."
-    length = request.META.get("CONTENT_LENGTH") or "0"
+    length = request.headers.get("content-length") or "0"
     if not length.isdigit():
         return 400, "Content-Length is not a number."
     if int(length) > LARGEST_BODY:
@@ -53,7 +53,7 @@ def _objection(request: HttpRequest) -> tuple[int, str]:
 
 
 def _problem(request: HttpRequest, status: int, detail: str, *, allow: str = "") -> JsonResponse:
-    body = problem(status, detail=detail, request_id=request.META.get("HTTP_X_REQUEST_ID", ""))
+    body = problem(status, detail=detail, request_id=request.headers.get("x-request-id", ""))
     response = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
     if allow:
         response["Allow"] = allow

@@ -64,7 +64,7 @@ def _alone(request: HttpRequest, status: HTTPStatus, template: str = "") -> Http
             "frame": "base_bare.html",
             "language": translation.get_language(),
             "theme": theme_of(request),
-            "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
+            "request_id": request.headers.get("x-request-id", ""),
         }
         text = render_to_string(template or f"errors/{status.value}.html", context)
     return HttpResponse(text, status=status.value)
