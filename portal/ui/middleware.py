@@ -59,6 +59,8 @@ class SecurityHeadersMiddleware:
         given = request.headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         request.META["HTTP_X_REQUEST_ID"] = request_id
+        # The reading above has cached the headers with the id as it was sent, which must reach no log.
+        vars(request).pop("headers", None)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         for name, value in SECURITY_HEADERS.items():
