@@ -5,16 +5,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from celery import current_app
 
 from jobs.engine import wake
-from portal.celery import broker_address
 
 
 @pytest.fixture
 def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """A broker that accepts a message and never answers, until the test is over."""
     released = threading.Event()
-    monkeypatch.setattr(wake.current_app, "send_task", lambda *_, **__: released.wait(20))
+    monkeypatch.setattr(current_app, "send_task", lambda *_, **__: released.wait(20))
     yield released
     released.set()
 
@@ -38,21 +38,9 @@ def test_a_broker_that_fails_does_not_end_the_sender(monkeypatch: pytest.MonkeyP
             raise ConnectionError("refused")
         second.set()
 
-    monkeypatch.setattr(wake.current_app, "send_task", send)
+    monkeypatch.setattr(current_app, "send_task", send)
     sender = wake.Sender()
     sender.wake("etl")
     sender.wake("a-pool-without-a-queue")
     assert second.wait(5)
     assert sent == ["etl", "default"]
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ("redis://host:6379/3", "redis://host:6379/3"),
-        ("unix:///run/v.sock?db=1", "redis+socket:///run/v.sock?virtual_host=1"),
-        ("unix://:secret@/run/v.sock?db=0", "redis+socket://:secret@/run/v.sock?virtual_host=0"),
-    ],
-)
-def test_celery_is_told_the_broker_s_address_in_its_own_words(given: str, expected: str) -> None:
-    assert broker_address(given) == expected
