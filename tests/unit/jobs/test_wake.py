@@ -12,14 +12,20 @@ from jobs.engine import wake
 def test_a_hung_broker_costs_the_caller_nothing_and_a_full_queue_drops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    never = threading.Event()
-    monkeypatch.setattr(current_app, "send_task", lambda *_, **__: never.wait(3600))
+    hangs, never = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        hangs.set()
+        never.wait(3600)
+
+    monkeypatch.setattr(current_app, "send_task", hang)
     sender = wake.Sender()
+    sender.wake("default")
+    assert hangs.wait(5)
     began = time.monotonic()
     taken = [sender.wake("default") for _ in range(wake.LIMIT + 50)]
     assert time.monotonic() - began < 1
-    assert wake.LIMIT <= taken.count(True) <= wake.LIMIT + 1
-    assert not taken[-1]
+    assert taken == [True] * wake.LIMIT + [False] * 50
 
 
 def test_a_broker_that_fails_does_not_end_the_sender(monkeypatch: pytest.MonkeyPatch) -> None:
