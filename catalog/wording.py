@@ -101,6 +101,28 @@ def check(name: str) -> str:
     return patterns[kind].format(column=column, other=other) if kind in patterns else name
 
 
+def expected(said: str) -> str:
+    """Say what a check of a publish expects: «no empty values»; other words stay as they are."""
+    patterns = (
+        (r"≥ (?P<count>[\d,]+) rows", _("at least {count} rows")),
+        (r"no empty values", _("no empty values")),
+        (r"each key once", _("each key once")),
+        (r"one of (?P<values>.*)", _("one of {values}")),
+        (r"(?P<low>\S+) to (?P<high>\S+)", _("{low} to {high}")),
+        (r"known in (?P<other>.*)", _("known in {other}")),
+    )
+    for pattern, words in patterns:
+        if found := re.fullmatch(pattern, said):
+            return words.format(**found.groupdict())
+    return said
+
+
+def observed(said: str) -> str:
+    """Say what a check of a publish found: «7,602 of 336,776 rows»; other words stay as they are."""
+    found = re.fullmatch(r"(?P<some>[\d,]+) of (?P<all>[\d,]+) rows", said)
+    return _("{some} of {all} rows").format(**found.groupdict()) if found else said
+
+
 def threshold(limit: Threshold, shown: str, grain: str) -> str:
     """Say a threshold: «below 70 % for 2 days»; ``shown`` is the limit with its unit."""
     how = {

@@ -32,8 +32,10 @@ def dataset(request: HttpRequest, key: str) -> HttpResponse:
     context = _frame(found, user, here="dataset")
     context |= {
         "columns": columns[:COLUMNS_SHOWN],
-        "checks": [{**check, "words": wording.check(str(check.get("name", "")))} for check in found.checks],
+        "checks": [_worded(check) for check in found.checks],
         "passed": sum(bool(check.get("passed")) for check in found.checks),
+        "failed": sum(not check.get("passed") and _blocks(check) for check in found.checks),
+        "warned": sum(not check.get("passed") and not _blocks(check) for check in found.checks),
         "step": step,
         "node": node_of(found.asset),
         "jobs": step.of_kind(NodeKind.JOB),
@@ -106,6 +108,22 @@ def _run(found: Dataset, user: User) -> Any:
         return None
     run = ("run", str(found.published_by))
     return nodes.resolve([run], user).get(run)
+
+
+def _blocks(check: dict[str, Any]) -> bool:
+    # Checks that were kept before they told it were all meant to block.
+    return bool(check.get("blocking", True))
+
+
+def _worded(check: dict[str, Any]) -> dict[str, Any]:
+    said = {key: str(check.get(key, "")) for key in ("name", "expected", "observed")}
+    return {
+        **check,
+        "tone": "good" if check.get("passed") else "bad" if _blocks(check) else "warn",
+        "words": wording.check(said["name"]),
+        "expected": wording.expected(said["expected"]),
+        "observed": wording.observed(said["observed"]),
+    }
 
 
 def _holds(column: Column, text: str) -> bool:

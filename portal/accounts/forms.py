@@ -43,6 +43,16 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         labels = {"name": _("Name")}
 
 
+class TeamsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """A choice of teams, each by its name in the reader's language."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the team's name."""
+        return str(obj.name)
+
+
 class PersonForm(forms.Form):
     """What an administrator says of somebody."""
 
@@ -55,9 +65,7 @@ class PersonForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Several are possible. Without a role somebody may look, but not run or change."),
     )
-    teams = forms.ModelMultipleChoiceField(
-        label=_("Teams"), queryset=Team.objects.all(), required=False, widget=forms.CheckboxSelectMultiple
-    )
+    teams = TeamsField(label=_("Teams"), queryset=Team.objects.all(), required=False)
 
     def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

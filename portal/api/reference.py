@@ -75,6 +75,21 @@ class Group:
     name: str
     endpoints: list[Endpoint] = field(default_factory=list)
 
+    @property
+    def title(self) -> str:
+        """The group's name as a heading, in English."""
+        return self.name.capitalize()
+
+
+def texts() -> Iterator[str]:
+    """Yield each text of the description that its page shows, to be translated."""
+    for group in groups():
+        yield group.title
+        for endpoint in group.endpoints:
+            yield endpoint.summary
+            yield from (parameter.description for parameter in endpoint.parameters)
+            yield from (answer.description for answer in endpoint.answers)
+
 
 @cache
 def groups() -> list[Group]:
@@ -116,7 +131,8 @@ def _parameter(given: Document) -> Parameter:
         place=given["in"],
         kind=kind,
         required=given.get("required", False),
-        description=given.get("description", ""),
+        # The list of values that drf-spectacular puts behind the words stands in ``kind`` already.
+        description=given.get("description", "").partition("* `")[0].strip(),
     )
 
 

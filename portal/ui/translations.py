@@ -13,6 +13,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from django.utils.module_loading import import_string
 from django.utils.translation.template import templatize
 
 from portal.configuration import ROOT
@@ -32,6 +33,8 @@ KEYWORDS: Final[dict[str, Any]] = {
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
+# What returns texts that stand in no call above: descriptions made from code.
+DESCRIBED: Final = ("portal.api.reference.texts",)
 # Names, units and words of the trade that Korean readers know by their Latin letters.
 LATIN_NAMES: Final = """
 API CSP CSV Data Desk DuckLake DuckDB English HTTP ID JSON Korean MetricFlow OpenAPI Parquet PostgreSQL SQL
@@ -69,6 +72,9 @@ def extract() -> Catalog:
                     auto_comments=list(comments or ()),
                     context=context,
                 )
+    for name in DESCRIBED:
+        for described in filter(None, import_string(name)()):
+            catalog.add(described, locations=[(name, 0)])
     return catalog
 
 

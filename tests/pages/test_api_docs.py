@@ -1,5 +1,6 @@
 """/api/docs/: the API's page."""
 
+import html
 import re
 from pathlib import Path
 
@@ -23,6 +24,14 @@ def test_it_shows_every_call_with_an_example_to_copy(page):
         assert endpoint.path in page
         assert endpoint.scope in page
         assert endpoint.curl.startswith("curl")
+
+
+def test_what_it_says_can_be_translated(client, cast, monkeypatch):
+    client.force_login(cast.dan)
+    said = {f"⟨{html.escape(text)}⟩" for text in reference.texts() if text}
+    monkeypatch.setattr("django.utils.translation._trans.gettext", lambda text: f"⟨{text}⟩")
+    page = client.get("/api/docs/").content.decode()
+    assert {text for text in said if text not in page} == set()
 
 
 def test_no_id_is_there_twice(page):

@@ -67,6 +67,12 @@ def test_adding_somebody_hands_out_a_link_that_sets_their_password(client, cast,
     assert gil.check_password(new)
 
 
+def test_a_team_is_offered_by_its_name_in_the_readers_language(client, cleo):
+    page = client.get("/people/add/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "마케팅" in page
+    assert "Marketing" not in page
+
+
 def test_an_e_mail_in_use_is_refused(client, cleo):
     response = client.post("/people/add/", {"name": "Other", "email": "ADA@example.com"})
     assert b"here already" in response.content

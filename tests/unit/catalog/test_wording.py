@@ -74,3 +74,49 @@ def test_a_threshold_has_words(operator, consecutive, grain, words):
 )
 def test_a_check_has_words(name, words):
     assert wording.check(name) == words
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("≥ 1,000 rows", "1,000행 이상"),
+        ("0 to 23", "0부터 23까지"),
+        ("one of EWR, JFK", "EWR, JFK 중 하나"),
+        ("no empty values", "빈 값 없음"),
+        ("what a check of your own expects", "what a check of your own expects"),
+    ],
+)
+def test_what_a_check_expects_is_said_in_the_readers_language(monkeypatch, said, words):
+    korean = {
+        "at least {count} rows": "{count}행 이상",
+        "{low} to {high}": "{low}부터 {high}까지",
+        "one of {values}": "{values} 중 하나",
+        "no empty values": "빈 값 없음",
+    }
+    monkeypatch.setattr(wording, "_", lambda text: korean.get(text, text))
+    assert wording.expected(said) == words
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [("7,602 of 336,776 rows", "336,776행 중 7,602행"), ("none", "none"), ("row 7: 'x'", "row 7: 'x'")],
+)
+def test_what_a_check_found_is_said_in_the_readers_language(monkeypatch, said, words):
+    korean = {"{some} of {all} rows": "{all}행 중 {some}행"}
+    monkeypatch.setattr(wording, "_", lambda text: korean.get(text, text))
+    assert wording.observed(said) == words
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ({"window": "1 day"}, "the last 1 day"),
+        ({"window": "4 weeks"}, "the last 4 weeks"),
+        ({"window": "12 months"}, "the last 12 months"),
+        ({"grain_to_date": "year"}, "the year so far"),
+        ({}, "all time"),
+    ],
+)
+def test_what_a_sum_reaches_over_has_words(over, words):
+    made = definition(computation={"type": "cumulative", "measure": {"aggregation": "count"}, **over})
+    assert ("Over", words) in wording.computation(made)

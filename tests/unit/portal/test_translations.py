@@ -25,8 +25,13 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.setattr(translations, "ROOT", tmp_path)
     monkeypatch.setattr(translations, "SOURCES", ("portal",))
+    monkeypatch.setattr(translations, "DESCRIBED", (f"{__name__}.described",))
     monkeypatch.setattr(translations, "LOCALE", tmp_path / "locale")
     return tmp_path
+
+
+def described() -> list[str]:
+    return ["Read a run.", ""]
 
 
 def keep(**texts: str | tuple[str, ...]) -> None:
@@ -43,6 +48,7 @@ KOREAN: dict[str, str | tuple[str, ...]] = {
     "Save": "저장",
     "Stop": "중지",
     "Hint": "도움말",
+    "Read a run.": "실행을 읽어요.",
     "Run": "실행",
     "%(n)s run": ("실행 %(n)s건",),
     "%(n)s point": ("점 %(n)s개",),
@@ -55,6 +61,7 @@ def test_texts_of_code_and_templates_are_found(tree: Path) -> None:
         (None, "Save"),
         (None, "Stop"),
         (None, "Hint"),
+        (None, "Read a run."),
         ("verb", "Run"),
         (None, ("%(n)s run", "%(n)s runs")),
         (None, ("%(n)s point", "%(n)s points")),
@@ -100,6 +107,17 @@ def test_an_update_keeps_translations_and_drops_what_is_left_over(tree: Path) ->
     assert not guessed.string
     assert catalog.get("Run", "verb") is None
     assert not catalog.obsolete
+
+
+def test_an_update_without_news_leaves_the_file_as_it_was(tree: Path) -> None:
+    keep(**KOREAN)
+    translations.update()
+    before = (
+        translations.catalog_path().read_bytes().replace(b"POT-Creation-Date: 20", b"POT-Creation-Date: 19")
+    )
+    translations.catalog_path().write_bytes(before)
+    translations.update()
+    assert translations.catalog_path().read_bytes() == before
 
 
 def test_a_fuzzy_text_counts_as_missing() -> None:
