@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(blank=True, default='', max_length=5, verbose_name='language')),
                 ('time_zone', models.CharField(default='UTC', max_length=64, verbose_name='time zone')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('session_epoch', models.PositiveIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
             options={
