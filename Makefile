@@ -51,6 +51,7 @@ format: install-test ## format code and templates
 
 bench: install-test ## measure runs and pages on this machine
 	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m pytest -q -s -m bench -o python_files='bench_*.py' tests/benchmarks
 
 translations: install-test ## bring portal/locale into step with code and templates
 	@$(NOWHERE) $(BIN)/python manage.py translations
