@@ -36,10 +36,14 @@ class PublishedColumn(_Shape):
 
 
 class PublishedCheck(_Shape):
-    """One check of the data before it was published; ``observed`` and ``expected`` are for people to read."""
+    """One check of the data before it was published; ``observed`` and ``expected`` are for people to read.
+
+    A failed check that is not ``blocking`` is a warning: the data were published all the same.
+    """
 
     name: str
     passed: bool
+    blocking: bool = True
     observed: str = ""
     expected: str = ""
 

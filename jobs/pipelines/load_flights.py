@@ -249,7 +249,13 @@ def _published(
         snapshot=snapshot,
         sample=sample,
         checks=[
-            PublishedCheck(name=one.name, passed=one.passed, observed=one.observed, expected=one.expected)
+            PublishedCheck(
+                name=one.name,
+                passed=one.passed,
+                blocking=one.blocking,
+                observed=one.observed,
+                expected=one.expected,
+            )
             for one in results
         ],
         upstream=[("source", f"{PACKAGE}/{table.file}")],
