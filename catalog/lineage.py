@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.urls import reverse
 
 from catalog.choices import AssetKind, Certification, NodeKind
@@ -44,7 +43,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of lineage around a node; a job in between is shown together with what it reads or writes."""
+    """One step of lineage around a node."""
 
     upstream: list[Neighbour]
     downstream: list[Neighbour]
@@ -74,21 +73,13 @@ def node_of(asset: Asset) -> Node:
 def step_around(kind: NodeKind, key: str, user: User) -> Step:
     """Return what the reader may know of around a node: the rest is missing, not even counted.
 
-    Through a job the step goes on to the job's own inputs (up) or outputs (down), but only where the reader
-    may know of that job.
+    A dataset stands one step from the job that filled it, and from what exactly it was made of; the job's
+    other inputs belong to the job.
     """
     here = (kind.value, key)
-    upstream, downstream = _upstream([here]), _downstream([here])
+    upstream, downstream = _upstream(here), _downstream(here)
     visible = nodes.resolve([*upstream, *downstream], user)
-    jobs_up = [node for node in upstream if node[0] == NodeKind.JOB and node in visible]
-    jobs_down = [node for node in downstream if node[0] == NodeKind.JOB and node in visible]
-    further_up = _upstream(jobs_up) if jobs_up else []
-    further_down = _downstream(jobs_down) if jobs_down else []
-    visible |= nodes.resolve([node for node in [*further_up, *further_down] if node not in visible], user)
-    return Step(
-        _neighbours([*upstream, *further_up], visible, here),
-        _neighbours([*downstream, *further_down], visible, here),
-    )
+    return Step(_neighbours(upstream, visible, here), _neighbours(downstream, visible, here))
 
 
 def _neighbours(found: list[Reference], visible: dict[Reference, Node], here: Reference) -> list[Neighbour]:
@@ -96,18 +87,13 @@ def _neighbours(found: list[Reference], visible: dict[Reference, Node], here: Re
     return [Neighbour(kind, key, visible[kind, key]) for kind, key in wanted]
 
 
-def _upstream(of: list[Reference]) -> list[Reference]:
-    edges = LineageEdge.objects.filter(_any(of, "downstream")).order_by("upstream_kind", "upstream_key")
-    return list(dict.fromkeys(edges.values_list("upstream_kind", "upstream_key")[:MOST_EDGES]))
+def _upstream(of: Reference) -> list[Reference]:
+    edges = LineageEdge.objects.filter(downstream_kind=of[0], downstream_key=of[1])
+    ordered = edges.order_by("upstream_kind", "upstream_key").values_list("upstream_kind", "upstream_key")
+    return list(dict.fromkeys(ordered[:MOST_EDGES]))
 
 
-def _downstream(of: list[Reference]) -> list[Reference]:
-    edges = LineageEdge.objects.filter(_any(of, "upstream")).order_by("downstream_kind", "downstream_key")
-    return list(dict.fromkeys(edges.values_list("downstream_kind", "downstream_key")[:MOST_EDGES]))
-
-
-def _any(references: list[Reference], end: str) -> Q:
-    wanted = Q()
-    for kind, key in references:
-        wanted |= Q(**{f"{end}_kind": kind, f"{end}_key": key})
-    return wanted
+def _downstream(of: Reference) -> list[Reference]:
+    edges = LineageEdge.objects.filter(upstream_kind=of[0], upstream_key=of[1])
+    ordered = edges.order_by("downstream_kind", "downstream_key")
+    return list(dict.fromkeys(ordered.values_list("downstream_kind", "downstream_key")[:MOST_EDGES]))

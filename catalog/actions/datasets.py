@@ -40,7 +40,8 @@ def record_publish(
         inputs = {(kind, key) for each in published for kind, key in each.upstream}
         lineage.replace_inputs(node=job, upstream=inputs - {job}, source="run")
         for each in published:
-            lineage.replace_inputs(node=(NodeKind.DATASET.value, each.key), upstream=[job], source="run")
+            node = (NodeKind.DATASET.value, each.key)
+            lineage.replace_inputs(node=node, upstream={job, *each.upstream} - {node}, source="run")
     reindex([dataset.asset for dataset in taken_up])
     return taken_up
 

@@ -70,9 +70,23 @@ def test_a_failed_check_comes_first(ada):
     ]
     catalog.dataset("flights", table={"checks": checks})
     page = text(ada, "/catalog/datasets/flights/")
-    assert "see which failed" in page
+    assert "1 fails" in page
+    assert "t-bad" in page
     assert page.index("no duplicates") < page.index("has rows")
     assert "expected: 0; found: 2" in page
+
+
+def test_a_failed_check_that_does_not_block_is_a_warning(ada):
+    checks = [
+        {"name": "has rows", "passed": True, "blocking": True},
+        {"name": "known planes", "passed": False, "blocking": False, "observed": "2", "expected": "0"},
+        {"name": "known airports", "passed": False, "blocking": False, "observed": "3", "expected": "0"},
+    ]
+    catalog.dataset("flights", table={"checks": checks})
+    page = text(ada, "/catalog/datasets/flights/")
+    assert "2 warn" in page
+    assert "fail" not in page
+    assert "t-bad" not in page
 
 
 @pytest.mark.parametrize("part", PAGES)
@@ -160,24 +174,28 @@ def test_markup_in_a_sample_is_text(ada):
     assert "&lt;script&gt;x" in page
 
 
-def test_lineage_shows_the_job_what_it_read_and_what_is_fed(ada, flights):
+def test_lineage_shows_the_job_what_it_is_made_of_and_what_is_fed(ada, flights):
     make_job("load-flights")
     catalog.dataset("airlines", name_en="Airlines")
     catalog.metric("rate", name_en="On-time rate")
     catalog.edge(("job", "load-flights"), ("dataset", "flights"))
-    catalog.edge(("source", "nycflights13"), ("job", "load-flights"))
-    catalog.edge(("dataset", "airlines"), ("job", "load-flights"))
+    catalog.edge(("source", "flights.csv"), ("job", "load-flights"))
+    catalog.edge(("source", "flights.csv"), ("dataset", "flights"))
+    catalog.edge(("source", "planes.csv"), ("job", "load-flights"))
+    catalog.edge(("dataset", "airlines"), ("dataset", "flights"))
     catalog.edge(("dataset", "flights"), ("metric", "rate"))
     for path in ("/catalog/datasets/flights/", "/catalog/datasets/flights/lineage/"):
         page = text(ada, path)
         for shown in (
             "Load flights",
-            "nycflights13",
+            "flights.csv",
             "Airlines",
             "On-time rate",
             'href="/jobs/load-flights/"',
         ):
             assert shown in page, (path, shown)
+        # The job read it for another table.
+        assert "planes.csv" not in page
     assert 'href="/catalog/datasets/airlines/lineage/"' in page
 
 
@@ -201,7 +219,7 @@ def test_private_nodes_of_lineage_are_nothing_to_a_stranger(client, cast, flight
     assert "Campaign plan" in text(client, "/catalog/datasets/flights/")
 
 
-@pytest.mark.parametrize(("part", "count"), [("", 12), ("columns/", 6), ("preview/", 6), ("lineage/", 11)])
+@pytest.mark.parametrize(("part", "count"), [("", 10), ("columns/", 6), ("preview/", 6), ("lineage/", 9)])
 def test_the_number_of_queries_does_not_grow(ada, flights, django_assert_num_queries, part, count):
     def more(start, number):
         for index in range(start, start + number):

@@ -89,11 +89,13 @@ def test_lineage_runs_from_the_source_by_the_job_to_the_dataset(cast) -> None:
     _publish()
     assert {str(edge) for edge in LineageEdge.objects.all()} == {
         "words.csv → load-words",
+        "words.csv → ops.words",
         "load-words → ops.words",
     }
     _publish(_published(upstream=[("dataset", "ops.letters")]))
     assert {str(edge) for edge in LineageEdge.objects.all()} == {
         "ops.letters → load-words",
+        "ops.letters → ops.words",
         "load-words → ops.words",
     }
 
