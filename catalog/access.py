@@ -4,6 +4,8 @@ What is missing and what this person may not see are told apart nowhere: both ar
 may not change is a 403.
 """
 
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
@@ -53,6 +55,17 @@ def backup_of(definition: MetricDefinition) -> str:
     if not email:
         return ""
     return User.objects.filter(email=email).values_list("name", flat=True).first() or ""
+
+
+def readable(definition: MetricDefinition) -> dict[str, Any]:
+    """Return a definition as readers see it: people by their names, since addresses are not for everybody."""
+    shown = definition.model_dump(mode="json")
+    named = [(shown["actionable"], "backup"), (shown["auditable"], "reviewer")]
+    emails = {part[field] for part, field in named if part[field]}
+    names = dict(User.objects.filter(email__in=emails).values_list("email", "name")) if emails else {}
+    for part, field in named:
+        part[field] = names.get(part[field])
+    return shown
 
 
 def _permit(user: User, permission: Permission) -> None:

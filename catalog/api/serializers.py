@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from catalog.access import readable
 from catalog.models import Column, Dataset, Metric, MetricPoint
 from catalog.series import Figure, last_day_of
 
@@ -86,6 +87,7 @@ class CheckSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     passed = serializers.BooleanField()
+    blocking = serializers.BooleanField(default=True, help_text="False where failing it only warns.")
     observed = serializers.CharField(default="")
     expected = serializers.CharField(default="")
 
@@ -163,14 +165,16 @@ class MetricSerializer(AssetFields):
 class MetricDetailSerializer(MetricSerializer):
     """A metric with its whole definition and where it comes from."""
 
-    definition = serializers.SerializerMethodField(help_text="As it is kept; null before the first version.")
+    definition = serializers.SerializerMethodField(
+        help_text="As it is kept, with people by name; null before the first version."
+    )
     definition_hash = serializers.CharField(source="version.definition_hash", default=None)
     lineage = serializers.SerializerMethodField()
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_definition(self, metric: Metric) -> Any:
         """Return the definition in force."""
-        return metric.version.definition if metric.version else None
+        return readable(metric.version.parsed) if metric.version else None
 
     @extend_schema_field(LineageSerializer)
     def get_lineage(self, metric: Metric) -> Any:

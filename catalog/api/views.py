@@ -42,8 +42,13 @@ class CatalogFilter(django_filters.FilterSet):
     """Choose datasets or metrics by words, tag, owner, team and certification."""
 
     q = django_filters.CharFilter(method="by_words", max_length=300, help_text="Words; each must be found.")
-    tag = django_filters.CharFilter(method="by_tag", max_length=50)
-    owner = django_filters.NumberFilter(field_name="asset__owner_id", min_value=1, max_value=2**31)
+    tag = django_filters.CharFilter(method="by_tag", max_length=50, help_text="A tag, as it is written.")
+    owner = django_filters.NumberFilter(
+        field_name="asset__owner_id",
+        min_value=1,
+        max_value=2**31,
+        help_text="The owner's number, as in the address of the catalog's page.",
+    )
     team = django_filters.CharFilter(field_name="asset__team__key", max_length=50, help_text="A team's key.")
     certification = django_filters.ChoiceFilter(
         field_name="asset__certification", choices=Certification.choices

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from catalog import wording
-from catalog.access import access_metric, backup_of
+from catalog.access import access_metric, backup_of, readable
 from catalog.charts import ChartPoint, line_of
 from catalog.choices import ChartLayout, Grain, NodeKind
 from catalog.definitions import MetricDefinition
@@ -29,7 +29,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.events import nodes
 from portal.ui import formats, vega
-from portal.ui.templatetags.desk import measured
+from portal.ui.templatetags.desk import goal, measured
 
 # So many periods in the table behind the drawing, the newest first.
 MOST_ROWS = 400
@@ -97,14 +97,18 @@ def metric_definition(request: HttpRequest, key: str) -> HttpResponse:
     context: dict[str, Any] = {"metric": found, "asset": found.asset}
     if found.version is not None:
         definition = found.version.parsed
+        shown = readable(definition)
+        dataset = (NodeKind.DATASET.value, definition.dataset)
         context |= {
             "definition": definition,
+            "people": shown,
+            "dataset": nodes.resolve([dataset], user).get(dataset),
             "computation": wording.computation(definition),
             "direction": wording.DIRECTIONS[definition.direction],
             "thresholds": _thresholds(definition),
             "grains": [Grain(grain).label for grain in definition.grains],
             "compiled": _compiled(found, definition),
-            "as_kept": json.dumps(found.version.definition, indent=2, ensure_ascii=False),
+            "as_kept": json.dumps(shown, indent=2, ensure_ascii=False),
         }
     return render(request, "catalog/metric_definition.html", context)
 
@@ -252,7 +256,7 @@ def _thresholds(definition: MetricDefinition) -> list[dict[str, str]]:
         {
             "tone": tones[limit.level],
             "label": _("Warning") if limit.level == "warn" else _("Alarm"),
-            "words": wording.threshold(limit, measured(limit.value, definition.unit), grain),
+            "words": wording.threshold(limit, goal(limit.value, definition.unit), grain),
         }
         for limit in definition.actionable.thresholds
     ]

@@ -41,6 +41,9 @@ def test_a_metric_has_its_definition_and_lineage(client, finn):
     answer = get(client, "/api/v1/metrics/rate", finn)
     assert answer["definition"]["computation"]["type"] == "ratio"
     assert len(answer["definition_hash"]) == 64
+    assert answer["definition"]["actionable"]["backup"] == "Eun Park"
+    assert answer["definition"]["auditable"]["reviewer"] is None
+    assert "@" not in str(answer)
     assert answer["lineage"]["upstream"] == [{"kind": "dataset", "key": "flights", "label": "Flights"}]
 
 

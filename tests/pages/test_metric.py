@@ -142,8 +142,11 @@ def test_the_definition_is_told_in_words_sql_and_json(ada, on_time):
         "rows where arr_delay is not empty",
         "date_trunc",
         "&quot;time_column&quot;: &quot;time_hour&quot;",
+        "&quot;backup&quot;: &quot;Eun Park&quot;",
+        "below 70\xa0% for 2 days",
     ):
         assert shown in page
+    assert "eun@example.com" not in page
 
 
 @pytest.mark.parametrize("part", ["", "definition/"])
@@ -179,7 +182,7 @@ def test_a_metric_is_edited_too(client, cast, on_time):
     assert [event.action for event in AuditEvent.objects.all()] == ["asset.described"]
 
 
-@pytest.mark.parametrize(("part", "count"), [("", 13), ("definition/", 5)])
+@pytest.mark.parametrize(("part", "count"), [("", 13), ("definition/", 7)])
 def test_the_number_of_queries_does_not_grow(ada, on_time, django_assert_num_queries, part, count):
     text(ada)
     with django_assert_num_queries(count):
