@@ -125,8 +125,9 @@ def _ranges(connection: duckdb.DuckDBPyConnection, rows: str, value: str) -> lis
     counts = connection.execute(
         f"WITH v AS (SELECT {value} AS v FROM {rows} WHERE {value} IS NOT NULL AND isfinite({value})),"  # noqa: S608
         " b AS (SELECT min(v) AS low, max(v) AS high FROM v)"
-        f" SELECT CAST(least(floor((v - low) / nullif(high - low, 0) * {BARS}), {BARS - 1}) AS INTEGER),"
-        " count(*)"
+        # least() passes over NULL, so that a range without width must be told beforehand.
+        " SELECT CASE WHEN high > low THEN"
+        f" CAST(least(floor((v - low) / (high - low) * {BARS}), {BARS - 1}) AS INTEGER) END, count(*)"
         " FROM v, b GROUP BY 1"
     ).fetchall()
     bars = dict(counts)

@@ -73,7 +73,7 @@ def test_no_mask_keeps_two_characters_of_a_value(value: str) -> None:
 
 PEOPLE = (
     "SELECT 'p' || n || '@example.com' AS note, 'Name ' || n AS full_name, n AS amount,"
-    " CASE WHEN n % 4 = 0 THEN NULL ELSE n % 3 END AS kind FROM range(100) AS r(n)"
+    " CASE WHEN n % 4 = 0 THEN NULL ELSE n % 3 END AS kind, 2013 AS year FROM range(100) AS r(n)"
 )
 
 
@@ -94,6 +94,7 @@ def test_a_profile_describes_and_tells_nothing_personal(lake: Lake) -> None:
     )
     assert found["kind"].null_fraction == 0.25
     assert max(found["kind"].histogram) == 1.0
+    assert found["year"].histogram == [1.0]
     assert len(rows.rows) == 5
     assert all(row[0] == "p•••@•••" and row[1] == "N•••••" for row in rows.rows)
     assert "example" not in str(rows.rows)
