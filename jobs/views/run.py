@@ -159,6 +159,8 @@ def _progress(shown: Run, now: datetime) -> Progress:
     if fraction is not None and usual is not None and elapsed is not None and not shown.cancel_requested_at:
         # What it says of itself counts more than what it usually takes, once it says anything.
         left = usual * (1 - fraction) if fraction else usual - elapsed
+        # A guess has no tenths.
+        left = timedelta(seconds=round(left.total_seconds()))
     return Progress(_headline(shown, steps, now), fraction, elapsed, usual, left, steps)
 
 

@@ -74,13 +74,16 @@ def clock(value: dt.datetime, *, seconds: bool = False) -> str:
 
 
 def duration(value: dt.timedelta | Number) -> str:
-    """Say how long in the two largest units: «1 min 12 s», «1분 12초»; a number counts seconds."""
+    """Say how long in the two largest units: «1 min 12 s», «1분 12초»; a number counts seconds.
+
+    Below ten seconds a tenth counts: the steps of a short run must add up to the whole.
+    """
     seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
     units = _UNITS[language()]
     if seconds < 0:
         return f"−{duration(-seconds)}"
-    if seconds < 0.95:
-        return f"{number(seconds, 1)}{units[3]}"
+    if seconds < 9.95:
+        return f"{number(round(seconds, 1))}{units[3]}"
     whole = round(seconds)
     sizes = (86400, 3600, 60, 1)
     counts = [whole // 86400, whole % 86400 // 3600, whole % 3600 // 60, whole % 60]
