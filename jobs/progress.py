@@ -29,7 +29,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ShownStep:
-    """One step of the progress card: its name, tone, and how long it took, takes or usually takes."""
+    """One step of the progress card: its name, tone, and how long it took, takes or usually takes.
+
+    ``stopped`` marks where a run that did not succeed has ended.
+    """
 
     key: str
     label: str
@@ -38,6 +41,7 @@ class ShownStep:
     took: timedelta | None = None
     so_far: timedelta | None = None
     usually: timedelta | None = None
+    stopped: bool = False
 
 
 def spans_of(progress: Mapping[str, Any]) -> list[Span]:
@@ -111,7 +115,7 @@ def _shown(
     if state == RunState.RUNNING:
         return ShownStep(key, label, "info", current=True, so_far=now - span.started_at, usually=usually)
     # It never ended, and neither will it: this is where the run stopped.
-    return ShownStep(key, label, RunState(state).tone)
+    return ShownStep(key, label, RunState(state).tone, stopped=True)
 
 
 def _time(value: object) -> datetime | None:

@@ -87,8 +87,13 @@ def _work(claim: Claim, reporter: PipeReporter, logger: logging.Logger) -> int:
         outputs = work(claim, reporter, logger)
         reporter.tell({"type": "result", "outputs": outputs})
     except Cancelled:
+        logger.warning("stopped before the end")
         return EXIT_FAILED
     except BaseException as error:
+        if reporter.stopped:
+            # A library may turn our own interruption into an error of its own; nobody is to look into that.
+            logger.warning("stopped before the end")
+            return EXIT_FAILED
         message = error_message(error)
         reporter.tell(message)
         if detail := message["detail"]:
