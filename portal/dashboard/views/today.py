@@ -50,7 +50,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "broken": _broken(user, running) if works_on_jobs else [],
         "running": running[:RUNNING_SHOWN],
         "metrics": team_metrics(user, count=METRICS_SHOWN),
-        "datasets": datasets.select_related("asset").order_by("-published_at")[:DATASETS_SHOWN],
+        "datasets": datasets.select_related("asset").order_by("-published_by", "asset__key")[:DATASETS_SHOWN],
     }
     if not (context["metrics"] or context["datasets"] or context["broken"] or running):
         context["nothing_yet"] = not (
