@@ -1,0 +1,74 @@
+"""The demonstration: loaded once however often, gone without a trace of its own, refused in production."""
+
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog.actions import assets
+from catalog.choices import AssetKind, Certification
+from catalog.models import Asset, Dataset, LineageEdge, Metric
+from jobs.choices import RunState
+from jobs.models import Job, Run
+from portal.accounts.models import Team, User
+from portal.audit.actions import Actor
+from portal.audit.models import AuditEvent
+from portal.configuration import Mode
+from portal.demo.load import load, remove
+
+pytestmark = pytest.mark.django_db
+
+
+def _counts() -> dict[str, int]:
+    models = (User, Team, Job, Run, Asset, Dataset, Metric)
+    return {model.__name__: model.objects.count() for model in models}
+
+
+def test_loading_twice_makes_everything_once() -> None:
+    load()
+    once = _counts()
+    load()
+    assert _counts() == once
+    assert once["User"] == 6
+    assert Run.objects.get().state == RunState.QUEUED
+
+
+def test_a_load_that_failed_is_started_again() -> None:
+    load()
+    Run.objects.update(state=RunState.FAILED, finished_at="2026-01-01T00:00:00Z")
+    load()
+    assert Run.objects.filter(state=RunState.QUEUED).count() == 1
+
+
+def test_every_text_of_the_demonstration_is_there_in_both_languages() -> None:
+    load()
+    things: list[Any] = [*Asset.objects.all(), *Job.objects.all()]
+    assert [thing.key for thing in things if not (thing.name_ko and thing.description_ko)] == []
+
+
+def test_a_certification_that_was_taken_back_stays_taken_back() -> None:
+    load()
+    asset = Asset.objects.get(kind=AssetKind.DATASET, key="ops.flights")
+    assert asset.certification == Certification.CERTIFIED
+    assets.certify(asset=asset, certification=Certification.NONE, user=None, by=Actor.system("test"))
+    load()
+    asset.refresh_from_db()
+    assert asset.certification == Certification.NONE
+
+
+def test_removing_leaves_only_what_others_made() -> None:
+    load()
+    mine = User.objects.create_user("me@example.org", name="Me Myself")
+    Asset.objects.create(kind=AssetKind.DATASET, key="sales.orders", name_en="Orders", owner=mine)
+    tables = remove()
+    assert "ops.flights" in tables
+    assert _counts() == {"User": 1, "Team": 0, "Job": 0, "Run": 0, "Asset": 1, "Dataset": 0, "Metric": 0}
+    assert not LineageEdge.objects.exists()
+    assert AuditEvent.objects.filter(action="demo.removed").count() == 1
+
+
+def test_production_mode_refuses_it(settings: Any) -> None:
+    settings.MODE = Mode.PRODUCTION
+    with pytest.raises(CommandError, match="MODE=demo"):
+        call_command("load_demo")
+    assert not User.objects.exists()
