@@ -1,5 +1,6 @@
 """A job's page: how it does, when it starts next, its runs, and what hangs on it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -9,6 +10,8 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from jobs.access import access_job
@@ -39,9 +42,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class ShownSchedule:
-    """A schedule with its next starts; ``elsewhere`` says that its zone is not the reader's."""
+    """A schedule with its next starts; ``elsewhere`` says that its zone is not the reader's.
+
+    ``rhythm`` is its cron line in words, "" where that line is not one of the usual ones.
+    """
 
     schedule: Schedule
+    rhythm: str
     starts: list[Start]
     elsewhere: bool
 
@@ -84,4 +91,20 @@ def _shown(schedule: Schedule) -> ShownSchedule:
     starts = [Start(at, at.astimezone(there)) for at in schedules.next_slots(schedule, count=STARTS_SHOWN)]
     here = timezone.get_current_timezone()
     elsewhere = any(start.at.astimezone(here).utcoffset() != start.there.utcoffset() for start in starts)
-    return ShownSchedule(schedule, starts, elsewhere)
+    return ShownSchedule(schedule, _rhythm(schedule.cron), starts, elsewhere)
+
+
+def _rhythm(cron: str) -> str:
+    if hourly := re.fullmatch(r"(\d{1,2}) \* \* \* \*", cron):
+        return _("every hour at minute {minute}").format(minute=hourly[1])
+    found = re.fullmatch(r"(\d{1,2}) (\d{1,2}) \* \* (\*|1-5|[0-7])", cron)
+    if found is None:
+        return ""
+    minute, hour, days = found.groups()
+    time = f"{int(hour):02}:{int(minute):02}"
+    if days == "*":
+        return _("every day at {time}").format(time=time)
+    if days == "1-5":
+        return _("Monday to Friday at {time}").format(time=time)
+    # Cron's week begins with Sunday, as 0 and as 7.
+    return _("every {weekday} at {time}").format(weekday=WEEKDAYS[(int(days) - 1) % 7], time=time)

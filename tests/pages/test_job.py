@@ -102,6 +102,22 @@ def test_a_schedule_in_the_readers_zone_is_told_once(dan: Client) -> None:
     assert not dan.get("/jobs/load-weather/").context["schedules"][0].elsewhere
 
 
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("10 6 * * *", "every day at 06:10"),
+        ("30 18 * * 1-5", "Monday to Friday at 18:30"),
+        ("0 7 * * 1", "every Monday at 07:00"),
+        ("0 7 * * 7", "every Sunday at 07:00"),
+        ("5 * * * *", "every hour at minute 5"),
+        ("*/5 * 1 * *", "<code>*/5 * 1 * *</code>"),
+    ],
+)
+def test_a_usual_schedule_is_told_in_words(dan: Client, cron: str, words: str) -> None:
+    make_schedule(make_job(), cron=cron)
+    assert words in text(dan, "/jobs/load-weather/")
+
+
 class TestSchedules:
     def test_pause_and_resume_leave_a_trace(self, dan: Client, cast: Cast) -> None:
         schedule = make_schedule(make_job())

@@ -16,7 +16,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
   if (document.querySelector("dialog[open]:modal")) return;
   const acts = {
-    "/": () => document.querySelector("[data-search-first]")?.focus() ?? document.querySelector("[data-search]")?.focus(),
+    "/": () => (document.querySelector("[data-search-first]") ?? document.querySelector("[data-search]"))?.focus(),
     "?": () => document.querySelector("[data-keys]")?.showModal(),
     j: () => walk(1),
     k: () => walk(-1),
