@@ -45,10 +45,11 @@ class ForgivingRedisCache(RedisCache):
             return otherwise
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Store a value unless the key is there; False when Redis does not answer."""
-        return self._forgive(
-            lambda: super(ForgivingRedisCache, self).add(key, value, timeout, version), False
-        )
+        """Store a value unless the key is there; True when Redis does not answer.
+
+        allauth's limits take their lock by it: with False nobody could sign in while Redis is down.
+        """
+        return self._forgive(lambda: super(ForgivingRedisCache, self).add(key, value, timeout, version), True)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         """Return the value, or the default when it is missing or Redis does not answer."""
