@@ -1,5 +1,6 @@
-"""The only way from a request to people and tokens, and the one question «may they?»."""
+"""The only way from a request to people, sessions and tokens, and the one question «may they?»."""
 
+from allauth.usersessions.models import UserSession
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
@@ -47,3 +48,11 @@ def access_token(viewer: User, pk: int) -> ApiToken:
     if token is None:
         raise Http404
     return token
+
+
+def access_session(viewer: User, pk: int) -> UserSession:
+    """Return one's own session; anybody else's, to whomever, and a missing one are a 404."""
+    session = UserSession.objects.filter(user=viewer, pk=pk).first() if pk < 2**63 else None
+    if session is None:
+        raise Http404
+    return session

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -13,11 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
+from portal.accounts.sessions import SEEN_AT, SIGNED_IN_AT, is_over
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-SIGNED_IN_AT = "signed_in_at"
-SEEN_AT = "seen_at"
-# The session row is written when this much is gone, not on every page.
+# The session and what its owner reads of it are written when this much is gone, not on every page.
+# (allauth's own middleware, which this one stands for, writes on every request.)
 _NOTE_EVERY = 60
 
 
@@ -37,12 +39,12 @@ class SessionAgeMiddleware:
     @staticmethod
     def _check(request: HttpRequest, *, now: int) -> None:
         session = request.session
-        signed_in_at = session.setdefault(SIGNED_IN_AT, now)
-        seen_at = session.get(SEEN_AT, signed_in_at)
-        if now - signed_in_at > settings.SESSION_COOKIE_AGE or now - seen_at > settings.SESSION_IDLE_SECONDS:
+        session.setdefault(SIGNED_IN_AT, now)
+        if is_over(session, now=now):
             auth.logout(request)
-        elif SEEN_AT not in session or now - seen_at >= _NOTE_EVERY:
+        elif now - session.get(SEEN_AT, 0) >= _NOTE_EVERY:
             session[SEEN_AT] = now
+            UserSession.objects.create_from_request(request)
 
 
 class SignInMiddleware(LoginRequiredMiddleware):

@@ -4,7 +4,7 @@ from allauth.account import views as allauth
 from django.urls import path, re_path
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.accounts.views import csp, first_administrator, people, profile, teams, tokens
+from portal.accounts.views import csp, first_administrator, people, profile, sessions, teams, tokens
 
 # allauth's views take PUT for POST and answer OPTIONS; ours take what a browser sends.
 form = require_http_methods(["GET", "HEAD", "POST"])
@@ -34,7 +34,9 @@ urlpatterns = [
     ),
     # One's own account.
     path("account/", profile.profile, name="profile"),
-    path("account/sign-out-everywhere/", profile.sign_out_everywhere, name="sign_out_everywhere"),
+    path("account/sign-out-everywhere/", sessions.sign_out_everywhere, name="sign_out_everywhere"),
+    path("account/sessions/", sessions.sessions, name="sessions"),
+    path("account/sessions/<int:pk>/end/", sessions.session_end, name="session_end"),
     path("account/tokens/", tokens.tokens, name="tokens"),
     path("account/tokens/add/", tokens.token_add, name="token_add"),
     path("account/tokens/<int:pk>/revoke/", tokens.token_revoke, name="token_revoke"),

@@ -1,17 +1,14 @@
 """Sign in as one of the cast."""
 
-from django.contrib.auth import login
+from allauth.account.utils import perform_login
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from portal.accounts.models import User
 from portal.demo.access import may_sign_in_as_cast
 from portal.demo.people import CAST
-
-_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @login_not_required
@@ -25,9 +22,9 @@ def demo_sign_in(request: HttpRequest) -> HttpResponse:
     user = User.objects.filter(email=email, is_active=True).first() if email else None
     if user is None:
         raise Http404
-    login(request, user, backend=_BACKEND)
     target = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return redirect(target if safe else "/")
+    signed_in: HttpResponse = perform_login(request, user, redirect_url=target if safe else "/")
+    return signed_in

@@ -30,7 +30,8 @@ def test_a_token_may_be_made_for_one_job(client, cast):
     client.force_login(cast.dan)
     data = {"name": "airflow", "jobs": "load-flights, load-weather", "days": "30"}
     response = client.post("/account/tokens/add/", data)
-    assert b'value="ddesk_' in response.content
+    assert b'<code id="secret" class="cut">ddesk_' in response.content
+    assert b'data-copy="#secret"' in response.content
     assert ApiToken.objects.get().scopes == ["jobs:run:load-flights", "jobs:run:load-weather"]
 
 

@@ -25,7 +25,7 @@ WITHOUT_SIGN_IN = {
     "account_reset_password_from_key_done",
 }
 # The session keeps when it was used, allauth when somebody signed in: bookkeeping, no effects.
-BOOKKEEPING = {"sessions.session"}
+BOOKKEEPING = {"sessions.session", "usersessions.usersession"}
 
 
 # A15: the inventory

@@ -6,7 +6,7 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -66,15 +66,6 @@ def activate(*, user: User, by: Actor) -> User:
     """Let somebody in again; old sessions and tokens stay dead."""
     if User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         record("person.activated", by=by, about=_about(user))
-    user.refresh_from_db()
-    return user
-
-
-@transaction.atomic
-def sign_out_everywhere(*, user: User, by: Actor) -> User:
-    """End every session of this person, on all machines."""
-    User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
-    record("person.signed_out_everywhere", by=by, about=_about(user))
     user.refresh_from_db()
     return user
 

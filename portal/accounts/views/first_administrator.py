@@ -1,17 +1,15 @@
 """The one-time way in of a new installation."""
 
-from django.contrib.auth import login
+from allauth.account.utils import perform_login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts.actions import bootstrap
 from portal.accounts.exceptions import LinkGone
 from portal.accounts.forms import FirstAdministratorForm
-
-_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @login_not_required
@@ -27,8 +25,8 @@ def first_administrator(request: HttpRequest, token: str) -> HttpResponse:
             user = bootstrap.claim(secret=token, **form.cleaned_data)
         except LinkGone:
             return _gone(request)
-        login(request, user, backend=_BACKEND)
-        return redirect("/")
+        signed_in: HttpResponse = perform_login(request, user, redirect_url="/")
+        return signed_in
     return render(request, "accounts/first_administrator.html", {"form": form})
 
 

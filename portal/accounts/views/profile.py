@@ -1,17 +1,14 @@
 """The page of one's own account."""
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from portal.accounts.access import signed_in
-from portal.accounts.actions import people
 from portal.accounts.forms import ProfileForm
-from portal.audit.actions import actor_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,12 +24,3 @@ def profile(request: HttpRequest) -> HttpResponse:
         return redirect("profile")
     tokens = user.tokens.usable().count()
     return render(request, "accounts/profile.html", {"form": form, "person": user, "tokens": tokens})
-
-
-@require_POST
-def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    """End one's sessions on all other machines; this one goes on under a new key."""
-    user = people.sign_out_everywhere(user=signed_in(request), by=actor_of(request))
-    update_session_auth_hash(request, user)
-    messages.success(request, _("You are signed out everywhere else."))
-    return redirect("profile")
