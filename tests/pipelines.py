@@ -67,6 +67,17 @@ def sleep_once(context: Context) -> dict[str, Any]:
     return {"fence": context.fence}
 
 
+@pipeline("test-converted", name_en="Convert", name_ko="중단을 오류로 바꿈")
+def converted(context: Context) -> dict[str, Any]:
+    """Do as a library does that answers an interruption with an error of its own."""
+    print("asleep", flush=True)  # noqa: T201
+    try:
+        time.sleep(60)
+    except BaseException as error:
+        raise RuntimeError("Query interrupted") from error
+    return {}
+
+
 @pipeline("test-deaf", name_en="Deaf", name_ko="신호를 무시함")
 def deaf(context: Context) -> dict[str, Any]:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from setproctitle import setproctitle
 
+from jobs.choices import ErrorClass
 from jobs.engine.claim import Claim
 from jobs.engine.log_pump import LEVELS, MARK
 from jobs.engine.work import error_message, work
@@ -96,7 +97,9 @@ def _work(claim: Claim, reporter: PipeReporter, logger: logging.Logger) -> int:
             return EXIT_FAILED
         message = error_message(error)
         reporter.tell(message)
-        if detail := message["detail"]:
+        # Wrong data are told by their place; the way through the code helps only whoever writes it.
+        wrong_data = message["class"] in {ErrorClass.BAD_INPUT, ErrorClass.CHECK_FAILED}
+        if detail := message["message"] if wrong_data else message["detail"]:
             logger.log(logging.ERROR, "%s", detail)
         return EXIT_FAILED
     return EXIT_OK

@@ -82,6 +82,14 @@ def test_f31_a_running_body_is_cancelled_within_three_seconds(running: Processes
         runs.cancel(run=run, by=TESTS)
 
 
+def test_who_cancels_a_run_gets_no_stack_trace(running: Processes) -> None:
+    run = start(job("test-converted"))
+    said(run, "asleep")
+    runs.cancel(run=run, by=TESTS)
+    assert ended(run).state == RunState.CANCELLED
+    assert log_lines(run) == ["asleep", "stopped before the end"]
+
+
 def test_f31_a_deaf_body_is_cancelled_too(running: Processes) -> None:
     run = start(job("test-deaf"))
     said(run, "deaf")
@@ -106,6 +114,8 @@ def test_bad_input_is_not_tried_again(running: Processes) -> None:
     run = ended(start(job("test-bad-input")))
     assert (run.state, run.attempt, run.error["class"]) == (RunState.FAILED, 1, "bad_input")
     assert run.error["message"] == "line 7: not a number"
+    assert log_lines(run) == ["line 7: not a number"]
+    assert "Traceback" in run.error["detail"]
 
 
 def test_a_process_left_behind_dies_with_its_run(running: Processes) -> None:

@@ -92,6 +92,7 @@ def test_a_failure_says_whose_fault_it_is_and_what_to_do(dan: Client) -> None:
     assert "The input data is not as expected" in page
     assert "weather.csv line 412" in page
     assert "Mend the named place" in page
+    assert "Another try would have ended the same way" in page
 
 
 def test_a_failure_names_who_is_hurt_until_the_job_recovers(dan: Client, cast: Cast) -> None:
@@ -144,6 +145,13 @@ def test_attempts_are_listed_with_their_worker(dan: Client) -> None:
     page = text(dan, f"/runs/{run.number}/")
     assert "worker-9" in page
     assert "Lost worker" in page
+
+
+def test_a_cancelled_run_says_at_which_step_it_stopped(dan: Client) -> None:
+    now = timezone.now().isoformat()
+    steps = [{"key": "extract", "started_at": now, "ended_at": now}, {"key": "stage", "started_at": now}]
+    run = make_run(make_job(), RunState.CANCELLED, progress={"steps": steps})
+    assert text(dan, f"/runs/{run.number}/").count("stopped here") == 1
 
 
 def test_what_it_published_is_named_only_where_it_is_visible(dan: Client) -> None:
