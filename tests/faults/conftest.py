@@ -16,10 +16,20 @@ from tests.faults.processes import Broker, Processes
 _TABLES = "jobs_run, jobs_job, jobs_pool, jobs_worker, jobs_clock"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what works on the test database: without a marked test none is made, and the real one is open."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "committed" in item.fixturenames:
+            item.add_marker(pytest.mark.django_db(transaction=True))
+
+
 @pytest.fixture(scope="module")
 def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Open the database without a transaction around the test, and clear the tables of jobs afterwards."""
     with django_db_blocker.unblock():
+        assert str(connection.settings_dict["NAME"]).startswith("test_"), (
+            "tables are emptied only in a test database"
+        )
         before, settings.JOB_PIPELINES = settings.JOB_PIPELINES, ["tests.pipelines"]
         pipelines._load.cache_clear()
         _clear()
