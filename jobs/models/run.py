@@ -2,6 +2,7 @@
 
 import os
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 import uuid_utils
 import uuid_utils.compat
@@ -56,6 +57,12 @@ class RunQuerySet(models.QuerySet["Run"]):
             taken |= Q(schedule=run.schedule_id, slot=run.slot)
         standing = self.select_related("job").get(taken)
         return standing, standing.pk == run.pk
+
+    def started_by(self, run: "Run") -> Self:
+        """Keep the runs that this run's success has started."""
+        return self.filter(
+            job__in=run.job.followers.all(), principal=f"run:{run.pk}", idempotency_key=f"after:{run.pk}"
+        )
 
     def start_followers(self, run: "Run") -> "list[Run]":
         """Queue the jobs that come after this run's, once each; called where the run's success is written."""
@@ -167,6 +174,11 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.number}"
+
+    @property
+    def origin_id(self) -> UUID | None:
+        """The run whose success started this one; None for every other trigger."""
+        return UUID(self.principal.removeprefix("run:")) if self.trigger == Trigger.AFTER else None
 
     @property
     def is_open(self) -> bool:

@@ -124,8 +124,11 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     hurt = shown.state in RunState.unhappy() and not any(
         later.pk > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )
+    visible = Run.objects.visible_to(user).select_related("job")
     return {
         "kind": kind_of(shown.job.kind),
+        "origin": visible.filter(pk=shown.origin_id).first() if shown.origin_id else None,
+        "begun": visible.started_by(shown) if shown.state == RunState.SUCCEEDED else [],
         "bars": run_bars(recent, now=now),
         "summary": summary_of(recent),
         "fed": fed_by(shown.job, user) if hurt else [],

@@ -241,8 +241,26 @@ def test_the_page_takes_the_same_queries_for_any_history(
         make_run(job)
     newest = make_run(job)
     make_log(newest, 500)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         dan.get(f"/runs/{newest.number}/")
+
+
+def test_a_run_and_the_one_it_started_lead_to_each_other(dan: Client, cast: Cast) -> None:
+    first, then = make_job(), make_job("refresh-metrics")
+    then.after.add(first)
+    run = make_run(first)
+    (follower,) = Run.objects.start_followers(run)
+    assert f"Refresh metrics, run {follower.number}" in text(dan, f"/runs/{run.number}/")
+    assert f"Load weather, run {run.number}" in text(dan, f"/runs/{follower.number}/")
+
+
+def test_a_hidden_follower_is_not_named(client: Client, cast: Cast) -> None:
+    client.force_login(cast.finn)
+    first, then = make_job(), make_job("secret-refresh", private=True, owner=cast.dan)
+    then.after.add(first)
+    run = make_run(first)
+    Run.objects.start_followers(run)
+    assert "Secret refresh" not in text(client, f"/runs/{run.number}/")
 
 
 class TestLog:
