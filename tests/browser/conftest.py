@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def portal() -> Iterator[Portal]:
     """The portal that all browser tests use, once the demonstration has loaded."""
     with running_portal() as started:
@@ -39,7 +39,8 @@ def portal() -> Iterator[Portal]:
         yield started
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's loop stays in this thread, where Django then refuses the database.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; without it the tests are skipped, unless REQUIRE_BROWSER=1."""
     names = ("chromium", "chromium-browser", "google-chrome")
