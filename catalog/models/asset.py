@@ -8,11 +8,11 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils.translation import get_language
 
 from catalog.choices import AssetKind, Certification, Sensitivity, Visibility
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
+from portal.languages import spoken
 
 
 class AssetQuerySet(models.QuerySet["Asset"]):
@@ -73,9 +73,9 @@ class Asset(models.Model):
     @property
     def name(self) -> str:
         """The name in the reader's language."""
-        return (self.name_ko if get_language() == "ko" else "") or self.name_en
+        return spoken(self, "name")
 
     @property
     def description(self) -> str:
         """The description in the reader's language."""
-        return (self.description_ko if get_language() == "ko" else "") or self.description_en
+        return spoken(self, "description")

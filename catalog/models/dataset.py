@@ -6,10 +6,10 @@ from typing import Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from catalog.models.asset import Asset
 from portal.accounts.models import User
+from portal.languages import spoken
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
@@ -90,4 +90,4 @@ class Column(models.Model):
     @property
     def description(self) -> str:
         """The meaning in the reader's language."""
-        return (self.description_ko if get_language() == "ko" else "") or self.description_en
+        return spoken(self, "description")

@@ -5,11 +5,11 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils.translation import get_language
 
 from jobs.choices import Isolation, Misfire, OnConflict
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
+from portal.languages import spoken
 
 
 class Pool(models.Model):
@@ -85,12 +85,12 @@ class Job(models.Model):
     @property
     def name(self) -> str:
         """The name in the reader's language."""
-        return (self.name_ko if get_language() == "ko" else "") or self.name_en
+        return spoken(self, "name")
 
     @property
     def description(self) -> str:
         """The description in the reader's language."""
-        return (self.description_ko if get_language() == "ko" else "") or self.description_en
+        return spoken(self, "description")
 
 
 class Schedule(models.Model):

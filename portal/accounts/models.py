@@ -13,10 +13,10 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.permissions import Permission, Role, permissions_of
+from portal.languages import spoken
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -144,7 +144,7 @@ class Team(models.Model):
     @property
     def name(self) -> str:
         """The name in the reader's language."""
-        return (self.name_ko if get_language() == "ko" else "") or self.name_en
+        return spoken(self, "name")
 
 
 class Membership(models.Model):

@@ -10,6 +10,7 @@ from django.forms import BoundField
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
+from portal.languages import spoken
 from portal.ui import drawings, formats
 from portal.ui.lineage import layout
 
@@ -173,8 +174,7 @@ def initials(name: object) -> str:
 @register.filter
 def text_of(value: Any, field: str) -> str:
     """Return a data text in the reader's language: ``asset|text_of:"name"`` reads name_ko or name_en."""
-    get = value.get if isinstance(value, Mapping) else lambda name, default="": getattr(value, name, default)
-    return str(get(f"{field}_{formats.language()}", "") or get(f"{field}_en", "") or "")
+    return spoken(value, field)
 
 
 @register.simple_tag
