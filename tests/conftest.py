@@ -31,12 +31,15 @@ def cast(db: None) -> Cast:
 
 @pytest.fixture(scope="session", autouse=True)
 def _flush_the_audit_trail_too() -> Iterator[None]:
-    """Let the flush after a test with real transactions past the trigger that refuses TRUNCATE."""
+    """Let the flush after a test with real transactions past the triggers that refuse TRUNCATE."""
     flush = DatabaseOperations.execute_sql_flush
-    trigger = "ALTER TABLE audit_auditevent {} TRIGGER audit_no_truncate"
+    guards = {"audit_auditevent": "audit_no_truncate", "audit_auditseal": "audit_seal_no_truncate"}
+
+    def switch(word: str) -> list[str]:
+        return [f"ALTER TABLE {table} {word} TRIGGER {trigger}" for table, trigger in guards.items()]
 
     def flush_past_it(self: DatabaseOperations, sql_list: list[str]) -> None:
-        flush(self, [trigger.format("DISABLE"), *sql_list, trigger.format("ENABLE")])
+        flush(self, [*switch("DISABLE"), *sql_list, *switch("ENABLE")])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", flush_past_it)

@@ -1,4 +1,7 @@
-"""The clock: makes slots due, takes runs from the dead, wakes workers. Any number may tick at once."""
+"""The clock: makes slots due, takes runs from the dead, wakes workers, seals the audit trail.
+
+Any number may tick at once.
+"""
 
 import shutil
 import time
@@ -17,6 +20,7 @@ from jobs.engine.due import Due, choose
 from jobs.engine.wake import wake
 from jobs.exceptions import InvalidSchedule
 from jobs.models import Run, RunEvent, Schedule, Worker
+from portal.audit.sealing import seal_events
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +113,17 @@ class Ticker:
 
     def tick(self) -> None:
         """Do every step once."""
-        for step in (make_due_slots, reap, skip_late, cancel_between_holders, wake_idle, self._tidy, ticked):
+        steps = (
+            make_due_slots,
+            reap,
+            skip_late,
+            cancel_between_holders,
+            wake_idle,
+            seal_events,
+            self._tidy,
+            ticked,
+        )
+        for step in steps:
             self._do(step)
 
     def _do(self, step: Callable[[], object]) -> None:

@@ -2,6 +2,10 @@
 
 from django.urls import path
 
+from portal.dashboard.views.audit import audit
 from portal.dashboard.views.today import today
 
-urlpatterns = [path("", today, name="today")]
+urlpatterns = [
+    path("", today, name="today"),
+    path("audit/", audit, name="audit"),
+]

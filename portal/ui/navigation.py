@@ -44,6 +44,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
     Entry(_("Catalog"), "catalog", "book", ("/catalog/",), Permission.VIEW_CATALOG, phone=True),
     Entry(_("Jobs"), "jobs", "play", ("/jobs/", "/runs/"), Permission.VIEW_JOBS, phone=True),
     Entry(_("People"), "people", "people", ("/people/",), Permission.MANAGE_PEOPLE, phone=True),
+    Entry(_("Audit"), "audit", "shield", ("/audit/",), Permission.VIEW_AUDIT, phone=True),
     Entry(_("API"), "api-docs", "code", ("/api/docs/",), Permission.USE_TOKENS),
 )
 

@@ -39,6 +39,7 @@ PAGES = {
     "profile": "/account/",
     "tokens": "/account/tokens/",
     "people": "/people/",
+    "audit": "/audit/",
     "api-docs": "/api/docs/",
     "gallery": "/ui/",
     "missing": "/catalog/datasets/nothing/",

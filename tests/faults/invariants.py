@@ -5,19 +5,22 @@ from django.db.models import Count, F
 
 from jobs.choices import Outcome, RunState
 from jobs.models import Attempt, Run, RunEvent
+from portal.audit.verifying import verify
 from tests.faults.processes import until
 
 ENDS = [str(state) for state in RunState.ends()]
 
 
 def assert_invariants(*, all_ended: bool = True) -> None:
-    """Check I1–I4, I6 and I8 of the run protocol on the whole database."""
+    """Check I1–I4 and I6–I8 of the run protocol on the whole database."""
     if all_ended:
         assert list(Run.objects.open()) == [], "I1: every accepted run comes to an end"
     _each_run_ends_once()
     _attempts_rise()
     _leases_are_the_newest_fence()
     _slots_are_unique()
+    # I7: the chain holds; it raises where it does not.
+    verify()
     until(_no_backend_of_the_dead, seconds=5, what="I8: no backend works for a dead attempt")
 
 
