@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -229,10 +229,14 @@ class MetricDefinition(_Shape):
     @property
     def hash(self) -> str:
         """SHA-256 of what the number depends on; the words around it do not count."""
-        parts = self.model_dump(
+        return hashlib.sha256(json.dumps(self.core, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def core(self) -> dict[str, Any]:
+        """What the number depends on, as JSON."""
+        return self.model_dump(
             mode="json", include={"dataset", "time_column", "time_zone", "week_start", "computation"}
         )
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def target_on(self, day: dt.date) -> float | None:
         """Return the target that holds on a day."""
@@ -259,3 +263,35 @@ def columns_of(definition: MetricDefinition) -> list[str]:
         named |= {measure.column} if measure.column else set()
         named |= {condition.column for condition in measure.filters}
     return sorted(named)
+
+
+class Difference(_Shape):
+    """One place at which two definitions differ; ``None`` stands for nothing there."""
+
+    place: str
+    before: Any
+    after: Any
+
+
+def difference(before: MetricDefinition, after: MetricDefinition) -> list[Difference]:
+    """Return where two definitions differ in what the number depends on, by place."""
+    old, new = _leaves(before.core), _leaves(after.core)
+    return [
+        Difference(place=place, before=old.get(place), after=new.get(place))
+        for place in sorted(old.keys() | new.keys())
+        if old.get(place) != new.get(place)
+    ]
+
+
+def _leaves(value: Any, place: str = "") -> dict[str, Any]:
+    """Return each value of a tree by its dotted place; a list's items count from 1."""
+    if isinstance(value, dict):
+        items = [(str(name), item) for name, item in value.items()]
+    elif isinstance(value, list):
+        items = [(str(index), item) for index, item in enumerate(value, start=1)]
+    else:
+        return {place: value}
+    found: dict[str, Any] = {}
+    for name, item in items:
+        found |= _leaves(item, f"{place}.{name}" if place else name)
+    return found

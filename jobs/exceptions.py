@@ -39,6 +39,10 @@ class RunAlreadyEnded(JobsError):
     """This run has already ended."""
 
 
+class TooManyVerifications(JobsError):
+    """This person has as many verifications waiting as anybody may."""
+
+
 class UnknownKind(JobsError):
     """No runner is registered for this kind of job."""
 

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
+from catalog import keys  # noqa: F401 - registers asset_key
 from jobs.views.job import job
 from jobs.views.job_run import job_run
 from jobs.views.jobs import jobs
 from jobs.views.run import run, run_again, run_cancel
 from jobs.views.run_log import run_log, run_log_file
 from jobs.views.schedules import schedule_pause, schedule_resume
+from jobs.views.verify import metric_verify
 
 urlpatterns = [
     path("jobs/", jobs, name="jobs"),
@@ -20,4 +22,5 @@ urlpatterns = [
     path("runs/<int:number>/log.txt", run_log_file, name="run_log_file"),
     path("runs/<int:number>/cancel/", run_cancel, name="run_cancel"),
     path("runs/<int:number>/again/", run_again, name="run_again"),
+    path("catalog/metrics/<asset_key:key>/verify/", metric_verify, name="metric_verify"),
 ]

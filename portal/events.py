@@ -12,13 +12,17 @@ from portal.accounts.models import User
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A thing as others show it: its name, where it lives ("" for nowhere), its symbol and its state."""
+    """A thing as others show it: its name, where it lives ("" for nowhere), its symbol and its state.
+
+    ``is_open`` says that its state is not its last one: whoever shows it may look again.
+    """
 
     label: str
     url: str = ""
     icon: str = "file"
     tone: str = ""
     state: str = ""
+    is_open: bool = False
 
 
 Reference = tuple[str, str]

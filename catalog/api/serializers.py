@@ -9,6 +9,8 @@ from rest_framework import serializers
 from catalog.access import readable
 from catalog.models import Column, Dataset, Metric, MetricPoint
 from catalog.series import Figure, last_day_of
+from catalog.verification import Checked
+from portal.evidence.choices import Verdict
 
 
 class AssetFields(serializers.Serializer[Any]):
@@ -162,13 +164,43 @@ class MetricSerializer(AssetFields):
         return LatestSerializer(glance.figure).data if glance else None
 
 
+class ChangedTableSerializer(serializers.Serializer[Any]):
+    """A table that holds something else than when the figure was computed."""
+
+    name = serializers.CharField()
+    rows_before = serializers.IntegerField(allow_null=True)
+    rows_after = serializers.IntegerField(allow_null=True, help_text="Null where the table is gone.")
+
+
+class VerificationSerializer(serializers.Serializer[Checked]):
+    """What came out when the newest figure was computed again."""
+
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    checked_at = serializers.DateTimeField(source="verification.checked_at")
+    snapshot = serializers.IntegerField(
+        source="verification.snapshot",
+        allow_null=True,
+        help_text="The newest snapshot it was compared with; null where the warehouse keeps no history.",
+    )
+    is_current = serializers.BooleanField(
+        help_text="False where data or definition have changed since: then verify again."
+    )
+    before = serializers.FloatField(allow_null=True, help_text="The value as it is shown.")
+    after = serializers.FloatField(allow_null=True, help_text="The value as it was computed again.")
+    changed_tables = ChangedTableSerializer(many=True, source="tables")
+    evidence = serializers.UUIDField(source="verification.evidence_id")
+
+
 class MetricDetailSerializer(MetricSerializer):
-    """A metric with its whole definition and where it comes from."""
+    """A metric with its whole definition, where it comes from and whether its figure came out again."""
 
     definition = serializers.SerializerMethodField(
         help_text="As it is kept, with people by name; null before the first version."
     )
     definition_hash = serializers.CharField(source="version.definition_hash", default=None)
+    verification = serializers.SerializerMethodField(
+        help_text="The newest verdict on the latest figure; null before the first."
+    )
     lineage = serializers.SerializerMethodField()
 
     @extend_schema_field(OpenApiTypes.OBJECT)
@@ -180,3 +212,9 @@ class MetricDetailSerializer(MetricSerializer):
     def get_lineage(self, metric: Metric) -> Any:
         """Return the step that the view has looked up."""
         return LineageSerializer(self.context["step"]).data
+
+    @extend_schema_field(VerificationSerializer(allow_null=True))
+    def get_verification(self, metric: Metric) -> Any:
+        """Return the verdict that the view has looked up."""
+        found = self.context["checked"]
+        return VerificationSerializer(found).data if found else None

@@ -25,6 +25,7 @@ from catalog.filters import matching
 from catalog.lineage import step_around
 from catalog.models import Dataset, Metric, MetricPoint
 from catalog.series import glances, points_of
+from catalog.verification import checked
 from portal.accounts.models import User
 from portal.api.conditional import respond
 from portal.api.problems import Problem
@@ -134,10 +135,12 @@ class MetricView(APIView):
         responses={200: MetricDetailSerializer, 304: None, 404: _NOT_THERE},
     )
     def get(self, request: Request, key: str) -> Response:
-        """Read a metric with its definition, newest complete figure and lineage."""
+        """Read a metric with its definition, newest complete figure, its verification and its lineage."""
         metric = access_metric(_user(request), key)
+        shown = glances([metric])
         context = {
-            "glances": glances([metric]),
+            "glances": shown,
+            "checked": checked(metric, shown[metric.pk].figure) if metric.pk in shown else None,
             "step": step_around(NodeKind.METRIC, key, _user(request)),
         }
         return respond(request, MetricDetailSerializer(metric, context=context).data)

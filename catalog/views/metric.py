@@ -14,21 +14,24 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from catalog import wording
 from catalog.access import access_metric, backup_of, readable
 from catalog.charts import ChartPoint, line_of
 from catalog.choices import ChartLayout, Grain, NodeKind
-from catalog.definitions import MetricDefinition
+from catalog.definitions import Difference, MetricDefinition, difference
 from catalog.lineage import Neighbour, node_of, step_around
 from catalog.models import Metric, MetricPoint
 from catalog.scoring import score
-from catalog.series import Figure, figure_of, headline_grain, known_until, period
+from catalog.series import Figure, figure_of, glances, headline_grain, known_until, period
+from catalog.verification import checked, under_way
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.events import nodes
 from portal.ui import formats, vega
+from portal.ui.htmx import wants_part
 from portal.ui.templatetags.desk import goal, measured
 
 # So many periods in the table behind the drawing, the newest first.
@@ -48,10 +51,16 @@ class Drawing:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def metric(request: HttpRequest, key: str) -> HttpResponse:
-    """Show the newest complete figure, the trend, where it comes from, and whom it concerns."""
+    """Show the newest complete figure, the trend, where it comes from, and whom it concerns.
+
+    While a verification runs, the page asks for that part of itself again and again.
+    """
     user = signed_in(request)
     found = access_metric(user, key)
+    if request.GET.get("part") == "verification" and wants_part(request):
+        return _verification_part(request, found, user)
     context: dict[str, Any] = {
         "metric": found,
         "asset": found.asset,
@@ -85,8 +94,29 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
         ),
         "evidence": figure.point.evidence if figure else None,
         "run": _run(figure, user),
+        **_verification(found, figure, user),
     }
     return render(request, "catalog/metric.html", context)
+
+
+def _verification_part(request: HttpRequest, found: Metric, user: User) -> HttpResponse:
+    glance = glances([found]).get(found.pk)
+    figure = glance.figure if glance else None
+    context = {
+        "metric": found,
+        "figure": figure,
+        "unit": found.version.parsed.unit if found.version else None,
+        "swap": True,
+        **_verification(found, figure, user),
+    }
+    return render(request, "catalog/parts/verification.html", context)
+
+
+def _verification(found: Metric, figure: Figure | None, user: User) -> dict[str, Any]:
+    if figure is None:
+        return {}
+    node = under_way(figure.point.evidence_id, user)
+    return {"checked": checked(found, figure), "under_way": node}
 
 
 @require_safe
@@ -109,8 +139,20 @@ def metric_definition(request: HttpRequest, key: str) -> HttpResponse:
             "grains": [Grain(grain).label for grain in definition.grains],
             "compiled": _compiled(found, definition),
             "as_kept": json.dumps(shown, indent=2, ensure_ascii=False),
+            **_since(request, found, definition),
         }
     return render(request, "catalog/metric_definition.html", context)
+
+
+def _since(request: HttpRequest, found: Metric, definition: MetricDefinition) -> dict[str, Any]:
+    """Return where the definition differs from the version that the address names."""
+    asked = request.GET.get("since", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
+    before = found.versions.filter(number=number).first() if number else None
+    if before is None:
+        return {}
+    differences: list[Difference] = difference(before.parsed, definition)
+    return {"since": before, "differences": differences}
 
 
 def _grain(request: HttpRequest, definition: MetricDefinition) -> Grain:

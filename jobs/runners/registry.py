@@ -13,6 +13,7 @@ from jobs.runners.base import Runner
 RUNNERS: dict[str, str] = {
     "python": "jobs.runners.python.PythonRunner",
     "metric_refresh": "jobs.runners.metric_refresh.MetricRefreshRunner",
+    "verify": "jobs.runners.verify.VerifyRunner",
 }
 
 

@@ -6,6 +6,9 @@ import uuid_utils.compat
 from django.db import models
 from django.db.models.functions import Now
 
+from portal.accounts.models import User
+from portal.evidence.choices import Verdict
+
 
 class Evidence(models.Model):
     """One query with all that is needed to run it again and compare.
@@ -31,3 +34,26 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return str(uuid.UUID(str(self.id)))
+
+
+class Verification(models.Model):
+    """What came out when evidence was computed again.
+
+    ``details`` are the findings (``portal.evidence.verify.Findings``), the hash of the definition in force
+    and, where that is another one than the evidence's, ``definition``: both versions and their difference.
+    ``snapshot`` is the newest one it was compared with.
+    """
+
+    evidence = models.ForeignKey(Evidence, on_delete=models.CASCADE, related_name="verifications")
+    verdict = models.CharField(max_length=20, choices=Verdict)
+    details = models.JSONField(default=dict)
+    snapshot = models.BigIntegerField(null=True)
+    checked_at = models.DateTimeField(db_default=Now(), editable=False)
+    run_id = models.UUIDField(unique=True)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["evidence", "-checked_at"], name="verification_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.evidence_id} {self.verdict}"

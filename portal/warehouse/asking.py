@@ -1,5 +1,6 @@
 """Small questions to DuckDB that several files ask."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,3 +32,20 @@ def relation(source: StagedTable | str) -> str:
     if isinstance(source, StagedTable):
         return f"read_parquet({literal(str(source.path))})"
     return quoted(f"lake.{source}")
+
+
+def tables(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+    """Return the tables that a query names with their schema, sorted; nothing is looked up or bound."""
+    parsed = json.loads(one(connection, "SELECT json_serialize_sql($sql::VARCHAR)", {"sql": sql})[0])
+    found: set[str] = set()
+    pending: list[Any] = [parsed]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending += node
+        elif isinstance(node, dict):
+            # A name without a schema is one that the query itself gives (WITH).
+            if node.get("type") == "BASE_TABLE" and node.get("schema_name"):
+                found.add(f"{node['schema_name']}.{node['table_name']}")
+            pending += node.values()
+    return sorted(found)

@@ -9,7 +9,7 @@ from django.conf import settings
 from psycopg2.extensions import parse_dsn
 
 from portal.warehouse.checks import literal
-from portal.warehouse.errors import WarehouseUnavailable
+from portal.warehouse.errors import SnapshotGone, WarehouseUnavailable
 
 # DuckDB checks the extensions' signatures when it loads them.
 _EXTENSIONS = {
@@ -46,7 +46,9 @@ def attach(*, read_only: bool, snapshot: int | None) -> duckdb.DuckDBPyConnectio
     except duckdb.Error as exc:
         connection.close()
         # The engine's words may hold the address with its password, and so may those of its cause.
-        raise WarehouseUnavailable(_unavailable(exc, snapshot)) from None
+        if snapshot is not None and "snapshot" in str(exc).lower():
+            raise SnapshotGone(snapshot) from None
+        raise WarehouseUnavailable(_unavailable(exc)) from None
     return connection
 
 
@@ -87,10 +89,8 @@ def _extension(package: str, name: str) -> str:
     raise WarehouseUnavailable(message)
 
 
-def _unavailable(error: duckdb.Error, snapshot: int | None) -> str:
+def _unavailable(error: duckdb.Error) -> str:
     words = str(error)
     if "does not exist" in words and "DuckLake" in words:
         return "The lake is empty: nothing has been published yet."
-    if snapshot is not None and "snapshot" in words.lower():
-        return f"The lake keeps no snapshot {snapshot}."
     return "The lake cannot be reached; check LAKE_URL (or DATABASE_URL), LAKE_READER_URL and LAKE_DATA."

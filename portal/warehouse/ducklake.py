@@ -22,7 +22,15 @@ from portal.warehouse.errors import (
     WarehouseError,
 )
 from portal.warehouse.lines import line_of_byte, line_of_record, require_header
-from portal.warehouse.port import Check, CheckResult, ColumnInfo, ColumnProfile, StagedTable, Table
+from portal.warehouse.port import (
+    Check,
+    CheckResult,
+    ColumnInfo,
+    ColumnProfile,
+    Fingerprint,
+    StagedTable,
+    Table,
+)
 from portal.warehouse.publishing import LEDGER, drop, register, replace
 
 _TRIES = 8
@@ -106,6 +114,21 @@ class DuckLakeWarehouse:
     def snapshot(self) -> int:
         """Return the newest snapshot."""
         return int(self.query("SELECT id FROM ducklake_current_snapshot('lake')").rows[0][0])
+
+    def reads(self, sql: str) -> list[str]:
+        """Return the tables that a query names, as ``schema.name``, sorted, whether they exist or not."""
+        with _as_query_error():
+            return asking.tables(self._connection(None), sql)
+
+    def fingerprint(self, table: str, *, snapshot: int | None = None) -> Fingerprint:
+        """Return what a published table holds; raises QueryFailed where the snapshot has no such table."""
+        # A sum takes the rows in any order, and, unlike an exclusive or, two equal rows do not cancel out.
+        content = "coalesce(sum(hash(r)::HUGEINT), 0)::VARCHAR"
+        found = self.query(
+            f"SELECT count(*), {content} FROM {quoted(f'lake.{table}')} AS r",  # noqa: S608
+            snapshot=snapshot,
+        )
+        return Fingerprint(row_count=int(found.rows[0][0]), content=str(found.rows[0][1]))
 
     # --- staging and checking
 

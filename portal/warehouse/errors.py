@@ -15,6 +15,17 @@ class WarehouseUnavailable(WarehouseError):
     """The warehouse cannot be reached; see LAKE_URL and LAKE_DATA."""
 
 
+class SnapshotGone(WarehouseUnavailable):
+    """The lake does not keep this snapshot any more."""
+
+    # Trying again does not bring it back.
+    error_class = "bad_input"
+
+    def __init__(self, snapshot: int) -> None:
+        super().__init__(f"The lake keeps no snapshot {snapshot}.")
+        self.snapshot = snapshot
+
+
 class WarehouseBusy(WarehouseError):
     """Others kept publishing at the same moment; nothing was changed, try again."""
 

@@ -29,6 +29,14 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a table holds, for comparing two snapshots; ``content`` does not depend on the rows' order."""
+
+    row_count: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class StagedTable:
     """Rows written to staging for one target, not yet published; ``source`` is the file they came from."""
 
@@ -125,6 +133,12 @@ class Warehouse(Protocol):
 
     def snapshot(self) -> int:
         """Return the newest snapshot."""
+
+    def reads(self, sql: str) -> list[str]:
+        """Return the tables that a query names, as ``schema.name``, sorted, whether they exist or not."""
+
+    def fingerprint(self, table: str, *, snapshot: int | None = None) -> Fingerprint:
+        """Return what a published table holds; raises QueryFailed where the snapshot has no such table."""
 
     def stage_csv(
         self,
