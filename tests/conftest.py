@@ -7,6 +7,13 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 
 from portal.accounts.models import User
 from portal.demo.people import load_people
+from portal.ui.translations import compile_catalogs
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the translations once, before any worker starts: a fresh clone has only their sources."""
+    if not hasattr(config, "workerinput"):
+        compile_catalogs()
 
 
 class Cast:
