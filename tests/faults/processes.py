@@ -166,7 +166,9 @@ class Broker:
             start_new_session=True,
         )
         self.url = f"unix://{quote(str(self.socket))}?db=0"
-        self._app = Celery("tests", broker=f"redis+socket://{self.socket}?virtual_host=0")
+        self._app = Celery(
+            "tests", broker=f"redis+socket://{self.socket}?virtual_host=0", set_as_current=False
+        )
         self._app.conf.broker_transport_options = {"global_keyprefix": "wake-ups:"}
         until(self.socket.exists, what="the broker's socket")
 

@@ -4,9 +4,9 @@ import threading
 import time
 
 import pytest
-from celery import current_app
 
 from jobs.engine import wake
+from portal.celery import app
 
 
 def test_a_hung_broker_costs_the_caller_nothing_and_a_full_queue_drops(
@@ -18,7 +18,7 @@ def test_a_hung_broker_costs_the_caller_nothing_and_a_full_queue_drops(
         hangs.set()
         never.wait(3600)
 
-    monkeypatch.setattr(current_app, "send_task", hang)
+    monkeypatch.setattr(app, "send_task", hang)
     sender = wake.Sender()
     sender.wake("default")
     assert hangs.wait(5)
@@ -38,7 +38,7 @@ def test_a_broker_that_fails_does_not_end_the_sender(monkeypatch: pytest.MonkeyP
             raise ConnectionError("refused")
         second.set()
 
-    monkeypatch.setattr(current_app, "send_task", send)
+    monkeypatch.setattr(app, "send_task", send)
     sender = wake.Sender()
     sender.wake("etl")
     sender.wake("a-pool-without-a-queue")
