@@ -38,6 +38,7 @@ PAGES = {
     "log": "/runs/1/log/",
     "profile": "/account/",
     "tokens": "/account/tokens/",
+    "sessions": "/account/sessions/",
     "people": "/people/",
     "audit": "/audit/",
     "api-docs": "/api/docs/",
