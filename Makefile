@@ -3,7 +3,7 @@
 #   make run     start the portal with demo data: PORT=8001, HOST, VAR and MODE=production change what their names say
 #   make test    run the tests
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check format bench lock translations demo-remove clean install install-test
+.PHONY: help run dev test test-services soak check format bench lock translations demo-remove clean install install-test
 
 BIN := .venv/bin
 # Tools that load the settings but talk to no server get addresses that nobody answers at.
@@ -11,6 +11,13 @@ NOWHERE := MODE=demo VAR=build/var DATABASE_URL=postgresql://nobody@127.0.0.1:1/
 CODE := portal catalog jobs requests_app tests manage.py
 TEMPLATES = $$(find portal catalog jobs requests_app -name '*.html')
 MODULES = $$(find portal catalog jobs requests_app tests -name '*.py' -not -path '*/migrations/*')
+
+# Where the surroundings keep Python from leaving compiled code beside its source, each process would compile all of
+# it again: there it goes into build.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+export PYTHONDONTWRITEBYTECODE =
+export PYTHONPYCACHEPREFIX = $(CURDIR)/build/compiled
+endif
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "  %-18s %s\n", $$1, $$2 }'
@@ -27,8 +34,17 @@ run: install ## install what is missing and start the portal with demo data
 dev: install-test ## the same, starting again what you change, with logs on the terminal
 	@MODE=$${MODE:-demo} exec $(BIN)/python -m portal.launch --reload
 
-test: install-test ## run all tests, on servers of their own
+test: install-test ## run all tests on servers of their own, then the service tests on TEST_DATABASE_URL and TEST_REDIS_URL
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not bench" $(ARGS)
+	@$(BIN)/python -m tests.external $(ARGS)
+
+test-services: install-test ## run only the service tests on TEST_DATABASE_URL and TEST_REDIS_URL
+	@$(BIN)/python -m tests.external $(ARGS)
+
+soak: install-test ## the chaos run 400 x 5, and the other tests of faults that are only begun in make test
+	@CHAOS_RUNS=400 CHAOS_ROUNDS=5 $(BIN)/python -m pytest -n 0 -s tests/faults/test_chaos.py
+	@F01_KILLS=20 F06_SIGNALS=500 $(BIN)/python -m pytest -n 0 tests/faults/test_killed.py -k "f01 or f06"
+	@F30_STEPS=50000 $(BIN)/python -m pytest -n 0 tests/unit/requests/test_machine.py
 
 check: install-test ## format, lint, types, layers, migrations, translations
 	@$(BIN)/ruff format --check --quiet $(CODE)

@@ -4,16 +4,20 @@ What is missing and what this person may not see are told apart nowhere: both ar
 may not change is a 403.
 """
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from catalog.choices import AssetKind
 from catalog.definitions import MetricDefinition
-from catalog.models import Asset, Dataset, Metric
+from catalog.models import Asset, Dataset, Metric, MetricPoint
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.events import nodes
+from portal.evidence.models import Evidence
 
 _WITH = ("asset__owner", "asset__team", "asset__certified_by")
 
@@ -47,6 +51,36 @@ def access_asset(
         raise Http404
     _permit(user, for_)
     return asset
+
+
+def access_evidence(user: User, pk: UUID) -> Evidence:
+    """Return evidence with its result for whoever may see all its tables and something that it stands behind.
+
+    That is a metric that shows its value, whatever cites it, or a query of their own; Http404 for all others.
+    """
+    evidence = Evidence.objects.select_related("result").filter(pk=pk).first()
+    if evidence is None or not sees_tables(user, evidence.tables):
+        raise Http404
+    points = MetricPoint.objects.filter(evidence=evidence).values_list("metric__asset__key", flat=True)
+    behind = [citation.reference for citation in evidence.citations.all()]
+    behind += [(AssetKind.METRIC.value, key) for key in points.distinct()]
+    if not evidence.definition_hash and evidence.run_id is not None:
+        behind.append(("run", str(evidence.run_id)))
+    if not nodes.resolve(behind, user):
+        raise Http404
+    _permit(user, Permission.VIEW_CATALOG)
+    return evidence
+
+
+def sees_tables(user: User, tables: Iterable[str]) -> bool:
+    """Say whether this person may see every one of these tables («schema.name»).
+
+    A table that the catalog does not know is nobody's to show.
+    """
+    wanted = set(tables)
+    seen = Dataset.objects.visible_to(user).filter(physical_name__in=wanted)
+    names: set[str] = set(seen.values_list("physical_name", flat=True))
+    return wanted <= names
 
 
 def backup_of(definition: MetricDefinition) -> str:

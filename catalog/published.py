@@ -20,7 +20,8 @@ class PublishedColumn(_Shape):
     """A column as published: its meaning, and its profile without anything personal.
 
     ``minimum`` and ``maximum`` are texts ("" where there are none or they would identify somebody);
-    ``histogram`` holds at most 12 relative heights between 0 and 1.
+    ``histogram`` holds at most 12 relative heights between 0 and 1. ``made_from`` names the columns (dataset,
+    column) that its values come from, where that is known.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -33,12 +34,14 @@ class PublishedColumn(_Shape):
     minimum: str = Field(default="", max_length=200)
     maximum: str = Field(default="", max_length=200)
     histogram: list[float] = Field(default=[], max_length=12)
+    made_from: list[tuple[PlainKey, PlainKey]] = []
 
 
 class PublishedCheck(_Shape):
     """One check of the data before it was published; ``observed`` and ``expected`` are for people to read.
 
-    A failed check that is not ``blocking`` is a warning: the data were published all the same.
+    A failed check that is not ``blocking`` is a warning: the data were published all the same. ``job`` is the
+    one that has put it to the published rows; "" for the checks of the publish itself.
     """
 
     name: str
@@ -46,6 +49,7 @@ class PublishedCheck(_Shape):
     blocking: bool = True
     observed: str = ""
     expected: str = ""
+    job: str = Field(default="", max_length=100)
 
 
 class PublishedSample(_Shape):
@@ -56,7 +60,10 @@ class PublishedSample(_Shape):
 
 
 class PublishedDataset(_Shape):
-    """A table that a run has just published, with all that the catalog shows of it."""
+    """A table that a run has just published, with all that the catalog shows of it.
+
+    ``restricted`` says that not everybody may see what it is made from: a new dataset begins as its team's.
+    """
 
     key: PlainKey
     name_en: str = Field(min_length=1, max_length=200)
@@ -75,6 +82,7 @@ class PublishedDataset(_Shape):
     synonyms: list[str] = []
     owner_email: str | None = None
     team_key: str | None = None
+    restricted: bool = False
 
 
 class RefreshedPoint(_Shape):
@@ -93,6 +101,7 @@ class RefreshedEvidence(_Shape):
     dialect: str
     engine: str
     snapshot: int | None
+    tables: list[str] = []
     definition_hash: str
     row_count: int = Field(ge=0)
     result_hash: str = Field(min_length=64, max_length=64)

@@ -92,6 +92,9 @@ def check(name: str) -> str:
     column, _arrow, other = what.partition(" → ")
     patterns = {
         "row_count_at_least": _("There are enough rows"),
+        "row_count_at_most": _("There are not too many rows"),
+        "expression": _("Every row: {column}"),
+        "in_partition": _("All rows belong to the partition of {column}"),
         "not_null": _("{column} is never empty"),
         "unique": _("No two rows share {column}"),
         "in_set": _("{column} holds known values only"),
@@ -105,6 +108,7 @@ def expected(said: str) -> str:
     """Say what a check of a publish expects: «no empty values»; other words stay as they are."""
     patterns = (
         (r"≥ (?P<count>[\d,]+) rows", _("at least {count} rows")),
+        (r"≤ (?P<count>[\d,]+) rows", _("at most {count} rows")),
         (r"no empty values", _("no empty values")),
         (r"each key once", _("each key once")),
         (r"one of (?P<values>.*)", _("one of {values}")),

@@ -14,4 +14,5 @@ class JobsConfig(AppConfig):
         """Load by path what names models (loaded before this) or stands on a higher floor."""
         import_string("portal.celery.app")
         import_string("jobs.receivers.register")()
+        import_string("jobs.artifacts.register")()
         checks.register(import_string("jobs.runners.registry.check_runners"), "jobs")

@@ -45,12 +45,14 @@ def run_bars(runs: Sequence[Run], *, now: datetime) -> list[Bar]:
     seconds = [max(0.0, took_of(run, now).total_seconds()) for run in runs]
     ended = sorted(value for value, run in zip(seconds, runs, strict=True) if run.finished_at and value)
     most = 3 * ended[len(ended) // 2] if ended else float("inf")
+    # One address serves as the pattern of hundreds.
+    runs_at = reverse("run", args=[0]).removesuffix("0/")
     return [
         Bar(
             value=min(value, most),
             tone=RunState(run.state).tone,
             label=_label(run, now),
-            url=reverse("run", args=[run.number]),
+            url=f"{runs_at}{run.number}/",
         )
         for run, value in zip(runs, seconds, strict=True)
     ]

@@ -3,6 +3,13 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+# The job behind «Ask the lake»: its runs carry what one person asked, and only that person reads them.
+QUERY_JOB = "query"
+QUERY_KIND = "query"
+REPORT_KIND = "report"
+# What its readers are told of a new edition.
+REPORT_READY = "report.ready"
+
 
 class RunState(models.TextChoices):
     """Where a run stands; an end is never left."""
@@ -51,6 +58,20 @@ _TONES = {
 }
 
 
+class Condition(models.TextChoices):
+    """What an alert is about."""
+
+    FAILED = "failed", _("Failed")
+    LATE = "late", _("Not started in time")
+    DEADLINE = "deadline", _("Not ended in time")
+    LONGER = "longer", _("Takes longer than usual")
+
+    @property
+    def tone(self) -> str:
+        """The tone of its mark."""
+        return "bad" if self in {Condition.FAILED, Condition.DEADLINE} else "warn"
+
+
 class Trigger(models.TextChoices):
     """What started a run."""
 
@@ -58,6 +79,8 @@ class Trigger(models.TextChoices):
     API = "api", _("By API")
     SCHEDULE = "schedule", _("By schedule")
     AFTER = "after", _("After another job")
+    DATA = "data", _("By new data")
+    BACKFILL = "backfill", _("By a backfill")
 
 
 class Reason(models.TextChoices):
@@ -74,10 +97,11 @@ class Reason(models.TextChoices):
 
 
 class Isolation(models.TextChoices):
-    """Where a run's body works: in the supervisor itself, or in a process of its own."""
+    """Where a run's body works: in the supervisor, in its own process, or in one kept for the next run."""
 
     INLINE = "inline", _("In the worker")
     FORK = "fork", _("In its own process")
+    WARM = "warm", _("In a warm process")
 
 
 class OnConflict(models.TextChoices):
@@ -85,6 +109,14 @@ class OnConflict(models.TextChoices):
 
     QUEUE = "queue", _("Wait in the queue")
     SKIP = "skip", _("Skip")
+
+
+class Source(models.TextChoices):
+    """Where a job's definition is changed."""
+
+    PORTAL = "portal", _("Made in the portal")
+    CODE = "code", _("Defined in code")
+    FILE = "file", _("Defined in a file")
 
 
 class Misfire(models.TextChoices):
@@ -95,6 +127,21 @@ class Misfire(models.TextChoices):
     ALL = "all", _("Run them all")
 
 
+class Gathering(models.TextChoices):
+    """Which of its datasets must be published anew before a job starts by new data."""
+
+    ANY = "any", _("As soon as one of them is published")
+    ALL = "all", _("When each of them was published since the last start")
+
+
+class PartitionUnit(models.TextChoices):
+    """How long a partition of a backfill is."""
+
+    DAY = "day", _("Day")
+    WEEK = "week", _("Week, from Monday")
+    MONTH = "month", _("Month")
+
+
 class ErrorClass(models.TextChoices):
     """Whose fault an attempt's end was; decides whether another try makes sense."""
 
@@ -102,14 +149,19 @@ class ErrorClass(models.TextChoices):
     BAD_INPUT = "bad_input", _("The input data")
     CHECK_FAILED = "check_failed", _("A check on the data")
     WAREHOUSE = "warehouse", _("The warehouse")
+    ELSEWHERE = "elsewhere", _("Another system")
+    REFUSED = "refused", _("Another system’s refusal")
     CRASH = "crash", _("The process died")
     TIMEOUT = "timeout", _("The time limit")
     WORKER_LOST = "worker_lost", _("The worker died")
+    STORAGE = "storage_full", _("The disk")
 
     @classmethod
     def retried(cls) -> frozenset["ErrorClass"]:
         """The classes that another try may heal; the same bad input stays bad."""
-        return frozenset({cls.USER_CODE, cls.WAREHOUSE, cls.CRASH, cls.WORKER_LOST})
+        return frozenset(
+            {cls.USER_CODE, cls.WAREHOUSE, cls.ELSEWHERE, cls.CRASH, cls.WORKER_LOST, cls.STORAGE}
+        )
 
 
 class Outcome(models.TextChoices):

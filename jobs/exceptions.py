@@ -43,8 +43,39 @@ class TooManyVerifications(JobsError):
     """This person has as many verifications waiting as anybody may."""
 
 
+class TooManyQueries(JobsError):
+    """This person has as many queries waiting or running as anybody may."""
+
+
 class UnknownKind(JobsError):
     """No runner is registered for this kind of job."""
+
+
+class SecretNotNamed(JobsError):
+    """The job's configuration does not name this secret."""
+
+    error_class = "bad_input"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The job's configuration does not name the secret {name!r}: put it under «secrets» first."
+        )
+
+
+class SecretMissing(JobsError):
+    """The job names a secret that cannot be had."""
+
+    error_class = "bad_input"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no secret {name!r}, or the key that sealed it is gone: store its value again "
+            "on the page of secrets."
+        )
+
+
+class SecretInUse(JobsError):
+    """Jobs name this secret."""
 
 
 class UnknownPipeline(JobsError):
@@ -52,11 +83,50 @@ class UnknownPipeline(JobsError):
 
 
 class InvalidDefinition(JobsError):
-    """The job's definition contradicts itself."""
+    """The job's definition contradicts itself.
+
+    ``errors`` says so field by field: ``config.dataset``, ``after``.
+    """
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error['field'] or 'the job'}: {error['message']}" for error in errors))
+        self.errors = errors
+
+
+class DefinedElsewhere(JobsError):
+    """This job is defined in code or in a file; it is changed there."""
+
+
+class ChangedMeanwhile(JobsError):
+    """Somebody changed this job since it was read."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"The job is at version {version} by now.")
+        self.version = version
+
+
+class StillNeeded(JobsError):
+    """Something depends on this job."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
 
 
 class InvalidSchedule(JobsError):
     """The schedule's cron line or zone cannot be read."""
+
+
+class RefusedTrigger(JobsError):
+    """The schedule or trigger does not fit."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(error["message"] for error in errors))
+        self.errors = errors
+
+
+class WrittenInCode(JobsError):
+    """The job's definition states this; change it there."""
 
 
 class WakeUpCarriesArguments(JobsError):

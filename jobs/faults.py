@@ -25,6 +25,14 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
         _("The warehouse refused or did not answer"),
         _("This often passes: run it again. If it stays, ask whoever runs the warehouse."),
     ),
+    ErrorClass.ELSEWHERE: (
+        _("The other system failed or did not answer"),
+        _("This often passes: run it again. If it stays, ask whoever runs that system."),
+    ),
+    ErrorClass.REFUSED: (
+        _("The other system refused the call"),
+        _("The log shows its answer. Mend the job’s settings, its secret or the parameters, run it again."),
+    ),
     ErrorClass.CRASH: (
         _("The process died"),
         _("It may have run out of memory. Look at what it did last in the log, and give it less at a time."),
@@ -36,6 +44,10 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
     ErrorClass.WORKER_LOST: (
         _("Its worker died"),
         _("The job itself did nothing wrong: run it again. If workers die often, look at their machine."),
+    ),
+    ErrorClass.STORAGE: (
+        _("The disk is full"),
+        _("Nothing of the run's files was kept. Make space where VAR lies, then run it again."),
     ),
 }
 

@@ -63,6 +63,18 @@ class RunFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
+class DayFilter(django_filters.FilterSet):
+    """Choose the runs of a day by job, queue and state."""
+
+    job = django_filters.CharFilter(field_name="job__key", max_length=100)
+    pool = django_filters.CharFilter(field_name="pool__key", max_length=50)
+    state = django_filters.ChoiceFilter(choices=RunState.choices)
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
+
+
 def choose(
     kind: type[django_filters.FilterSet], data: QueryDict, queryset: Any
 ) -> tuple[Any, dict[str, Any]]:

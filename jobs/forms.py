@@ -1,17 +1,23 @@
 """Make the form of a job's parameters from their JSON Schema."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
 
 from jobs.exceptions import FieldError
 
 Schema = Mapping[str, Any]
+
+# A text field with a shorter limit takes blanks as they are: a separator may be a tab.
+SHORT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +34,32 @@ class Parameter:
         """The JSON type, or the format of a text that has a field of its own."""
         if "enum" in self.schema:
             return "enum"
+        if self.schema.get("type") == "array":
+            return self._kind_of_list
         form = str(self.schema.get("format", ""))
         return form if form in {"date", "date-time"} else str(self.schema.get("type", "string"))
+
+    @property
+    def _kind_of_list(self) -> str:
+        items = self.schema.get("items")
+        if not isinstance(items, Mapping) or items.get("type", "string") != "string":
+            return "array"
+        return "choices" if "enum" in items else "words" if "type" in items else "array"
 
     def words(self, name: str) -> str:
         """Return the title or description in the reader's language."""
         own = self.schema.get(f"{name}_{get_language()}")
-        return str(own or self.schema.get(name) or "")
+        text = str(self.schema.get(name) or "")
+        # A title that our own code gives may stand in its catalog of translations.
+        return str(own or (gettext(text) if text else ""))
 
     @property
     def label(self) -> str:
         """The title, else the name as words."""
-        return self.words("title") or self.name.replace("_", " ").capitalize()
+        words = self.name.replace("_", " ")
+        title = self.words("title")
+        # What pydantic makes of a name by itself is no title that anybody chose.
+        return words.capitalize() if title in {"", words.title()} else title
 
 
 def parameters_of(schema: Schema) -> list[Parameter]:
@@ -53,9 +73,28 @@ def parameters_of(schema: Schema) -> list[Parameter]:
     found = []
     for name in dict.fromkeys([*listed, *properties]):
         raw = properties[name]
-        resolved, nullable = _resolve(raw, schema)
+        resolved, nullable = resolve(raw, schema)
         found.append(Parameter(name, resolved, name in required, nullable))
     return found
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": forms.Textarea({"rows": 3, "spellcheck": "false"}), **kwargs})
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show the list as it is typed."""
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Return the lines that hold something."""
+        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+    def run_validators(self, value: Any) -> None:
+        """Look for characters that no database takes."""
+        super().run_validators("\n".join(value))
 
 
 class ParametersForm(forms.Form):
@@ -72,7 +111,7 @@ class ParametersForm(forms.Form):
         super().__init__(data, initial=initial, **kwargs)
         self.parameters = parameters_of(schema)
         for parameter in self.parameters:
-            self.fields[self.field_name(parameter.name)] = _field(parameter)
+            self.fields[self.field_name(parameter.name)] = field_of(parameter)
 
     @staticmethod
     def field_name(parameter: str) -> str:
@@ -90,7 +129,9 @@ class ParametersForm(forms.Form):
         entered: dict[str, Any] = {}
         for parameter in self.parameters:
             value = self.cleaned_data.get(self.field_name(parameter.name))
-            if value in {None, ""} if not isinstance(value, list) else not value:
+            if value == [] and parameter.schema.get("default"):
+                entered[parameter.name] = value
+            if value in (None, "", []):
                 continue
             entered[parameter.name] = value.isoformat() if isinstance(value, date | datetime) else value
         return entered
@@ -109,7 +150,7 @@ class ParametersForm(forms.Form):
         self.data = cast("Any", data)
 
 
-def _resolve(raw: Schema, root: Schema) -> tuple[Schema, bool]:
+def resolve(raw: Schema, root: Schema) -> tuple[Schema, bool]:
     """Follow one local reference and take «null» out of a choice; keep the words that stand beside it."""
     schema: dict[str, Any] = dict(raw)
     nullable = False
@@ -127,6 +168,8 @@ def _resolve(raw: Schema, root: Schema) -> tuple[Schema, bool]:
         schema["type"] = next((name for name in schema["type"] if name != "null"), "string")
     if "const" in schema:
         schema["enum"] = [schema["const"]]
+    if isinstance(schema.get("items"), Mapping):
+        schema["items"] = _followed(schema["items"], root)
     return schema, nullable
 
 
@@ -134,11 +177,17 @@ def _followed(schema: Schema, root: Schema) -> dict[str, Any]:
     reference = str(schema.get("$ref", ""))
     if not reference.startswith("#/$defs/"):
         return dict(schema)
-    target = (root.get("$defs") or {}).get(reference.removeprefix("#/$defs/"), {})
+    name = reference.removeprefix("#/$defs/")
+    target = dict((root.get("$defs") or {}).get(name, {}))
+    # A class's name and docstring are for those who read its code.
+    if target.get("title") == name:
+        target.pop("title")
+        target.pop("description", None)
     return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
-def _field(parameter: Parameter) -> forms.Field:
+def field_of(parameter: Parameter) -> forms.Field:
+    """Return the form field that asks for a parameter."""
     schema = parameter.schema
     common: dict[str, Any] = {
         "label": parameter.label,
@@ -151,14 +200,10 @@ def _field(parameter: Parameter) -> forms.Field:
             return _choice(parameter, common)
         case "boolean":
             return forms.BooleanField(**{**common, "required": False})
-        case "integer":
-            least = _bound(schema.get("minimum"), schema.get("exclusiveMinimum"), step=1)
-            most = _bound(schema.get("maximum"), schema.get("exclusiveMaximum"), step=-1)
-            return forms.IntegerField(**common, min_value=least, max_value=most)
-        case "number":
-            return forms.FloatField(
-                **common, min_value=schema.get("minimum"), max_value=schema.get("maximum")
-            )
+        case "integer" | "number":
+            return _number(parameter, common)
+        case "words" | "choices":
+            return _list(parameter, common)
         case "date":
             return forms.DateField(**common, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
         case "date-time":
@@ -167,15 +212,47 @@ def _field(parameter: Parameter) -> forms.Field:
         case "array" | "object":
             text = forms.Textarea({"rows": 3, "spellcheck": "false"})
             return forms.JSONField(**common, widget=text)
+    return _text(schema, common)
+
+
+def _text(schema: Schema, common: dict[str, Any]) -> forms.Field:
+    most = schema.get("maxLength", 2000)
+    pattern = schema.get("pattern")
+    matches = []
+    if pattern:
+        message = gettext("It must match the pattern {pattern}").format(pattern=pattern)
+        matches.append(RegexValidator(re.compile(pattern), message))
     return forms.CharField(
-        **common, min_length=schema.get("minLength"), max_length=schema.get("maxLength", 2000), strip=True
+        **common,
+        min_length=schema.get("minLength"),
+        max_length=most,
+        strip=most > SHORT,
+        validators=matches,
     )
+
+
+def _number(parameter: Parameter, common: dict[str, Any]) -> forms.Field:
+    schema = parameter.schema
+    if parameter.kind == "number":
+        return forms.FloatField(**common, min_value=schema.get("minimum"), max_value=schema.get("maximum"))
+    least = _bound(schema.get("minimum"), schema.get("exclusiveMinimum"), step=1)
+    most = _bound(schema.get("maximum"), schema.get("exclusiveMaximum"), step=-1)
+    return forms.IntegerField(**common, min_value=least, max_value=most)
+
+
+def _list(parameter: Parameter, common: dict[str, Any]) -> forms.Field:
+    if parameter.kind == "choices":
+        choices = [(str(value), str(value)) for value in parameter.schema["items"]["enum"]]
+        return forms.MultipleChoiceField(**common, choices=choices, widget=forms.CheckboxSelectMultiple)
+    return LinesField(**{**common, "help_text": common["help_text"] or _("One a line.")})
 
 
 def _choice(parameter: Parameter, common: dict[str, Any]) -> forms.Field:
     values = [value for value in parameter.schema["enum"] if value is not None]
     kinds = {str(value): value for value in values}
-    choices = [(str(value), str(value)) for value in values]
+    labels = parameter.schema.get("labels") or {}
+    shown = {name: gettext(words) for name, words in labels.items()}
+    choices = [(str(value), shown.get(str(value), str(value))) for value in values]
     if not common["required"] and common["initial"] is None:
         choices.insert(0, ("", gettext("Not given")))
     # A choice may be a number or a truth value: it goes back as what the schema lists, not as its text.

@@ -31,12 +31,14 @@ def fed_by(job: Job, user: User) -> list[Fed]:
     found: dict[tuple[str, str], int] = {
         (NodeKind.JOB.value, key): 1 for key in job.followers.values_list("key", flat=True)
     }
-    front = [start, *found]
+    followers, front = list(found), [start]
     for depth in range(1, DEEPEST + 1):
+        # What a follower publishes is a step further on than what the job itself does.
         front = [node for node in _next(front) if node != start and node not in found]
+        front += followers if depth == 1 else []
         if not front or len(found) >= SHOWN:
             break
-        found.update(dict.fromkeys(front, depth))
+        found.update(dict.fromkeys(front, depth) | dict.fromkeys(followers, 1))
     resolved = nodes.resolve(found, user)
     return [
         Fed(kind, key, resolved[kind, key], depth == 1)

@@ -1,40 +1,127 @@
 """Say in words why a queued run has not started yet."""
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Count
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs.choices import Reason, RunState
-from jobs.models import Run, Worker
+from jobs.models import Clock, Pool, Run, Worker
 from portal.ui import formats
 
 # A worker that has not polled for so long takes no runs, whatever its process says.
 SILENT = timedelta(seconds=30)
 
 
-def why_waiting(run: Run, *, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Whether a worker is alive, and how many runs are going of each job, pool and backfill."""
+
+    alive: bool
+    jobs: Counter[int]
+    pools: Counter[int]
+    backfills: Counter[int | None]
+
+
+def read_load(now: datetime) -> Load:
+    """Read it once for any number of waiting runs."""
+    running = Run.objects.filter(state=RunState.RUNNING)
+    going = list(running.values_list("job_id", "pool_id", "backfill_id"))
+    return Load(
+        alive=Worker.objects.filter(polled_at__gt=now - SILENT).exists(),
+        jobs=Counter(job for job, _pool, _backfill in going),
+        pools=Counter(pool for _job, pool, _backfill in going),
+        backfills=Counter(backfill for _job, _pool, backfill in going),
+    )
+
+
+def why_waiting(run: Run, *, now: datetime, load: Load | None = None) -> str:
     """Return one sentence; the first cause that holds, in the order in which they would have to be mended."""
     if run.state == RunState.DEFERRED:
         return _("Waiting for another system to finish its part")
     if run.available_at > now:
         words = _("Tries again %(when)s") if run.reason == Reason.RETRY else _("Starts %(when)s")
         return words % {"when": formats.ago(run.available_at, now)}
-    if not Worker.objects.filter(polled_at__gt=now - SILENT).exists():
+    load = load or read_load(now)
+    if not load.alive:
         return _("Waiting: no worker is running")
-    running = Run.objects.filter(state=RunState.RUNNING)
-    same = running.filter(job=run.job_id).count()
+    return _of_backfill(run, load) or _of_limits(run, load) or _("Waiting for a worker")
+
+
+def _of_backfill(run: Run, load: Load) -> str:
+    if run.backfill is None:
+        return ""
+    if run.backfill.paused:
+        return _("Waiting: its backfill is paused")
+    if load.backfills[run.backfill_id] < run.backfill.parallel:
+        return ""
+    return ngettext(
+        "Waiting for its turn: the backfill runs one at a time",
+        "Waiting for its turn: the backfill runs %(count)d at a time",
+        run.backfill.parallel,
+    ) % {"count": run.backfill.parallel}
+
+
+def _of_limits(run: Run, load: Load) -> str:
+    same = load.jobs[run.job_id]
     if same >= run.job.max_active_runs:
         return ngettext(
             "Waiting for another run of this job to end",
             "Waiting: %(count)d runs of this job are going, which is its limit",
             same,
         ) % {"count": same}
-    busy = running.filter(pool=run.pool_id).count()
+    busy = load.pools[run.pool_id]
     if busy >= run.pool.slots:
         return _("Waiting for a place: the pool %(pool)s is full (%(busy)d of %(slots)d)") % {
             "pool": run.pool.key,
             "busy": busy,
             "slots": run.pool.slots,
         }
-    return _("Waiting for a worker")
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWorker:
+    """A worker, whether it is alive, and how many of its places are taken."""
+
+    worker: Worker
+    alive: bool
+    busy: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPool:
+    """A pool, how many of its places are taken, and how many runs wait for one."""
+
+    pool: Pool
+    busy: int
+    queued: int
+
+    @property
+    def fraction(self) -> float:
+        """The share of places that are taken, 0–1."""
+        return min(1.0, self.busy / self.pool.slots)
+
+
+def read_pools(load: Load) -> list[ShownPool]:
+    """Return the pools that jobs use, with how full they are."""
+    waiting = Run.objects.filter(state=RunState.QUEUED).values_list("pool").annotate(n=Count("id"))
+    queued = dict(waiting)
+    pools = Pool.objects.filter(jobs__isnull=False).distinct().order_by("key")
+    return [ShownPool(pool, load.pools[pool.pk], queued.get(pool.pk, 0)) for pool in pools]
+
+
+def read_workers(now: datetime) -> list[ShownWorker]:
+    """Return the workers of the last day, the silent ones too."""
+    running = Run.objects.filter(state=RunState.RUNNING).values_list("worker").annotate(n=Count("id"))
+    busy = dict(running)
+    found = Worker.objects.filter(polled_at__gt=now - timedelta(days=1)).order_by("name")
+    return [ShownWorker(each, now - each.polled_at < SILENT, busy.get(each.name, 0)) for each in found]
+
+
+def last_tick() -> datetime | None:
+    """Return when a clock last ticked; None where none ever did."""
+    return Clock.objects.values_list("ticked_at", flat=True).first()

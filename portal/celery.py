@@ -7,20 +7,70 @@ import os
 from typing import Any
 
 import django
+import structlog
 from celery import Celery
+from celery.app.amqp import AMQP
 from django.conf import settings
 from django.utils.module_loading import import_string
-from kombu import Queue
+from kombu import Connection, Queue
+from kombu.transport import redis
 
 from portal.configuration import celery_broker_url
+
+log = structlog.get_logger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # The checks import every page; a worker shows none, and stays small without them.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 
+# The longest pause, in seconds, before a lost broker is looked for again; kombu's own grows to half a minute.
+LONGEST_PAUSE = 4
+
+
+# What reading a message raises that is none: no text, no JSON, or not the parts that a message has.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+
+
+class Channel(redis.Channel):
+    """A channel that takes a message away which cannot be read, where kombu's would end the worker."""
+
+    def _brpop_read(self, **options: Any) -> bool:
+        try:
+            return bool(super()._brpop_read(**options))  # type: ignore[misc]
+        except _UNREADABLE as error:
+            log.warning("message_refused", error=f"{type(error).__name__}: {error}"[:200])
+            return True
+
+
+class Transport(redis.Transport):
+    """The way to Redis with such channels."""
+
+    Channel = Channel
+
+
+class Persistent(Connection):
+    """A connection that finds a broker within seconds of its return, however long it was away."""
+
+    def create_transport(self) -> Transport:
+        """Return our way to Redis: no other broker can be configured."""
+        return Transport(client=self)
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """Try until it stands."""
+        return super().ensure_connection(*args, **{"interval_max": LONGEST_PAUSE, **options})
+
+
+class PersistentAMQP(AMQP):
+    """Celery's maker of connections, making ours."""
+
+    Connection = Persistent
+
+
 class WakeUps(Celery):
     """Celery with our worker: its pool can be fed while no broker answers."""
+
+    amqp_cls = "portal.celery:PersistentAMQP"
 
     @property
     def Worker(self) -> type[Any]:  # noqa: N802 - Celery's name
@@ -40,7 +90,7 @@ app.conf.update(
         "retry_on_timeout": False,
         "health_check_interval": 5,
         "max_retries": 0,
-        "global_keyprefix": "wake-ups:",
+        "global_keyprefix": f"{settings.REDIS_PREFIX}:wake-ups:",
     },
     broker_connection_timeout=2,
     broker_connection_retry_on_startup=True,

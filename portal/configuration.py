@@ -4,16 +4,20 @@ Every reader names its variable in the error, so that a typing mistake is one se
 """
 
 import os
+import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import dj_database_url
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_FILE = "embedded.env"
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_HOST = re.compile(r"(?P<host>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+_GIT = re.compile(r"(https?|ssh|file)://\S+|[A-Za-z0-9_.][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:\S+")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -42,6 +46,39 @@ def integer(name: str, default: int, *, least: int = 0, most: int = 2**31) -> in
     return int(raw)
 
 
+def word(name: str, default: str) -> str:
+    """Return a word of letters, digits, - and _: it is put before the names of things that others see too."""
+    raw = text(name, default)
+    if not _WORD.fullmatch(raw):
+        message = f"{name} is {raw!r}; it takes up to 60 letters, digits, - and _."
+        raise ConfigurationError(message)
+    return raw
+
+
+def git_address(name: str) -> str:
+    """Return the address of a Git repository: https, http, ssh, file, or user@host:path; "" where unset."""
+    raw = text(name)
+    if raw and not _GIT.fullmatch(raw):
+        message = (
+            f"{name} is no address of a Git repository: https://…, ssh://…, file:///… or user@host:path."
+        )
+        raise ConfigurationError(message)
+    return raw
+
+
+def hosts(name: str) -> tuple[tuple[str, int], ...]:
+    """Return a list of host or host:port, separated by commas, as pairs; port 0 where none is given."""
+    found = []
+    for entry in filter(None, (part.strip().lower() for part in text(name).split(","))):
+        match = _HOST.fullmatch(entry)
+        port = int(match["port"] or 0) if match else 65536
+        if match is None or port > 65535:
+            message = f"{name} holds {entry!r}; it takes host or host:port, separated by commas."
+            raise ConfigurationError(message)
+        found.append((match["host"].strip("[]"), port))
+    return tuple(found)
+
+
 def mode() -> Mode:
     """Return MODE: demo or production (the default)."""
     raw = text("MODE", Mode.PRODUCTION)
@@ -55,6 +92,50 @@ def mode() -> Mode:
 def var_folder() -> Path:
     """Return VAR, the folder of everything that this installation writes (default: var beside manage.py)."""
     return Path(text("VAR", str(ROOT / "var"))).expanduser().absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How mail leaves: Django's backend and, for SMTP, the server and the way to speak to it."""
+
+    backend: str
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = field(default="", repr=False)
+    starttls: bool = False
+    tls: bool = False
+
+
+def mail(url: str) -> Mail:
+    """Read EMAIL_URL: console: (into the log), smtp://user:password@host:587/?tls=1 or smtps://….
+
+    In user and password what has a meaning in addresses is written with %, as @ is %40.
+    """
+    if url == "console:":
+        return Mail("django.core.mail.backends.console.EmailBackend")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    wrong = set(parse_qs(parts.query)) - {"tls"}
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or wrong:
+        # The address holds a password: it is not repeated.
+        message = (
+            "EMAIL_URL takes console:, smtp://user:password@host:587/?tls=1 or smtps://user:password@host."
+        )
+        raise ConfigurationError(message)
+    tls = parts.scheme == "smtps"
+    return Mail(
+        "portal.notifications.smtp.DeadlineBackend",
+        host=parts.hostname,
+        port=port or (465 if tls else 25),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        starttls=not tls and parse_qs(parts.query).get("tls") == ["1"],
+        tls=tls,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +214,11 @@ def secret_key(var: Path, running_as: Mode) -> str:
     except FileExistsError:
         pass
     return path.read_text().strip()
+
+
+def key_ring_file(var: Path) -> Path:
+    """Return where the keys of secrets at rest are kept; it is made when first needed."""
+    return Path(text("KEY_RING_FILE", str(var / "key_ring"))).expanduser().absolute()
 
 
 def _embedded(var: Path) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""How apps learn of each other without importing upward: the registry of lineage nodes.
+"""How apps learn of each other without importing upward: the registries of nodes and of the clock's steps.
 
 An app that owns things which others may name by (kind, key) registers a resolver. Whoever shows such
 references asks here, on behalf of a reader, and gets back only what that reader may know of.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from portal.accounts.models import User
@@ -53,3 +53,58 @@ class NodeRegistry:
 
 
 nodes = NodeRegistry()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Something that uses a thing: its reference, how it looks to this reader, and its role."""
+
+    reference: Reference
+    node: Node
+    role: str = ""
+
+
+UsageProvider = Callable[[Reference, User, int], Iterable[Usage]]
+
+
+class UsageRegistry:
+    """Ask every app above what uses a thing; each leaves out what the reader may not see."""
+
+    def __init__(self) -> None:
+        self._providers: dict[str, UsageProvider] = {}
+
+    def register(self, kind: str, provider: UsageProvider) -> None:
+        """Let ``provider(reference, user, most)`` name users of one kind, the most telling first."""
+        self._providers[kind] = provider
+
+    def of(self, reference: Reference, user: User, *, most: int = 10) -> dict[str, list[Usage]]:
+        """Return what this person may know of that uses the thing, by kind; empty kinds are missing."""
+        found = {kind: list(provider(reference, user, most)) for kind, provider in self._providers.items()}
+        return {kind: users for kind, users in found.items() if users}
+
+
+usages = UsageRegistry()
+
+ClockStep = Callable[[], object]
+
+
+class ClockSteps:
+    """What the clock does for apps that stand above it, once a tick.
+
+    A step opens transactions of its own and must be safe while other clocks do the same.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[ClockStep] = []
+
+    def register(self, step: ClockStep) -> None:
+        """Add a step; its name appears in the log when it fails."""
+        if step not in self._steps:
+            self._steps.append(step)
+
+    def __iter__(self) -> Iterator[ClockStep]:
+        """Yield the steps in the order of their registration."""
+        return iter(self._steps)
+
+
+clock_steps = ClockSteps()

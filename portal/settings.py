@@ -11,6 +11,16 @@ MODE = conf.mode()
 SERVERS = conf.servers(VAR)
 DEBUG = conf.text("DEBUG") == "1" and MODE is Mode.DEMO
 SECRET_KEY = conf.secret_key(VAR, MODE)
+# The keys of secrets at rest: in a file, or in KEY_RING itself (then nothing is ever written).
+KEY_RING = conf.text("KEY_RING")
+KEY_RING_FILE = conf.key_ring_file(VAR)
+# Hosts that calls may go to although they are not public, or not by TLS: «host» or «host:port».
+OUTGOING_ALLOW = conf.hosts("OUTGOING_ALLOW")
+# OpenLineage: where each run's events go, by HTTP or appended to a file; empty: nowhere.
+OPENLINEAGE_URL = conf.text("OPENLINEAGE_URL")
+OPENLINEAGE_API_KEY = conf.text("OPENLINEAGE_API_KEY")
+OPENLINEAGE_FILE = conf.text("OPENLINEAGE_FILE")
+OPENLINEAGE_NAMESPACE = conf.text("OPENLINEAGE_NAMESPACE", "data-desk")
 HOST = conf.text("HOST", "127.0.0.1")
 PORT = conf.integer("PORT", 8000, least=1, most=65535)
 # The way in from outside: links in mails and the check of the Host header go by it.
@@ -39,10 +49,14 @@ INSTALLED_APPS = [
     "portal.ui",
     "portal.accounts",
     "portal.audit",
+    "portal.vault",
     "portal.evidence",
     "portal.warehouse",
     "portal.search",
     "portal.api",
+    "portal.notifications",
+    "portal.webhooks",
+    "portal.discussion",
     "catalog",
     "jobs",
     "requests_app",
@@ -72,25 +86,14 @@ ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+_FILES = ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"]
+_CACHED = ("django.template.loaders.cached.Loader", _FILES)
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [ROOT / "portal" / "templates"],
         "OPTIONS": {
-            "loaders": [
-                (
-                    "template_partials.loader.Loader",
-                    [
-                        (
-                            "django.template.loaders.cached.Loader",
-                            [
-                                "django.template.loaders.filesystem.Loader",
-                                "django.template.loaders.app_directories.Loader",
-                            ],
-                        )
-                    ],
-                )
-            ],
+            "loaders": [("template_partials.loader.Loader", _FILES if DEBUG else [_CACHED])],
             "builtins": [
                 "django.templatetags.i18n",
                 "template_partials.templatetags.partials",
@@ -119,14 +122,21 @@ LAKE_URL = SERVERS.lake_url
 LAKE_READER_URL = SERVERS.lake_reader_url
 LAKE_SCHEMA = conf.text("LAKE_SCHEMA", "ducklake")
 LAKE_DATA = conf.text("LAKE_DATA", str(VAR / "lake"))
+# Files that extract-load jobs may read lie below this folder.
+SOURCE_FOLDER = conf.text("SOURCE_FOLDER", str(VAR / "files"))
 LAKE_MEMORY = conf.text("LAKE_MEMORY", "1GB")
+# Old snapshots are let go so many days after they were replaced, cited ones never; 0 keeps all of them.
+LAKE_KEEP_DAYS = conf.integer("LAKE_KEEP_DAYS", 30, least=0, most=36_500)
 LAKE_THREADS = conf.integer("LAKE_THREADS", 2, least=1, most=64)
 
 REDIS_URL = SERVERS.redis_url
+# Every key that the portal writes there begins with it, so that a database may be shared with others.
+REDIS_PREFIX = conf.word("REDIS_PREFIX", "desk")
 CACHES = {
     "default": {
         "BACKEND": "portal.ui.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
+        "KEY_PREFIX": f"{REDIS_PREFIX}:cache",
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     }
 }
@@ -183,6 +193,19 @@ THEME_COOKIE_NAME = "desk-theme"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+# Files of comments, in MB: the largest one, and how much one person may send in a day.
+ATTACHMENT_MB = conf.integer("ATTACHMENT_MB", 10, least=1, most=100)
+ATTACHMENTS_A_DAY_MB = conf.integer("ATTACHMENTS_A_DAY_MB", 200, least=1, most=100_000)
+# Files that runs keep: the largest one in MB, and days after which they go (0: never).
+ARTIFACT_MB = conf.integer("ARTIFACT_MB", 1024, least=1, most=100_000)
+MAIL_FILES_MB = conf.integer("MAIL_FILES_MB", 5, least=0, most=25)
+ARTIFACT_KEEP_DAYS = conf.integer("ARTIFACT_KEEP_DAYS", 90, least=0, most=36_500)
+FILE_UPLOAD_HANDLERS = [
+    "portal.discussion.uploads.LimitedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR / "static"
 STATICFILES_DIRS = [ROOT / "portal" / "static"]
@@ -192,7 +215,16 @@ STORAGES = {
 }
 WHITENOISE_MAX_AGE = 3600
 
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+_MAIL = conf.mail(conf.text("EMAIL_URL", "console:"))
+EMAIL_BACKEND = _MAIL.backend
+EMAIL_HOST = _MAIL.host
+EMAIL_PORT = _MAIL.port
+EMAIL_HOST_USER = _MAIL.user
+EMAIL_HOST_PASSWORD = _MAIL.password
+EMAIL_USE_TLS = _MAIL.starttls
+EMAIL_USE_SSL = _MAIL.tls
+# Seconds for each answer of the mail server; portal/notifications/smtp.py limits the whole of a mail.
+EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = conf.text("MAIL_FROM", "data-desk@localhost")
 
 REST_FRAMEWORK = {
@@ -218,19 +250,40 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["portal.api.schema.only_the_api"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "portal.api.schema.complete"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    # Fields of one name with different words: each set is called by what it is.
+    "ENUM_NAME_OVERRIDES": {
+        "RunStateEnum": "jobs.choices.RunState",
+        "QuestionStateEnum": "requests_app.choices.State",
+        "LevelEnum": "requests_app.choices.Level",
+        "DeliveryStateEnum": "portal.notifications.choices.OutboxState",
+        "WebhookStateEnum": "portal.webhooks.choices.Standing",
+    },
 }
 
 # The run protocol's clocks, in seconds (tests shorten them).
 RUN_LEASE = conf.integer("RUN_LEASE", 30, least=1, most=3600)
-RUN_BEAT = min(2.0, RUN_LEASE / 4)
+RUN_BEAT = min(1.0, RUN_LEASE / 4)
 RUN_POLL = conf.integer("RUN_POLL", 2, least=1, most=60)
 RUN_GRACE = conf.integer("RUN_GRACE", 10, least=0, most=600)
 CLOCK_TICK = 1.0
 # The most memory (data segment, in MB) that one run's process may take; 0: no limit.
 RUN_MEMORY_MB = conf.integer("RUN_MEMORY_MB", 4096)
+# A warm process is replaced after so many runs or beyond so many MB, and leaves after so many idle seconds.
+# WARM_AHEAD: it is started before anybody asks, so that the first query is as fast as the next.
+WARM_AHEAD = conf.integer("WARM_AHEAD", 1, most=1) == 1
+WARM_RUNS = conf.integer("WARM_RUNS", 200, least=1, most=100_000)
+WARM_MEMORY_MB = conf.integer("WARM_MEMORY_MB", 1536, least=256)
+WARM_IDLE = conf.integer("WARM_IDLE", 3600, least=1, most=86_400)
 # How often a run may be handed over by stopping workers before that counts as an attempt.
 RUN_HAND_OVERS = 5
 # Modules whose @pipeline functions the «python» kind may run.
+JOBS_FOLDER = conf.text("JOBS_FOLDER")
+# Or a repository with job files: its address, branch ("": its own) and the folder within it ("": all of it).
+JOBS_GIT_URL = conf.git_address("JOBS_GIT_URL")
+JOBS_GIT_BRANCH = conf.text("JOBS_GIT_BRANCH")
+JOBS_GIT_FOLDER = conf.text("JOBS_GIT_FOLDER")
+if JOBS_FOLDER and JOBS_GIT_URL:
+    raise conf.ConfigurationError("JOBS_FOLDER and JOBS_GIT_URL are both set; job files come from one place.")
 JOB_PIPELINES = conf.text("JOB_PIPELINES", "jobs.pipelines.load_flights").split(",")
 WORKER_NAME = conf.text("WORKER_NAME")
 WORKER_SLOTS = conf.integer("WORKER_SLOTS", 2, least=1, most=64)

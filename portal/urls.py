@@ -10,12 +10,19 @@ urlpatterns = [
     path("", include("portal.dashboard.urls")),
     path("", include("portal.ui.urls")),
     path("", include("portal.accounts.urls")),
+    path("", include("portal.notifications.urls")),
+    path("", include("portal.webhooks.urls")),
     path("", include("portal.demo.urls")),
+    path("requests/", include("requests_app.urls")),
     path("catalog/", include("catalog.urls")),
     path("", include("jobs.urls")),
+    path("discussion/", include("portal.discussion.urls")),
     path("api/", include("portal.api.urls")),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("jobs.api.urls")),
+    path("api/v1/", include("requests_app.api.urls")),
+    path("api/v1/", include("portal.discussion.api.urls")),
+    path("api/v1/", include("portal.webhooks.api.urls")),
 ]
 
 handler400 = "portal.ui.views.errors.bad_request"

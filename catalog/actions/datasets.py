@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from catalog.actions import assets, lineage
 from catalog.actions.search import reindex
-from catalog.choices import AssetKind, NodeKind, Sensitivity
+from catalog.choices import AssetKind, NodeKind, Sensitivity, Visibility
 from catalog.models import Asset, Column, Dataset
-from catalog.published import PublishedColumn, PublishedDataset
+from catalog.published import PublishedCheck, PublishedColumn, PublishedDataset
 from portal.accounts.models import Team, User
 from portal.audit.actions import Actor, record
 from portal.warehouse.personal import MASKED_PROFILE, mask
@@ -46,6 +46,30 @@ def record_publish(
     return taken_up
 
 
+@transaction.atomic
+def record_checks(
+    *, key: str, checks: Sequence[PublishedCheck], job_key: str, run_id: UUID | str, by: Actor
+) -> None:
+    """Keep how checks of a published dataset went, in place of what the same job found before.
+
+    They stand until the next publish: what was found then is not true of new rows.
+    """
+    dataset = Dataset.objects.select_for_update(of=("self",)).select_related("asset").get(asset__key=key)
+    others = [check for check in dataset.checks if check.get("job", "") != job_key]
+    dataset.checks = others + [
+        check.model_copy(update={"job": job_key}).model_dump(mode="json") for check in checks
+    ]
+    dataset.save(update_fields=["checks"])
+    record(
+        "dataset.checked",
+        by=by,
+        about=assets.about(dataset.asset),
+        passed=sum(check.passed for check in checks),
+        failed=sum(not check.passed for check in checks),
+        run=str(run_id),
+    )
+
+
 def _take_up(published: PublishedDataset, *, run: UUID, by: Actor) -> Dataset | None:
     texts = {
         field: getattr(published, field)
@@ -60,6 +84,9 @@ def _take_up(published: PublishedDataset, *, run: UUID, by: Actor) -> Dataset | 
         owner=User.objects.filter(email=published.owner_email).first() if published.owner_email else None,
         team=Team.objects.filter(key=published.team_key).first() if published.team_key else None,
     )
+    if created and published.restricted and (asset.team_id or asset.owner_id):
+        asset.visibility = Visibility.TEAM
+        asset.save(update_fields=["visibility"])
     dataset, _ = Dataset.objects.get_or_create(
         asset=asset, defaults={"physical_name": published.physical_name}
     )

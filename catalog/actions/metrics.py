@@ -15,7 +15,7 @@ from catalog.models import Asset, Column, Metric, MetricChart, MetricPoint, Metr
 from catalog.published import RefreshedEvidence, RefreshedMetric, RefreshedSeries
 from portal.accounts.models import Team, User
 from portal.audit.actions import Actor, record
-from portal.evidence.models import Evidence
+from portal.evidence.models import Evidence, Result
 
 
 @transaction.atomic
@@ -98,6 +98,32 @@ def record_refresh(*, refreshed: Sequence[RefreshedMetric], run_id: UUID | str, 
     """
     run = UUID(str(run_id))
     return [each.key for each in sorted(refreshed, key=lambda one: one.key) if _take_up(each, run=run, by=by)]
+
+
+@transaction.atomic
+def keep_series(*, evidence: Evidence) -> None:
+    """Keep a metric's numbers and charts with their evidence, before a refresh takes the points along.
+
+    For what is going to be cited; the second time changes nothing.
+    """
+    points = list(MetricPoint.objects.filter(evidence=evidence).order_by("starts_on"))
+    if not points:
+        return
+    charts: dict[str, dict[str, str]] = {}
+    for chart in MetricChart.objects.filter(metric=points[0].metric_id, grain=points[0].grain):
+        charts.setdefault(chart.language, {})[chart.layout] = chart.svg
+    Result.objects.get_or_create(
+        evidence=evidence,
+        defaults={
+            "columns": [
+                {"name": "period", "type": "DATE"},
+                {"name": "value", "type": "DOUBLE"},
+                {"name": "sample", "type": "BIGINT"},
+            ],
+            "rows": [[point.starts_on.isoformat(), point.value, point.sample] for point in points],
+            "charts": charts,
+        },
+    )
 
 
 def _take_up(refreshed: RefreshedMetric, *, run: UUID, by: Actor) -> bool:

@@ -11,6 +11,7 @@ from catalog.models import Column, Dataset, Metric, MetricPoint
 from catalog.series import Figure, last_day_of
 from catalog.verification import Checked
 from portal.evidence.choices import Verdict
+from portal.evidence.models import Evidence
 
 
 class AssetFields(serializers.Serializer[Any]):
@@ -218,3 +219,49 @@ class MetricDetailSerializer(MetricSerializer):
         """Return the verdict that the view has looked up."""
         found = self.context["checked"]
         return VerificationSerializer(found).data if found else None
+
+
+class EvidenceColumnSerializer(serializers.Serializer[Any]):
+    """A column of a result."""
+
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="In the engine's own words.")
+
+
+class EvidenceSerializer(serializers.Serializer[Evidence]):
+    """A query with all that is needed to run it again, and what it gave."""
+
+    id = serializers.UUIDField()
+    sql = serializers.CharField()
+    parameters = serializers.JSONField()
+    dialect = serializers.CharField()
+    engine = serializers.CharField()
+    snapshot = serializers.IntegerField(
+        allow_null=True, help_text="The warehouse's version that the query read; null where it keeps none."
+    )
+    tables = serializers.ListField(child=serializers.CharField())
+    computed_at = serializers.DateTimeField()
+    duration_ms = serializers.IntegerField()
+    row_count = serializers.IntegerField()
+    result_hash = serializers.CharField(help_text="SHA-256 over columns and rows.")
+    columns = EvidenceColumnSerializer(many=True, source="result.columns", default=None)
+    rows = serializers.ListField(
+        source="result.rows",
+        child=serializers.ListField(),
+        default=None,
+        help_text="The first rows, as many as are kept; null where the value stands in a metric's points.",
+    )
+    verdict = serializers.SerializerMethodField(help_text="The newest verdict; null before the first.")
+    verified_at = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "string", "nullable": True, "enum": [*Verdict.values, None]})
+    def get_verdict(self, evidence: Evidence) -> str | None:
+        """Return the newest verdict's word."""
+        newest = self.context["newest"]
+        return newest.verdict if newest else None
+
+    @extend_schema_field(OpenApiTypes.DATETIME)
+    def get_verified_at(self, evidence: Evidence) -> Any:
+        """Return when that was."""
+        newest = self.context["newest"]
+        return newest.checked_at if newest else None

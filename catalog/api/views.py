@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import django_filters
 from django.db.models import Model, QuerySet
@@ -12,10 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.access import access_dataset, access_metric
+from catalog.access import access_dataset, access_evidence, access_metric
 from catalog.api.serializers import (
     DatasetDetailSerializer,
     DatasetSerializer,
+    EvidenceSerializer,
     MetricDetailSerializer,
     MetricSerializer,
     PointSerializer,
@@ -29,6 +31,7 @@ from catalog.verification import checked
 from portal.accounts.models import User
 from portal.api.conditional import respond
 from portal.api.problems import Problem
+from portal.evidence.verdicts import newest_verifications
 
 Row = TypeVar("Row", bound=Model)
 _NOT_THERE = OpenApiResponse(description="There is no such object, or none that you may see.")
@@ -144,6 +147,26 @@ class MetricView(APIView):
             "step": step_around(NodeKind.METRIC, key, _user(request)),
         }
         return respond(request, MetricDetailSerializer(metric, context=context).data)
+
+
+class EvidenceView(APIView):
+    """How a number came about."""
+
+    required_scopes = {"GET": "catalog:read"}
+
+    @extend_schema(
+        operation_id="evidence_read",
+        tags=["catalog"],
+        responses={200: EvidenceSerializer, 304: None, 404: _NOT_THERE},
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        """Read evidence: its SQL, parameters, data version, rows and the newest verdict.
+
+        For whoever may see all its tables and something that it stands behind.
+        """
+        evidence = access_evidence(_user(request), pk)
+        context = {"newest": newest_verifications([evidence.pk]).get(evidence.pk)}
+        return respond(request, EvidenceSerializer(evidence, context=context).data)
 
 
 class PointsView(ListAPIView[MetricPoint]):

@@ -6,6 +6,7 @@ templates, which it pastes verbatim, never see a word of a definition.
 
 import json
 import logging
+from collections.abc import Collection
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -18,7 +19,6 @@ from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifest
 from sqlglot import exp
 
 from catalog.compiler import rendering
-from catalog.compiler.linting import lint, rendered
 from catalog.compiler.port import CompiledMetric, Grain, Source, Surroundings
 from catalog.definitions import (
     Aggregation,
@@ -31,7 +31,9 @@ from catalog.definitions import (
     Simple,
     columns_of,
 )
-from catalog.exceptions import BadDefinition, UnknownColumn, UnknownDataset, UnknownMetric
+from catalog.exceptions import BadDefinition, RefusedSql, UnknownColumn, UnknownDataset, UnknownMetric
+from portal.warehouse import errors as warehouse
+from portal.warehouse import linting
 
 _VALUE, _SAMPLE = "metric_value", "sample_size"
 _SPINE = "desk_time_spine"
@@ -85,17 +87,14 @@ class MetricFlowCompiler:
         except (InvalidQueryException, ValueError, RuntimeError, AssertionError, KeyError) as exc:
             message = f"MetricFlow cannot compile this metric: {str(exc).strip().splitlines()[0]}"
             raise BadDefinition(message) from exc
-        tree = lint(
-            statement.without_descriptions.sql,
-            dialect=self._dialect,
-            tables=[*manifest.tables(), f"main.{_SPINE}"],
-        )
+        tree = self._select(statement.without_descriptions.sql)
         return manifest.with_spine(tree)
 
     def _expert(
         self, definition: MetricDefinition, written: ExpertSql, grain: Grain, surroundings: Surroundings
     ) -> exp.Query:
-        tree = lint(written.sql, dialect=self._dialect, tables=_tables(surroundings))
+        self._require_readable(written.sql, surroundings, parameters=["grain"])
+        tree = self._select(written.sql)
         places = [each for each in tree.find_all(exp.Parameter, exp.Placeholder) if each.name == "grain"]
         if not places and len(definition.grains) > 1:
             raise BadDefinition(
@@ -127,10 +126,28 @@ class MetricFlowCompiler:
             .where(rendering.column(period).is_(exp.Null()).not_())
             .order_by("period")
         )
-        sql = rendered(query, dialect=self._dialect)
+        sql = linting.rendered(query, dialect=self._dialect)
         # Read once more as it will be sent: what another program wrote is trusted no more than a person.
-        lint(sql, dialect=self._dialect, tables=_tables(surroundings))
+        self._require_readable(sql, surroundings)
         return sql
+
+    def _select(self, sql: str) -> exp.Query:
+        try:
+            return linting.select_of(sql, dialect=self._dialect)
+        except warehouse.RefusedSql as exc:
+            raise RefusedSql(str(exc)) from exc
+
+    def _require_readable(
+        self, sql: str, surroundings: Surroundings, parameters: Collection[str] = ()
+    ) -> None:
+        tables = {
+            source.table: linting.ReadableTable(source.table, source.columns)
+            for source in surroundings.sources.values()
+        }
+        try:
+            linting.prepare(sql, dialect=self._dialect, tables=tables, parameters=parameters)
+        except warehouse.RefusedSql as exc:
+            raise RefusedSql(str(exc)) from exc
 
 
 class _NoClient:
@@ -217,7 +234,14 @@ class _Manifest:
             end=bounds[1],
             step=exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY")),
         )
-        return exp.select(exp.cast(exp.Unnest(expressions=[series]), exp.DataType.Type.DATE).as_("day"))
+        # After FROM: the engine makes these rows in pieces, where a list would be one value of any size.
+        days = exp.Table(
+            this=series,
+            alias=exp.TableAlias(
+                this=exp.to_identifier("days", quoted=True), columns=[exp.to_identifier("each", quoted=True)]
+            ),
+        )
+        return exp.select(exp.cast(rendering.column("each"), exp.DataType.Type.DATE).as_("day")).from_(days)
 
     def _model(self, definition: MetricDefinition) -> str:
         source = self._surroundings.sources.get(definition.dataset)
@@ -308,7 +332,3 @@ def _semantic_model(name: str, source: Source, time: exp.Expr) -> dict[str, Any]
         ],
         "defaults": {"agg_time_dimension": "period"},
     }
-
-
-def _tables(surroundings: Surroundings) -> list[str]:
-    return [source.table for source in surroundings.sources.values()]

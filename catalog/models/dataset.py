@@ -76,6 +76,12 @@ class Column(models.Model):
     minimum = models.CharField(max_length=200, blank=True)
     maximum = models.CharField(max_length=200, blank=True)
     histogram = ArrayField(models.FloatField(), default=list, blank=True)
+    made_from = models.JSONField(
+        default=list, db_default=[], help_text="[[dataset, column], …] that its values come from."
+    )
+
+    # Those of ``made_from`` that a reader may see, set by the page that shows them.
+    sources: list[tuple[str, str]]
 
     class Meta:
         ordering = ["position"]

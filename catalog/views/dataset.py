@@ -16,6 +16,7 @@ from catalog.models import Column, Dataset
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.discussion.threads import teaser
 from portal.events import nodes
 from portal.search import Query
 
@@ -27,7 +28,7 @@ def dataset(request: HttpRequest, key: str) -> HttpResponse:
     """Show whether it can be trusted, what is in it, where it comes from and who looks after it."""
     user = signed_in(request)
     found = access_dataset(user, key)
-    columns = list(found.columns.all()[: COLUMNS_SHOWN + 1])
+    columns = _with_sources(list(found.columns.all()[: COLUMNS_SHOWN + 1]), user)
     step = step_around(NodeKind.DATASET, key, user)
     context = _frame(found, user, here="dataset")
     context |= {
@@ -42,6 +43,7 @@ def dataset(request: HttpRequest, key: str) -> HttpResponse:
         "metrics": [each for each in step.downstream if each.kind == NodeKind.METRIC],
         "run": _run(found, user),
         "sensitivity": Sensitivity(found.asset.sensitivity),
+        "discussion": teaser(("dataset", found.asset.key), user),
     }
     return render(request, "catalog/dataset.html", context)
 
@@ -52,7 +54,7 @@ def dataset_columns(request: HttpRequest, key: str) -> HttpResponse:
     user = signed_in(request)
     found = access_dataset(user, key)
     text = request.GET.get("q", "").strip()
-    columns = [column for column in found.columns.all() if _holds(column, text)]
+    columns = _with_sources([column for column in found.columns.all() if _holds(column, text)], user)
     context = _frame(found, user, here="dataset_columns")
     return render(request, "catalog/dataset_columns.html", {**context, "columns": columns, "q": text})
 
@@ -100,6 +102,7 @@ def _frame(found: Dataset, user: User, *, here: str) -> dict[str, Any]:
             for name, label, count in parts
         ],
         "may_edit": user.may(Permission.EDIT_CATALOG),
+        "may_query": user.may(Permission.RUN_SQL),
     }
 
 
@@ -124,6 +127,18 @@ def _worded(check: dict[str, Any]) -> dict[str, Any]:
         "expected": wording.expected(said["expected"]),
         "observed": wording.observed(said["observed"]),
     }
+
+
+def _with_sources(columns: list[Column], user: User) -> list[Column]:
+    """Let each column name those that it is made from, as far as the reader may see their datasets."""
+    keys = {key for column in columns for key, _name in column.made_from}
+    visible: set[str] = set()
+    if keys:
+        seen = Dataset.objects.visible_to(user).filter(asset__key__in=keys)
+        visible = set(seen.values_list("asset__key", flat=True))
+    for column in columns:
+        column.sources = [(key, name) for key, name in column.made_from if key in visible]
+    return columns
 
 
 def _holds(column: Column, text: str) -> bool:

@@ -29,6 +29,7 @@ from catalog.verification import checked, under_way
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.discussion.threads import teaser
 from portal.events import nodes
 from portal.ui import formats, vega
 from portal.ui.htmx import wants_part
@@ -65,6 +66,7 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
         "metric": found,
         "asset": found.asset,
         "may_edit": user.may(Permission.EDIT_CATALOG),
+        "discussion": teaser(("metric", found.asset.key), user),
         "versions": found.versions.select_related("created_by")[:10],
     }
     if found.version is None:

@@ -1,168 +1,191 @@
-"""Register jobs from code."""
+"""Register jobs from code and files, and write the versions of all."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
-from django.db import transaction
-from django.utils import timezone
-from jsonschema import Draft202012Validator, SchemaError
-from pydantic import ValidationError
+from django.db import connection, transaction
 
-from jobs.choices import Isolation, Misfire, OnConflict
+from jobs.actions import circles
+from jobs.actions.ordering import MODELS, arrange
+from jobs.checks import problems
+from jobs.choices import Source
+from jobs.definitions import JobDefinition, ScheduleDefinition, stated, with_schema
 from jobs.engine import slots
-from jobs.exceptions import InvalidDefinition
+from jobs.exceptions import DefinedElsewhere, InvalidDefinition
 from jobs.models import Job, JobVersion, Pool, Schedule
-from jobs.runners import pipelines
-from jobs.runners.registry import runner_for
 from portal.accounts.models import Team, User
 from portal.audit.actions import Actor, record
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleDefinition:
-    """When the job starts by itself: ``cron`` in ``zone``, or every ``interval`` seconds."""
-
-    cron: str = ""
-    zone: str = "UTC"
-    interval: int | None = None
-    params: dict[str, Any] = field(default_factory=dict)
-    misfire: Misfire = Misfire.LATEST
-    grace: int = 300
-    max_catchup: int = 24
-    enabled: bool = True
+# Who comes after whom is judged and written under this lock: of two edits at once neither could see the
+# circle that both make together.
+_ORDER_LOCK: Final = 0x6A6F6273
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDefinition:
-    """A job as code states it; durations are whole seconds.
+__all__ = ["JobDefinition", "ScheduleDefinition", "definition_of", "register"]
 
-    Without ``parameters_schema`` a ``python`` job takes its pipeline's. ``after`` holds the keys of the jobs
-    whose success starts this one.
-    """
-
-    key: str
-    name_en: str
-    name_ko: str
-    kind: str
-    config: dict[str, Any]
-    description_en: str = ""
-    description_ko: str = ""
-    parameters_schema: dict[str, Any] | None = None
-    owner_email: str | None = None
-    team_key: str | None = None
-    private: bool = False
-    pool: str = "default"
-    priority: int = 0
-    max_active_runs: int = 1
-    on_conflict: OnConflict = OnConflict.QUEUE
-    timeout: int = 3600
-    start_deadline: int | None = None
-    max_attempts: int = 3
-    backoff: int = 10
-    backoff_cap: int = 600
-    isolation: Isolation = Isolation.FORK
-    schedules: tuple[ScheduleDefinition, ...] = ()
-    after: tuple[str, ...] = ()
-
-
-_OF_THE_ROW = (
+_OF_THE_ROW: Final = (
     *("name_en", "name_ko", "kind", "config", "description_en", "description_ko", "private", "priority"),
-    *(
-        "max_active_runs",
-        "on_conflict",
-        "timeout",
-        "start_deadline",
-        "max_attempts",
-        "backoff",
-        "backoff_cap",
-    ),
-    "isolation",
+    *("max_active_runs", "on_conflict", "timeout", "start_deadline", "max_attempts"),
+    *("backoff", "backoff_cap", "isolation", "alert_failed", "late_after", "finish_within", "alert_longer"),
 )
+# What a definition written before a field existed says of it.
+_DEFAULTS: Final[dict[str, Any]] = {
+    "runners": [],
+    "runner_teams": [],
+    "editors": [],
+    "editor_teams": [],
+    "alert_failed": True,
+    "late_after": None,
+    "finish_within": None,
+    "alert_longer": False,
+}
 
 
 @transaction.atomic
-def register(*, definition: JobDefinition, by: Actor) -> Job:
-    """Create or update a job; a changed definition becomes its next version. Raises InvalidDefinition.
+def register(*, definition: JobDefinition, by: Actor, source: Source = Source.CODE, origin: str = "") -> Job:
+    """Create or update a job; a changed definition becomes its next version.
 
-    A schedule that somebody paused stays paused as long as its line is the same.
+    A schedule that somebody paused stays paused as long as its line is the same. Raises InvalidDefinition,
+    and DefinedElsewhere where a file claims a job that is made in the portal or in code.
     """
-    schema = _schema_of(definition)
-    stated = {**asdict(definition), "parameters_schema": schema}
-    pool, _ = Pool.objects.get_or_create(key=definition.pool)
-    values = {name: getattr(definition, name) for name in _OF_THE_ROW} | {
-        "parameters_schema": schema,
-        "pool": pool,
-        "owner": User.objects.get(email=definition.owner_email) if definition.owner_email else None,
-        "team": Team.objects.get(key=definition.team_key) if definition.team_key else None,
-    }
+    lock_order()
+    if errors := problems(definition, new_pools=source == Source.CODE):
+        raise InvalidDefinition(errors)
+    definition = with_schema(definition)
+    values = {**_values_of(definition), "source": source, "origin": origin}
     job, created = Job.objects.select_for_update().get_or_create(key=definition.key, defaults=values)
-    if not created and not _changed(job, stated):
-        return job
-    if not created:
-        job.version += 1
-        for name, value in values.items():
-            setattr(job, name, value)
-        job.save()
-    job.after.set(_jobs_named(definition.after))
-    _set_schedules(job, definition.schedules)
-    JobVersion.objects.create(job=job, number=job.version, definition=stated)
+    if created:
+        return _complete(job, definition, by)
+    if source == Source.FILE and job.source != Source.FILE:
+        raise DefinedElsewhere
+    if (job.source, job.origin) != (source, origin):
+        job.source, job.origin = source, origin
+        job.save(update_fields=["source", "origin"])
+    return job if _unchanged(job, definition) else write(job=job, definition=definition, by=by)
+
+
+def insert(*, definition: JobDefinition, by: Actor, enabled: bool = True) -> Job:
+    """Insert a job of the portal's; for use inside a transaction, with a definition that was checked."""
+    job = Job.objects.create(key=definition.key, enabled=enabled, **_values_of(definition))
+    return _complete(job, definition, by)
+
+
+def write(*, job: Job, definition: JobDefinition, by: Actor, restored_from: int | None = None) -> Job:
+    """Give a job its next version; for use inside a transaction that holds the job's row."""
+    job.version += 1
+    for name, value in _values_of(definition).items():
+        setattr(job, name, value)
+    job.save()
+    return _complete(job, definition, by, restored_from=restored_from)
+
+
+def lock_order() -> None:
+    """Let nobody else change who comes after whom until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ORDER_LOCK])
+
+
+def definition_of(job: Job) -> JobDefinition:
+    """Return the definition that a job has now, without its schedules.
+
+    Its parameters are None where it takes those of its pipeline, whatever they are.
+    """
+    values: dict[str, Any] = {name: getattr(job, name) for name in _OF_THE_ROW}
+    newest = job.versions.first()
+    own = job.made_here and newest is not None and newest.definition.get("parameters_schema") is None
+    return JobDefinition(
+        key=job.key,
+        parameters_schema=None if own else job.parameters_schema,
+        pool=job.pool.key,
+        owner_email=job.owner.email if job.owner else None,
+        team_key=job.team.key if job.team else None,
+        schedules=None,
+        after=_sorted(_stated_after(job, newest)),
+        runners=_sorted(job.runners.values_list("email", flat=True)),
+        runner_teams=_sorted(job.runner_teams.values_list("key", flat=True)),
+        editors=_sorted(job.editors.values_list("email", flat=True)),
+        editor_teams=_sorted(job.editor_teams.values_list("key", flat=True)),
+        **values,
+    )
+
+
+def _values_of(definition: JobDefinition) -> dict[str, Any]:
+    pool, _ = Pool.objects.get_or_create(key=definition.pool)
+    email, team = definition.owner_email, definition.team_key
+    definition = with_schema(definition)
+    return {name: getattr(definition, name) for name in _OF_THE_ROW} | {
+        "parameters_schema": definition.parameters_schema or {},
+        "pool": pool,
+        "owner": User.objects.get(email=email) if email else None,
+        "team": Team.objects.get(key=team) if team else None,
+    }
+
+
+def _complete(job: Job, definition: JobDefinition, by: Actor, *, restored_from: int | None = None) -> Job:
+    """Write what hangs on the row: who comes before, who may run and edit, schedules, version and trace."""
+    before = _jobs_named(definition.after)
+    if path := circles.path_back(job, jobs=[each.key for each in before]):
+        message = f"this goes round in a circle: {' → '.join(path)}"
+        raise InvalidDefinition([{"field": "after", "message": message}])
+    job.after.set(before)
+    arrange(job)
+    job.runners.set(User.objects.filter(email__in=definition.runners))
+    job.runner_teams.set(Team.objects.filter(key__in=definition.runner_teams))
+    job.editors.set(User.objects.filter(email__in=definition.editors))
+    job.editor_teams.set(Team.objects.filter(key__in=definition.editor_teams))
+    if definition.schedules is not None:
+        _set_schedules(job, definition.schedules)
+    JobVersion.objects.create(
+        job=job,
+        number=job.version,
+        definition=stated(definition),
+        made_by=by.label[:200],
+        restored_from=restored_from,
+    )
     record("job.registered", by=by, about=("job", job.key, job.name_en), version=job.version)
     return job
 
 
-def _schema_of(definition: JobDefinition) -> dict[str, Any]:
-    runner = runner_for(definition.kind)
-    try:
-        runner.Config.model_validate(definition.config)
-        schema = definition.parameters_schema
-        if schema is None and definition.kind == "python":
-            schema = pipelines.find(definition.config["pipeline"]).parameters_schema()
-        Draft202012Validator.check_schema(schema or {})
-    except (ValidationError, SchemaError) as error:
-        message = f"{definition.key}: {error}"
-        raise InvalidDefinition(message) from error
-    return schema or {}
-
-
-def _changed(job: Job, stated: dict[str, Any]) -> bool:
+def _unchanged(job: Job, definition: JobDefinition) -> bool:
     newest = job.versions.first()
-    if newest is None:
-        return True
-    # Through JSON's eyes: the stored definition has lists where the dataclass has tuples.
-    return bool(newest.definition != _as_json(stated))
+    return newest is not None and {**_DEFAULTS, **newest.definition} == stated(definition)
 
 
-def _as_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
-    return value
+def _stated_after(job: Job, newest: JobVersion | None) -> list[str]:
+    """Return whom the job comes after by its definition; a model follows what it reads besides."""
+    if job.kind == MODELS and newest is not None:
+        return list(newest.definition.get("after", ()))
+    return list(job.after.values_list("key", flat=True))
+
+
+def _sorted(words: Any) -> tuple[str, ...]:
+    return tuple(sorted(words))
 
 
 def _jobs_named(keys: tuple[str, ...]) -> list[Job]:
     found = {job.key: job for job in Job.objects.filter(key__in=keys)}
     missing = sorted(set(keys) - set(found))
     if missing:
-        message = f"after: no job with the key {', '.join(missing)}"
-        raise InvalidDefinition(message)
+        message = f"no job with the key {', '.join(missing)}"
+        raise InvalidDefinition([{"field": "after", "message": message}])
     return list(found.values())
 
 
 def _set_schedules(job: Job, definitions: tuple[ScheduleDefinition, ...]) -> None:
-    now = timezone.now()
+    now = slots.database_now()
     kept: list[int] = []
     for wanted in definitions:
         values = asdict(wanted)
         line = {name: values.pop(name) for name in ("cron", "zone", "interval")}
         enabled = values.pop("enabled")
-        schedule = job.schedules.filter(**line).first()
+        schedule = job.schedules.filter(**line, from_code=True).first()
         if schedule is None:
-            schedule = Schedule(job=job, anchor=now, enabled=enabled, **line)
+            schedule = Schedule(job=job, anchor=now, enabled=enabled, from_code=True, **line)
         for name, value in values.items():
             setattr(schedule, name, value)
         # Recomputed from now: an edited schedule must not catch up slots that it never had.
         schedule.next_slot = slots.next_slot(schedule, now) if schedule.enabled else None
         schedule.save()
         kept.append(schedule.pk)
-    job.schedules.exclude(pk__in=kept).delete()
+    # What people added on the job's page is theirs.
+    job.schedules.filter(from_code=True).exclude(pk__in=kept).delete()

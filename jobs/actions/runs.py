@@ -71,6 +71,33 @@ def trigger(
 
 
 @transaction.atomic
+def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
+    """Start again what failed further on in the chain that this run began; what succeeded stays as it is.
+
+    Where a repetition succeeds the jobs behind it follow by themselves. The same failure is repeated once,
+    however often this is asked. A job that was switched off or takes other parameters by now is left out.
+    """
+    started = []
+    for failed in Run.objects.visible_to(seen_by).failed_after(after):
+        try:
+            again = trigger(
+                job=failed.job,
+                params=failed.params,
+                by=by,
+                trigger=Trigger.MANUAL,
+                requested_by=seen_by,
+                principal=f"user:{seen_by.pk}",
+                idempotency_key=f"chain:{failed.pk}",
+                # Of the run that stands in the chain, so that its newest repetition is found from there.
+                rerun_of=failed.rerun_of or failed,
+            )
+        except (JobDisabled, InvalidParameters):
+            continue
+        started.append(again.run)
+    return started
+
+
+@transaction.atomic
 def cancel(*, run: Run, by: Actor) -> Run:
     """Cancel a queued run at once, or ask a running one to stop (within seconds); raises RunAlreadyEnded."""
     for _ in range(CANCEL_ROUNDS):

@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.models import Metric
 from jobs.actions.jobs import JobDefinition, register
 from jobs.actions.runs import trigger
 from jobs.choices import Trigger
@@ -13,6 +12,7 @@ from jobs.exceptions import TooManyVerifications
 from jobs.models import Run
 from portal.accounts.models import User
 from portal.audit.actions import Actor
+from portal.events import Reference
 from portal.evidence.models import Evidence
 
 # Nobody sees more of themselves than this waiting at once; the rest of the house wants to verify too.
@@ -20,8 +20,8 @@ MOST_OPEN = 10
 # Asking again so soon gives the answer that is there.
 PAUSE = timedelta(seconds=10)
 
-# Private, since a run names its metric, which may be one that not everybody sees. In a pool of its own, so
-# that a verification neither waits for a long load nor keeps one waiting.
+# Private, since a run names what it is about, which may be something that not everybody sees. In a pool of
+# its own, so that a verification neither waits for a long load nor keeps one waiting.
 VERIFY_EVIDENCE = JobDefinition(
     key="verify-evidence",
     name_en="Verify evidence",
@@ -33,12 +33,14 @@ VERIFY_EVIDENCE = JobDefinition(
     parameters_schema={
         "type": "object",
         "additionalProperties": False,
-        "x-order": ["metric", "evidence"],
+        "x-order": ["about_kind", "about_key", "label", "evidence"],
         "properties": {
-            "metric": {"type": "string", "title": "Metric", "maxLength": 200},
+            "about_kind": {"type": "string", "title": "Kind of thing", "maxLength": 20},
+            "about_key": {"type": "string", "title": "Key of the thing", "maxLength": 200},
+            "label": {"type": "string", "title": "Name of the thing", "maxLength": 200},
             "evidence": {"type": "string", "format": "uuid", "title": "Evidence"},
         },
-        "required": ["metric", "evidence"],
+        "required": ["about_kind", "about_key", "label", "evidence"],
     },
     private=True,
     pool="verify",
@@ -50,10 +52,12 @@ VERIFY_EVIDENCE = JobDefinition(
 
 
 @transaction.atomic
-def verify(*, metric: Metric, evidence: Evidence, by: Actor, requested_by: User) -> Run:
-    """Queue the verification of a metric's evidence, or return the one under way or just done.
+def verify(*, evidence: Evidence, about: Reference, label: str, by: Actor, requested_by: User) -> Run:
+    """Queue the verification of what stands behind something, or return the one under way or just done.
 
-    The job is registered here, at its first use: an installation without numbers has nothing to verify.
+    ``about`` is that thing, ``label`` its name in the audit trail: whoever sees every run reads it, so it
+    must tell nothing of a thing that not everybody sees. The job is registered here, at its first use: an
+    installation without numbers has nothing to verify.
     Raises TooManyVerifications and JobDisabled.
     """
     # This locks the job's row: two clicks come one after the other.
@@ -68,7 +72,12 @@ def verify(*, metric: Metric, evidence: Evidence, by: Actor, requested_by: User)
         raise TooManyVerifications
     return trigger(
         job=job,
-        params={"metric": metric.asset.key, "evidence": str(evidence.pk)},
+        params={
+            "about_kind": about[0],
+            "about_key": about[1],
+            "label": label,
+            "evidence": str(evidence.pk),
+        },
         by=by,
         trigger=Trigger.MANUAL,
         requested_by=requested_by,

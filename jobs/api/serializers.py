@@ -8,8 +8,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from jobs.choices import RunState, Trigger
-from jobs.models import Job, Run, Schedule
+from jobs.choices import RunState, Source, Trigger
+from jobs.models import Artifact, Job, Run, Schedule
 from jobs.progress import fraction_of
 
 RUN_EXAMPLE = {
@@ -55,6 +55,8 @@ JOB_EXAMPLE = {
         "type": "object",
         "properties": {"airport": {"enum": ["EWR", "JFK", "LGA"], "default": "JFK"}},
     },
+    "defined_in": "code",
+    "definition": None,
     "schedules": [
         {
             "cron": "10 6 * * *",
@@ -101,6 +103,12 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     pool = serializers.CharField(source="pool.key")
     parameters_schema = serializers.DictField(read_only=True)
     schedules = ScheduleSerializer(many=True)
+    defined_in = serializers.ChoiceField(
+        source="source", choices=Source.choices, help_text="Where its definition is changed."
+    )
+    definition = serializers.SerializerMethodField(
+        help_text="To a token with jobs:write whose owner may edit the job; null to others."
+    )
     last_run = serializers.SerializerMethodField()
 
     class Meta:
@@ -121,9 +129,17 @@ class JobSerializer(serializers.ModelSerializer[Job]):
             "max_attempts",
             "max_active_runs",
             "parameters_schema",
+            "defined_in",
+            "definition",
             "schedules",
             "last_run",
         ]
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_definition(self, job: Job) -> dict[str, Any] | None:
+        """Return the newest version of the definition, read for all jobs of the answer at once."""
+        found: dict[str, Any] | None = self.context["definitions"].get(job.pk)
+        return found
 
     @extend_schema_field(LastRunSerializer(allow_null=True))
     def get_last_run(self, job: Job) -> Any:
@@ -250,3 +266,18 @@ class LogSerializer(serializers.Serializer[Any]):
     lines = LogLineSerializer(many=True)
     next_after = serializers.IntegerField()
     ended = serializers.BooleanField(help_text="Whether the run has ended and this was its last piece.")
+
+
+class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
+    """A file that a run keeps: its size in bytes, its SHA-256 in hexadecimal, where it is downloaded."""
+
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Artifact
+        fields = ["id", "name", "media_type", "size", "sha256", "created_at", "url"]
+        read_only_fields = fields
+
+    def get_url(self, artifact: Artifact) -> str:
+        """Return the path of the file itself."""
+        return reverse("api_run_artifact", args=[artifact.run_id, artifact.pk])

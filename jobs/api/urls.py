@@ -2,14 +2,76 @@
 
 from django.urls import path
 
-from jobs.api import views
+from jobs.api import backfill_views, definition_views, query_views, report_views, schedule_views, views
 
 urlpatterns = [
     path("jobs", views.JobsView.as_view(), name="api_jobs"),
     path("jobs/<slug:key>", views.JobView.as_view(), name="api_job"),
+    path(
+        "jobs/<slug:key>/definition",
+        definition_views.JobDefinitionView.as_view(),
+        name="api_job_definition",
+    ),
     path("jobs/<slug:key>/runs", views.JobRunsView.as_view(), name="api_job_runs"),
+    path("jobs/<slug:key>/schedules", schedule_views.SchedulesView.as_view(), name="api_schedules"),
+    path(
+        "jobs/<slug:key>/schedules/<int:schedule_id>",
+        schedule_views.ScheduleView.as_view(),
+        name="api_schedule",
+    ),
+    path(
+        "jobs/<slug:key>/schedules/<int:schedule_id>/pause",
+        schedule_views.SchedulePauseView.as_view(),
+        name="api_schedule_pause",
+    ),
+    path(
+        "jobs/<slug:key>/schedules/<int:schedule_id>/resume",
+        schedule_views.ScheduleResumeView.as_view(),
+        name="api_schedule_resume",
+    ),
+    path("jobs/<slug:key>/data", schedule_views.DataTriggersView.as_view(), name="api_data_triggers"),
+    path(
+        "jobs/<slug:key>/data/<int:trigger_id>",
+        schedule_views.DataTriggerView.as_view(),
+        name="api_data_trigger",
+    ),
+    path("jobs/<slug:key>/backfills", backfill_views.JobBackfillsView.as_view(), name="api_job_backfills"),
+    path("backfills/<int:backfill_id>", backfill_views.BackfillView.as_view(), name="api_backfill"),
+    path(
+        "backfills/<int:backfill_id>/pause",
+        backfill_views.BackfillPauseView.as_view(),
+        name="api_backfill_pause",
+    ),
+    path(
+        "backfills/<int:backfill_id>/resume",
+        backfill_views.BackfillResumeView.as_view(),
+        name="api_backfill_resume",
+    ),
+    path(
+        "backfills/<int:backfill_id>/cancel",
+        backfill_views.BackfillCancelView.as_view(),
+        name="api_backfill_cancel",
+    ),
+    path(
+        "backfills/<int:backfill_id>/again",
+        backfill_views.BackfillAgainView.as_view(),
+        name="api_backfill_again",
+    ),
     path("runs", views.RunsView.as_view(), name="api_runs"),
     path("runs/<uuid:run_id>", views.RunView.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/log", views.RunLogView.as_view(), name="api_run_log"),
     path("runs/<uuid:run_id>/cancel", views.RunCancelView.as_view(), name="api_run_cancel"),
+    path("runs/<uuid:run_id>/artifacts", views.RunArtifactsView.as_view(), name="api_run_artifacts"),
+    path("runs/<uuid:run_id>/artifacts/<uuid:pk>", views.RunArtifactView.as_view(), name="api_run_artifact"),
+    path("reports", report_views.ReportsView.as_view(), name="api_reports"),
+    path("reports/<slug:key>", report_views.ReportView.as_view(), name="api_report"),
+    path("reports/<slug:key>/editions", report_views.EditionsView.as_view(), name="api_editions"),
+    path("reports/<slug:key>/editions/<int:number>", report_views.EditionView.as_view(), name="api_edition"),
+    path(
+        "reports/<slug:key>/editions/<int:number>/files/<slug:format>",
+        report_views.EditionFileView.as_view(),
+        name="api_report_file",
+    ),
+    path("queries", query_views.QueriesView.as_view(), name="api_queries"),
+    path("queries/<int:number>", query_views.QueryView.as_view(), name="api_query"),
 ]

@@ -4,6 +4,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import ListAPIView
@@ -12,10 +13,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import logs
-from jobs.access import access_job, access_run
+from jobs.access import access_artifact, access_job, access_run, newest_definitions, sees_all_of
 from jobs.actions import runs
+from jobs.api.asking import whole_number
+from jobs.api.definition_views import (
+    ANSWERS,
+    BODY,
+    DEFINITION_EXAMPLE,
+    SHOWN,
+    delete_job,
+    make_job,
+)
 from jobs.api.serializers import (
     RUN_EXAMPLE,
+    ArtifactSerializer,
     JobSerializer,
     LogSerializer,
     RunSerializer,
@@ -23,6 +34,7 @@ from jobs.api.serializers import (
 )
 from jobs.choices import Trigger
 from jobs.exceptions import IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.files import file_response
 from jobs.filters import JobFilter, RunFilter
 from jobs.history import recent_runs
 from jobs.longpoll import LONGEST, wait_for_end
@@ -48,7 +60,7 @@ def _user(request: Request) -> User:
 class JobsView(ListAPIView[Job]):
     """The jobs that the token's owner may see."""
 
-    required_scopes = {"GET": "jobs:read"}
+    required_scopes = {"GET": "jobs:read", "POST": "jobs:write"}
     queryset = JobQuerySet(Job).none()  # The description of the API asks for a model, not for rows.
     serializer_class = JobSerializer
     filterset_class = JobFilter
@@ -66,22 +78,45 @@ class JobsView(ListAPIView[Job]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List jobs by key."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        last = recent_runs([job.pk for job in page], count=1)
-        serializer = JobSerializer(page, many=True, context={"last_runs": last})
+        serializer = JobSerializer(page, many=True, context=_beside(request, page))
         return self.get_paginated_response(serializer.data)
+
+    @extend_schema(
+        operation_id="jobs_make",
+        tags=["jobs"],
+        request=BODY,
+        responses={201: SHOWN, 403: _NOT_ALLOWED, 422: ANSWERS[422]},
+        examples=[OpenApiExample("A new job", value=DEFINITION_EXAMPLE, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """Make a job; answers its definition, and its version as ETag."""
+        return make_job(request)
 
 
 class JobView(APIView):
     """One job."""
 
-    required_scopes = {"GET": "jobs:read"}
+    required_scopes = {"GET": "jobs:read", "DELETE": "jobs:write"}
 
     @extend_schema(operation_id="jobs_read", tags=["jobs"], responses={200: JobSerializer, 404: _NOT_THERE})
     def get(self, request: Request, key: str) -> Response:
         """Read a job: its parameters' schema, schedules and last run."""
         job = access_job(_user(request), key)
-        last = recent_runs([job.pk], count=1)
-        return respond(request, JobSerializer(job, context={"last_runs": last}).data)
+        return respond(request, JobSerializer(job, context=_beside(request, [job])).data)
+
+    @extend_schema(
+        operation_id="jobs_delete",
+        tags=["jobs"],
+        responses={
+            204: OpenApiResponse(description="Deleted, with its runs, logs, versions and schedules."),
+            403: _NOT_ALLOWED,
+            404: _NOT_THERE,
+            409: ANSWERS[409],
+        },
+    )
+    def delete(self, request: Request, key: str) -> Response:
+        """Delete a job with its history, where nothing depends on it; the audit trail stays."""
+        return delete_job(request, key)
 
 
 class JobRunsView(APIView):
@@ -190,7 +225,7 @@ class RunView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         """Read a run as it stands now, or wait a little for its end."""
-        wait = _whole_number(request, "wait", default=0, most=LONGEST)
+        wait = whole_number(request, "wait", default=0, most=LONGEST)
         run = access_run(_user(request), run_id)
         if wait and run.is_open:
             wait_for_end(run.pk, wait)
@@ -214,8 +249,8 @@ class RunLogView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         """Read a piece of the log, the oldest line first."""
-        after = _whole_number(request, "after", default=0, most=2**31 - 2)
-        limit = _whole_number(request, "limit", default=logs.PAGE, least=1, most=logs.PAGE)
+        after = whole_number(request, "after", default=0, most=2**31 - 2)
+        limit = whole_number(request, "limit", default=logs.PAGE, least=1, most=logs.PAGE)
         # The state is read before the lines: a run that had ended by then writes no more.
         run = access_run(_user(request), run_id)
         lines = logs.read_after(run, after, count=limit)
@@ -225,6 +260,39 @@ class RunLogView(APIView):
             "ended": not run.is_open and len(lines) < limit,
         }
         return Response(LogSerializer(answer).data)
+
+
+class RunArtifactsView(APIView):
+    """The files that a run keeps."""
+
+    required_scopes = {"GET": "jobs:read"}
+
+    @extend_schema(
+        operation_id="runs_artifacts",
+        tags=["runs"],
+        responses={200: ArtifactSerializer(many=True), 404: _NOT_THERE},
+    )
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """List the files of a run, at most 100, in the order in which it made them."""
+        run = access_run(_user(request), run_id)
+        # The files of a report hold rows: they are for who may see every table that it reads.
+        files = run.artifacts.all() if sees_all_of(_user(request), run) else run.artifacts.none()
+        return Response(ArtifactSerializer(files, many=True).data)
+
+
+class RunArtifactView(APIView):
+    """One file of a run."""
+
+    required_scopes = {"GET": "jobs:read"}
+
+    @extend_schema(
+        operation_id="runs_artifact",
+        tags=["runs"],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 404: _NOT_THERE},
+    )
+    def get(self, request: Request, run_id: UUID, pk: UUID) -> FileResponse:
+        """Download a file; its SHA-256 stands in the list."""
+        return file_response(access_artifact(_user(request), run_id, pk))
 
 
 class RunCancelView(APIView):
@@ -254,17 +322,21 @@ class RunCancelView(APIView):
         return Response(RunSerializer(access_run(_user(request), run.pk)).data, status=202)
 
 
+def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
+    """Return what an answer shows beside the rows of the jobs, read for all of them at once.
+
+    Definitions go only to tokens that may write them: what merely watches runs need not know how they work.
+    """
+    user, keys = _user(request), [job.pk for job in jobs]
+    definitions: dict[int, dict[str, Any]] = {}
+    if "jobs:write" in cast("ApiToken", request.auth).scopes:
+        definitions = newest_definitions(Job.objects.visible_to(user).filter(pk__in=keys), user)
+    return {"last_runs": recent_runs(keys, count=1), "definitions": definitions}
+
+
 def _token_for(request: Request, job: Job) -> ApiToken:
     """Return the token when it may run this very job; a scope may name another one."""
     token = cast("ApiToken", request.auth)
     if not token_may_run(token, job.key):
         raise PermissionDenied
     return token
-
-
-def _whole_number(request: Request, name: str, *, default: int, least: int = 0, most: int) -> int:
-    raw = request.query_params.get(name, str(default))
-    if not raw.isascii() or not raw.isdigit() or len(raw) > 10 or not least <= int(raw) <= most:
-        message = f"It takes a whole number from {least} to {most}."
-        raise Problem(400, kind="problem-validation", errors=[{"field": name, "message": message}])
-    return int(raw)

@@ -19,8 +19,11 @@ from setproctitle import setproctitle
 
 from jobs.choices import ErrorClass
 from jobs.engine.claim import Claim
+from jobs.engine.confined import confine_body
 from jobs.engine.log_pump import LEVELS, MARK
-from jobs.engine.work import error_message, work
+from jobs.engine.work import error_message, make_folder, work
+from jobs.runners.base import Kept
+from jobs.runners.registry import runner_for
 
 RESULT_FD = 3
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -74,8 +77,16 @@ def run_body(claim: Claim, *, parent: int, log_fd: int, result_fd: int) -> NoRet
     status = EXIT_FAILED
     try:
         reporter = PipeReporter()
-        logger = _cut_ties(claim, reporter, parent=parent, log_fd=log_fd, result_fd=result_fd)
-        status = _work(claim, reporter, logger)
+        logger = cut_ties(
+            f"data-desk: run {claim.number} {claim.job_key}",
+            parent=parent,
+            log_fd=log_fd,
+            result_fd=result_fd,
+        )
+        signal.signal(signal.SIGTERM, reporter.stop)
+        if runner_for(claim.kind).confined:
+            confine_body(write=[make_folder(claim)])
+        status = do_work(claim, reporter, logger)
         sys.stdout.flush()
     except BaseException:
         os.write(log_fd, traceback.format_exc().encode())
@@ -83,9 +94,10 @@ def run_body(claim: Claim, *, parent: int, log_fd: int, result_fd: int) -> NoRet
         os._exit(status)
 
 
-def _work(claim: Claim, reporter: PipeReporter, logger: logging.Logger) -> int:
+def do_work(claim: Claim, reporter: PipeReporter, logger: logging.Logger, kept: Kept | None = None) -> int:
+    """Do a claim's work, tell its result or its error, and return the status to leave with."""
     try:
-        outputs = work(claim, reporter, logger)
+        outputs = work(claim, reporter, logger, kept)
         reporter.tell({"type": "result", "outputs": outputs})
     except Cancelled:
         logger.warning("stopped before the end")
@@ -97,6 +109,8 @@ def _work(claim: Claim, reporter: PipeReporter, logger: logging.Logger) -> int:
             return EXIT_FAILED
         message = error_message(error)
         reporter.tell(message)
+        if kept is not None and message["class"] == ErrorClass.WAREHOUSE:
+            kept.broken = True
         # Wrong data are told by their place; the way through the code helps only whoever writes it.
         wrong_data = message["class"] in {ErrorClass.BAD_INPUT, ErrorClass.CHECK_FAILED}
         if detail := message["message"] if wrong_data else message["detail"]:
@@ -105,22 +119,26 @@ def _work(claim: Claim, reporter: PipeReporter, logger: logging.Logger) -> int:
     return EXIT_OK
 
 
-def _cut_ties(
-    claim: Claim, reporter: PipeReporter, *, parent: int, log_fd: int, result_fd: int
+def cut_ties(
+    title: str, *, parent: int, log_fd: int, result_fd: int, kept: frozenset[int] = frozenset()
 ) -> logging.Logger:
+    """Let go of everything that is the supervisor's but the two pipes and what is to be kept.
+
+    SIGTERM ends the process by default afterwards; whoever can do better puts a handler in.
+    """
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         # It died before the line above: nobody would ever kill us.
         os._exit(EXIT_FAILED)
-    _reset_signals(reporter)
-    _reset_descriptors(log_fd, result_fd)
+    _reset_signals()
+    _reset_descriptors(log_fd, result_fd, kept)
     _limit_resources()
-    setproctitle(f"data-desk: run {claim.number} {claim.job_key}")
+    setproctitle(title)
     return _reset_output()
 
 
-def _reset_signals(reporter: PipeReporter) -> None:
+def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -129,15 +147,14 @@ def _reset_signals(reporter: PipeReporter) -> None:
         except OSError:
             continue  # some real-time signals belong to the C library
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, reporter.stop)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def _reset_descriptors(log_fd: int, result_fd: int) -> None:
+def _reset_descriptors(log_fd: int, result_fd: int, ours: frozenset[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     # The inherited database socket is the supervisor's. Closing it here, or speaking on it, would break the
     # supervisor's session, so the number is made to point nowhere and the object is never freed.
-    kept = {0, 1, 2, RESULT_FD}
+    kept = {0, 1, 2, RESULT_FD, *ours}
     inherited = connection.connection
     if inherited is not None:
         socket = inherited.fileno()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +35,18 @@ _CLAIM = """
                 ORDER BY 1 LIMIT 1)
         FROM requester WHERE requester.id IS NOT NULL
     ), running AS MATERIALIZED (
-        SELECT job_id, pool_id, COALESCE(requested_by_id, 0) AS requester
+        SELECT job_id, pool_id, backfill_id, COALESCE(requested_by_id, 0) AS requester
         FROM jobs_run WHERE state = 'running'
     ), closed AS MATERIALIZED (
         SELECT job.id FROM jobs_job job WHERE NOT job.enabled
         UNION ALL
         SELECT job.id FROM jobs_job job JOIN running ON running.job_id = job.id
         GROUP BY job.id HAVING count(*) >= job.max_active_runs
+    ), held_back AS MATERIALIZED (
+        SELECT backfill.id FROM jobs_backfill backfill WHERE backfill.paused
+        UNION ALL
+        SELECT backfill.id FROM jobs_backfill backfill JOIN running ON running.backfill_id = backfill.id
+        GROUP BY backfill.id HAVING count(*) >= backfill.parallel
     ), chosen AS (
         SELECT best.id FROM requester
         CROSS JOIN LATERAL (
@@ -50,6 +55,7 @@ _CLAIM = """
               AND COALESCE(run.requested_by_id, 0) = requester.id
               AND run.available_at <= statement_timestamp() AND run.cancel_requested_at IS NULL
               AND run.job_id NOT IN (SELECT id FROM closed)
+              AND (run.backfill_id IS NULL OR run.backfill_id NOT IN (SELECT id FROM held_back))
             ORDER BY run.priority DESC, run.available_at, run.id LIMIT 1
         ) best
         WHERE (SELECT count(*) FROM running WHERE pool_id = %(pool)s) < %(slots)s
@@ -106,11 +112,13 @@ class Claim:
     backoff: int
     backoff_cap: int
     timeout: int
+    # The values of the secrets that the config names; None for one that cannot be had. See held.py.
+    secrets: dict[str, str | None] = field(default_factory=dict, repr=False)
     # This process's monotonic clock just before the claim: the lease cannot have begun earlier.
     asked_at: float = 0.0
 
 
-_NAMES = [field.name for field in fields(Claim)][:-1]
+_NAMES = [each.name for each in fields(Claim)][:-2]
 # Django's connections hand JSON columns of raw queries over as text.
 _JSON = frozenset({"params", "config"})
 

@@ -13,14 +13,17 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs.choices import OnConflict, Reason, RunState, Trigger
 from jobs.engine.due import Due, choose
+from jobs.engine.slots import database_now
 from jobs.engine.wake import wake
 from jobs.exceptions import InvalidSchedule
 from jobs.models import Run, RunEvent, Schedule, Worker
 from portal.audit.sealing import seal_events
+from portal.events import clock_steps
 
 log = structlog.get_logger(__name__)
 
@@ -59,12 +62,13 @@ _REAP = """
 """
 
 # Queued runs that may not start any more: too late, or their job was switched off.
+# Not by the attempt: that of a stopping worker is not counted, so it is 0 again after a hand-over.
 _SKIP = """
     WITH late AS (
         SELECT run.id, CASE WHEN job.enabled THEN 'start_deadline' ELSE 'disabled' END AS reason
         FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
         WHERE run.state = 'queued' AND (NOT job.enabled OR (
-            run.attempt = 0 AND job.start_deadline IS NOT NULL
+            run.started_at IS NULL AND run.backfill_id IS NULL AND job.start_deadline IS NOT NULL
             AND COALESCE(run.slot, run.created_at)
                 < clock_timestamp() - make_interval(secs => job.start_deadline)))
         LIMIT %(batch)s FOR UPDATE OF run SKIP LOCKED
@@ -101,8 +105,6 @@ _IDLE = """
          - (SELECT count(*) FROM jobs_run WHERE state = 'running')
 """
 
-_NOW = "SELECT clock_timestamp()"
-
 
 class Ticker:
     """One clock's round; each step is a transaction of its own, so that one that fails stops no other."""
@@ -120,6 +122,7 @@ class Ticker:
             cancel_between_holders,
             wake_idle,
             seal_events,
+            *clock_steps,
             self._tidy,
             ticked,
         )
@@ -149,7 +152,7 @@ def make_due_slots() -> int:
     """Make runs for the schedules' slots that have come; the unique (schedule, slot) makes each once."""
     made = 0
     with transaction.atomic():
-        now = _database_time()
+        now = database_now()
         due = (
             Schedule.objects.filter(enabled=True, job__enabled=True, next_slot__lte=now)
             .select_related("job", "job__pool")
@@ -169,10 +172,12 @@ def _make_slots(schedule: Schedule, now: datetime) -> int:
         Schedule.objects.filter(pk=schedule.pk).update(next_slot=None)
         return 0
     runs = [_insert(schedule, slot) for slot in due.slots]
+    told: dict[str, Any] = {}
     if due.missed:
         _tell_missed(schedule, due, runs)
+        told = {"missed": F("missed") + due.missed_count, "missed_at": due.missed[-1]}
     # Conditional, so that somebody who paused or edited it in the meantime keeps their word.
-    Schedule.objects.filter(pk=schedule.pk, enabled=True).update(next_slot=due.next_slot)
+    Schedule.objects.filter(pk=schedule.pk, enabled=True).update(next_slot=due.next_slot, **told)
     pool_key = schedule.job.pool.key
     if runs:
         transaction.on_commit(lambda: wake(pool_key))
@@ -262,13 +267,6 @@ def tidy() -> None:
 
 def _held(run_id: str, fence: int) -> bool:
     return Run.objects.filter(pk=run_id).held(fence).exists()
-
-
-def _database_time() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute(_NOW)
-        now: datetime = cursor.fetchone()[0]
-    return now
 
 
 def _count(sql: str, values: dict[str, Any]) -> int:

@@ -6,7 +6,7 @@ import structlog
 from django.db import DatabaseError, close_old_connections, connection
 
 from jobs.choices import Isolation
-from jobs.engine import patience
+from jobs.engine import patience, warm
 from jobs.engine.claim import claim
 from jobs.engine.identity import worker_name
 from jobs.engine.inline import run_inline
@@ -26,6 +26,7 @@ def drain() -> int:
     """
     patience.install()
     close_old_connections()
+    warm.tidy()
     done = 0
     end = time.monotonic() + LONGEST
     with stoppable() as stopping:
@@ -39,6 +40,9 @@ def drain() -> int:
                     run_inline(held)
                 else:
                     Supervisor(held, stopping).supervise()
+                    if held.isolation == Isolation.WARM and not stopping.requested:
+                        # It may have been the last run of its process.
+                        warm.ahead()
         except DatabaseError as error:
             log.warning("drain_stopped", error=str(error))
             connection.close()

@@ -2,7 +2,9 @@
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -12,7 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from jobs.choices import ErrorClass, Outcome, Reason, RunState
 from jobs.engine.claim import Claim
 from jobs.engine.report import Failure
-from jobs.models import Run
+from jobs.models import Artifact, DataTrigger, Run
 from jobs.runners.registry import runner_for
 
 log = structlog.get_logger(__name__)
@@ -23,7 +25,8 @@ _END = """
     WITH ended AS (
         UPDATE jobs_run SET state = %(state)s, reason = %(reason)s, lease_until = NULL, timeout_at = NULL,
             finished_at = clock_timestamp(), progress = %(progress)s, error = %(error)s
-        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' RETURNING id, fence, job_id
+        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running'
+        RETURNING id, fence, job_id, backfill_id
     ), attempt AS (
         UPDATE jobs_attempt SET outcome = %(outcome)s, error_class = %(error_class)s, error = %(message)s,
             finished_at = clock_timestamp()
@@ -32,7 +35,8 @@ _END = """
         INSERT INTO jobs_runevent (run_id, at, kind, data)
         SELECT id, clock_timestamp(), %(state)s, %(data)s FROM ended
     )
-    SELECT EXISTS (SELECT 1 FROM jobs_job_after WHERE to_job_id = ended.job_id) FROM ended
+    SELECT backfill_id IS NULL AND EXISTS (SELECT 1 FROM jobs_job_after WHERE to_job_id = ended.job_id)
+    FROM ended
 """
 
 # Back into the queue. The fence rises here already: what the old holder still sends finds nothing.
@@ -63,8 +67,10 @@ _ENDED_BY = {
 }
 
 
-def succeed(claim: Claim, outputs: dict[str, Any], progress: dict[str, Any]) -> bool:
-    """Record the outputs, queue the followers, end the run; False where another attempt holds it.
+def succeed(
+    claim: Claim, outputs: dict[str, Any], progress: dict[str, Any], artifacts: Sequence[Artifact] = ()
+) -> bool:
+    """Record the outputs and files, queue the followers, end the run; False where another attempt holds it.
 
     An exception of the kind's ``record`` leaves nothing behind and reaches the caller.
     """
@@ -73,12 +79,16 @@ def succeed(claim: Claim, outputs: dict[str, Any], progress: dict[str, Any]) -> 
         if ended is None:
             return False
         # Read only by kinds that look at it: a run without effects ends in one round trip.
-        run: Any = SimpleLazyObject(lambda: Run.objects.select_related("job").get(pk=claim.run_id))
+        run: Any = _UnreadRun(claim.run_id)
         kept = runner_for(claim.kind).record(run=run, outputs=outputs)
+        if artifacts:
+            Artifact.objects.bulk_create(artifacts)
         if kept:
             Run.objects.filter(pk=claim.run_id).update(outputs=kept)
         if ended.has_followers:
             Run.objects.start_followers(run)
+        if published := [each["key"] for each in kept.get("datasets") or []]:
+            DataTrigger.objects.fire(run, published)
     return True
 
 
@@ -120,6 +130,14 @@ def hand_over(claim: Claim, progress: dict[str, Any]) -> bool:
 def backoff(attempt: int, *, base: int, cap: int) -> float:
     """Return the seconds to wait after an attempt: doubling from base to cap, less up to half by chance."""
     return float(min(cap, base * 2 ** min(attempt - 1, 30))) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+class _UnreadRun(SimpleLazyObject):  # type: ignore[type-arg] # generic for the stubs only
+    """A run of which so far only the key is known; anything else that is asked of it reads it."""
+
+    def __init__(self, pk: UUID) -> None:
+        super().__init__(lambda: Run.objects.select_related("job").get(pk=pk))
+        self.__dict__["pk"] = pk
 
 
 class _Ended(NamedTuple):

@@ -13,7 +13,9 @@ from django.db import InterfaceError, OperationalError
 
 from jobs.choices import ErrorClass
 from jobs.engine import finish
+from jobs.engine.artifacts import NotKept, Taken
 from jobs.engine.claim import Claim
+from jobs.engine.held import with_secrets, words_to_hide
 from jobs.engine.lease import Lease
 from jobs.engine.log_pump import LogPump
 from jobs.engine.report import Report, failure_of
@@ -35,7 +37,7 @@ class InlineReporter:
     """Take what the body tells, and keep the lease while at it."""
 
     def __init__(self, claim: Claim, pump: LogPump) -> None:
-        self.report = Report()
+        self.report = Report(words=words_to_hide(claim.secrets.values()))
         self.lease = Lease(claim)
         self._pump = pump
 
@@ -46,6 +48,11 @@ class InlineReporter:
             self._pump.flush()
         if self.lease.due_in == 0.0 and self.lease.beat(self.report.progress).cancel:
             raise Cancelled
+
+    def stay_alive(self) -> None:
+        """Keep the lease while something takes long here."""
+        if self.lease.due_in == 0.0:
+            self.lease.beat(self.report.progress)
 
     def cancelled(self) -> bool:
         """Say whether somebody asked the run to stop."""
@@ -84,6 +91,7 @@ def run_inline(claim: Claim) -> None:
 
     Beats come only when the body tells something, so the alarm, not a beat, keeps it within its lease.
     """
+    claim = with_secrets(claim)
     pump = LogPump(claim)
     reporter = InlineReporter(claim, pump)
     logger = logging.Logger("run", logging.DEBUG)  # noqa: LOG001 - of this run alone
@@ -93,7 +101,7 @@ def run_inline(claim: Claim) -> None:
         outputs = _work(claim, reporter, logger)
         pump.close()
         if outputs is not None:
-            _succeed(claim, outputs, report)
+            _succeed(claim, report.cleaned(outputs), reporter)
         if report.failure is not None:
             finish.fail(claim, report.failure, report.progress, cancelled=False)
     except Cancelled:
@@ -116,17 +124,24 @@ def _work(claim: Claim, reporter: InlineReporter, logger: logging.Logger) -> dic
         raise
     except (Exception, SystemExit) as error:
         message = error_message(error)
-        reporter.report.failure = failure_of(message["class"], message["message"], message["detail"])
+        reporter.report.take(message)
         return None
 
 
-def _succeed(claim: Claim, outputs: dict[str, Any], report: Report) -> None:
+def _succeed(claim: Claim, outputs: dict[str, Any], reporter: InlineReporter) -> None:
+    report = reporter.report
+    taken = Taken(claim, report.artifacts, reporter.stay_alive)
     try:
-        finish.succeed(claim, outputs, report.progress)
-    except (OperationalError, InterfaceError):
+        if not finish.succeed(claim, outputs, report.progress, taken.rows):
+            taken.drop()
+    except (OperationalError, InterfaceError, LeaseLost):
         # The lease runs out, and the clock gives the run to somebody else.
+        taken.drop()
         raise
+    except NotKept as error:
+        report.failure = failure_of(error.error_class, str(error))
     except Exception as error:
+        taken.drop()
         log.exception("record_failed", run=claim.number)
         message = error_message(error)
         report.failure = failure_of(

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from jobs.engine.claim import Claim
+from jobs.engine.held import words_to_hide
 
 log = structlog.get_logger(__name__)
 
@@ -58,9 +60,9 @@ def _own_secrets() -> list[str]:
     ]
 
 
-def redact(text: str) -> str:
-    """Replace what looks like a secret, and the portal's own secrets wherever they stand."""
-    for word in _own_secrets():
+def redact(text: str, words: Iterable[str] = ()) -> str:
+    """Replace what looks like a secret, and the portal's own and the given ones wherever they stand."""
+    for word in (*words, *_own_secrets()):
         text = text.replace(word, _REDACTED)
     return _SECRETS.sub(_REDACTED, text)
 
@@ -70,6 +72,7 @@ class LogPump:
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
+        self._words = words_to_hide(claim.secrets.values())
         self._rest = b""
         self._lines: list[list[str]] = []
         self._size = 0
@@ -147,7 +150,7 @@ class LogPump:
         if self._dropped:
             self._dropped += 1
             return
-        text = redact(text.translate(_CONTROLS))
+        text = redact(text.translate(_CONTROLS), self._words)
         self._kept_lines += 1
         self._kept_bytes += len(text)
         if self._kept_lines > MAX_LINES or self._kept_bytes > MAX_BYTES:

@@ -1,11 +1,14 @@
 """What a body tells its supervisor: progress and steps while it works, its result or its error at the end."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobs.choices import ErrorClass
+from jobs.engine.artifacts import MOST_FILES, Announced
 from jobs.engine.log_pump import redact
+from portal.storage import shown_name
 
 # A message of this size holds the samples and profiles of dozens of datasets; more belongs into files.
 MESSAGE_BYTES = 16 * 1024 * 1024
@@ -20,30 +23,49 @@ class Failure:
     error_class: ErrorClass
     message: str
     detail: str = ""
+    # Where in a text it lies: ``line`` and ``column``, from 1; empty where nobody knows.
+    place: dict[str, int] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """Return it as the run row keeps it."""
-        return {"class": str(self.error_class), "message": self.message, "detail": self.detail}
+        kept = {"class": str(self.error_class), "message": self.message, "detail": self.detail}
+        return {**kept, "place": self.place} if self.place else kept
 
 
-def failure_of(error_class: str, message: str, detail: str = "") -> Failure:
+def failure_of(
+    error_class: str,
+    message: str,
+    detail: str = "",
+    place: Mapping[str, Any] | None = None,
+    words: Iterable[str] = (),
+) -> Failure:
     """Return a failure with secrets and NULs removed and lengths bounded."""
     known = ErrorClass(error_class) if error_class in _CLASSES else ErrorClass.USER_CODE
 
     def clean(text: str, limit: int) -> str:
-        return redact(text.replace("\x00", "\ufffd"))[-limit:]
+        return redact(text.replace("\x00", "\ufffd"), words)[-limit:]
 
-    return Failure(known, clean(message, 2000), clean(detail, 10_000))
+    numbers = {
+        name: number
+        for name, number in (place or {}).items()
+        if name in {"line", "column"} and isinstance(number, int)
+    }
+    return Failure(known, clean(message, 2000), clean(detail, 10_000), numbers)
 
 
 @dataclass(slots=True)
 class Report:
-    """The state of what was told so far; ``progress`` is what goes into the run row."""
+    """The state of what was told so far; ``progress`` is what goes into the run row.
+
+    ``words`` are secrets that no message may keep.
+    """
 
     progress: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] | None = None
     failure: Failure | None = None
+    artifacts: list[Announced] = field(default_factory=list)
     changed_step: bool = False
+    words: tuple[str, ...] = ()
     _rest: bytes = b""
 
     def feed(self, data: bytes) -> None:
@@ -64,14 +86,34 @@ class Report:
         """Take one message."""
         match message:
             case {"type": "progress"}:
-                self.progress |= {"fraction": message.get("fraction"), "note": str(message.get("note", ""))}
+                note = redact(str(message.get("note", "")), self.words)
+                self.progress |= {"fraction": message.get("fraction"), "note": note}
             case {"type": "step", "key": str(key), "event": str(event), "at": str(at)}:
                 self._step(key[:100], event, at[:40])
+            case {"type": "artifact", "number": int(number), "name": str(name)}:
+                self._artifact(Announced(number, name, str(message.get("media_type", ""))[:100]))
             case {"type": "result", "outputs": dict(outputs)}:
-                self.outputs = outputs
+                self.outputs = self.cleaned(outputs)
             case {"type": "error"}:
-                texts = (str(message.get(name, "")) for name in ("class", "message", "detail"))
-                self.failure = failure_of(*texts)
+                kind, text, detail = (str(message.get(name, "")) for name in ("class", "message", "detail"))
+                place = message.get("place")
+                known = place if isinstance(place, dict) else None
+                self.failure = failure_of(kind, text, detail, known, self.words)
+
+    def cleaned(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Return the outputs without the secrets' values: another system's answer may repeat them."""
+        without: dict[str, Any] = _without(outputs, self.words) if self.words else outputs
+        return without
+
+    def _artifact(self, announced: Announced) -> None:
+        if len(self.artifacts) == MOST_FILES:
+            self.failure = failure_of(ErrorClass.USER_CODE, f"A run keeps at most {MOST_FILES} files.")
+            return
+        name = shown_name(announced.name)
+        if any(each.name == name for each in self.artifacts):
+            self.failure = failure_of(ErrorClass.USER_CODE, f"The run made two files called {name}.")
+            return
+        self.artifacts.append(replace(announced, name=name))
 
     def _step(self, key: str, event: str, at: str) -> None:
         steps = self.progress.setdefault("steps", [])
@@ -84,3 +126,11 @@ class Report:
                 if step["key"] == key and step["ended_at"] is None:
                     step["ended_at"] = at
                     break
+
+
+def _without(value: Any, words: tuple[str, ...]) -> Any:
+    if isinstance(value, str):
+        return redact(value, words)
+    if isinstance(value, dict):
+        return {redact(str(key), words): _without(each, words) for key, each in value.items()}
+    return [_without(each, words) for each in value] if isinstance(value, list) else value

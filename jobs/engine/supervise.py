@@ -5,20 +5,22 @@ import os
 import select
 import signal
 import time
-from dataclasses import dataclass
 from functools import cache
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
 
-from jobs.choices import ErrorClass
+from jobs.choices import ErrorClass, Isolation
 from jobs.engine import finish, patience
-from jobs.engine.body import run_body
+from jobs.engine.artifacts import NotKept, Taken
+from jobs.engine.bodies import Body, fork_body
 from jobs.engine.claim import Claim
+from jobs.engine.held import with_secrets, words_to_hide
 from jobs.engine.lease import Lease
 from jobs.engine.log_pump import LogPump
 from jobs.engine.report import Report, failure_of
 from jobs.engine.stopping import Stopping
+from jobs.engine.warm import warm_body
 from jobs.engine.work import error_message, remove_folder
 from jobs.exceptions import LeaseLost
 from jobs.runners.registry import runner_for
@@ -29,61 +31,13 @@ READ_SIZE = 64 * 1024
 # The loop looks at its clocks at least this often, in seconds.
 LONGEST_WAIT = 0.5
 # Between SIGTERM and SIGKILL: long enough to roll back, short enough for «cancelled within three seconds».
-KILL_AFTER = 1.0
+KILL_AFTER = 1.5
 # A step that changed is shown this soon after the last beat.
 STEP_PAUSE = 0.5
 # Tries of the transaction that ends the run while the database does not answer.
 FINISH_PAUSE = 0.5
 # The database did not answer, or asked to try again; any other of its errors would come back for ever.
 UNANSWERED = (OperationalError, InterfaceError)
-
-
-@dataclass(slots=True)
-class Body:
-    """The forked process as its supervisor sees it."""
-
-    pid: int
-    pidfd: int
-    log_fd: int
-    result_fd: int
-    status: int | None = None
-
-    def signal_group(self, number: int) -> None:
-        """Signal the body and everything that it started."""
-        # setsid may not have happened yet in a body that was just forked: then there is no such group.
-        for send, target in ((os.killpg, self.pid), (os.kill, self.pid)):
-            try:
-                send(target, number)
-            except ProcessLookupError:
-                continue
-
-    def reap(self) -> None:
-        """Take the exit status; the process must have ended."""
-        if self.status is None:
-            # What the body left running in its group has no run any more. Before the wait: until then the
-            # number is ours, afterwards it may be another process's.
-            self.signal_group(signal.SIGKILL)
-            _, self.status = os.waitpid(self.pid, 0)
-
-    def close(self) -> None:
-        """Close our ends."""
-        for number in (self.pidfd, self.log_fd, self.result_fd):
-            os.close(number)
-
-
-def fork_body(claim: Claim) -> Body:
-    """Fork the body of a claim; the child never returns from here."""
-    log_read, log_write = os.pipe()
-    result_read, result_write = os.pipe()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        run_body(claim, parent=parent, log_fd=log_write, result_fd=result_write)
-    os.close(log_write)
-    os.close(result_write)
-    for number in (log_read, result_read):
-        os.set_blocking(number, False)
-    return Body(pid, os.pidfd_open(pid), log_read, result_read)
 
 
 @cache
@@ -100,17 +54,19 @@ class Supervisor:
     """The single loop around one body."""
 
     def __init__(self, claim: Claim, stopping: Stopping) -> None:
-        self._claim = claim
+        claim = self._claim = with_secrets(claim)
         self._stopping = stopping
         self._lease = Lease(claim)
         self._pump = LogPump(claim)
-        self._report = Report()
+        self._report = Report(words=words_to_hide(claim.secrets.values()))
+        self._taken = Taken(claim, self._report.artifacts, self._stay_alive)
         self._stop_reason = ""
         self._kill_at: float | None = None
         # Loaded here once, not in each body anew.
         runner_for(claim.kind)
         _freeze_once()
-        self._body = fork_body(claim)
+        warm = claim.isolation == Isolation.WARM
+        self._body: Body = warm_body(claim) if warm else fork_body(claim)
 
     def supervise(self) -> None:
         """Stay until the body has ended and the run's row says how; writes nothing once the lease is lost."""
@@ -132,12 +88,14 @@ class Supervisor:
     def _loop(self) -> None:
         body = self._body
         poll = select.poll()
-        for number in (body.log_fd, body.result_fd, body.pidfd):
+        for number in (body.log_fd, body.result_fd, body.end_fd):
             poll.register(number, select.POLLIN)
         while True:
             for number, _ in poll.poll(self._wait() * 1000):
-                if number == body.pidfd:
-                    return
+                if number == body.end_fd:
+                    if body.ended():
+                        return
+                    continue
                 if not self._read(number):
                     poll.unregister(number)
             self._keep_time()
@@ -166,7 +124,7 @@ class Supervisor:
         if self._stopping.overdue:
             self._stop("hand_over")
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._body.signal_group(signal.SIGKILL)
+            self._body.kill()
             self._kill_at = time.monotonic() + KILL_AFTER
 
     def _stop(self, reason: str) -> None:
@@ -174,13 +132,19 @@ class Supervisor:
             return
         self._stop_reason = reason
         self._kill_at = time.monotonic() + KILL_AFTER
-        self._body.signal_group(signal.SIGTERM)
+        self._body.stop()
 
     def _fence_if_silent(self) -> None:
         """Stop by ourselves before another worker may start the run: nobody could tell us that it did."""
         if self._lease.fenced:
-            self._body.signal_group(signal.SIGKILL)
+            self._body.kill()
             raise LeaseLost
+
+    def _stay_alive(self) -> None:
+        """Keep the lease while something takes long here."""
+        if self._lease.due_in == 0.0:
+            self._lease.beat(self._report.progress)
+        self._fence_if_silent()
 
     def _read(self, number: int) -> bool:
         try:
@@ -222,10 +186,14 @@ class Supervisor:
         claim, report = self._claim, self._report
         if report.outputs is not None and report.failure is None and self._body.status == 0:
             try:
-                finish.succeed(claim, report.outputs, report.progress)
-            except UNANSWERED:
+                if not finish.succeed(claim, report.outputs, report.progress, self._taken.rows):
+                    self._taken.drop()
+            except (*UNANSWERED, LeaseLost):
                 raise
+            except NotKept as error:
+                report.failure = failure_of(error.error_class, str(error))
             except Exception as error:
+                self._taken.drop()
                 log.exception("record_failed", run=claim.number)
                 told = error_message(error)
                 report.failure = failure_of(told["class"], told["message"], told["detail"])

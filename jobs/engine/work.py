@@ -10,13 +10,20 @@ from django.conf import settings
 
 from jobs.choices import ErrorClass
 from jobs.engine.claim import Claim
-from jobs.runners.base import Context, Reporter
+from jobs.runners.base import Context, Kept, Reporter
 from jobs.runners.registry import runner_for
 
 
 def folder_of(claim: Claim) -> Path:
     """Return the attempt's own scratch folder; the fence keeps two attempts apart."""
     return Path(settings.VAR) / "runs" / f"{claim.run_id}-{claim.fence}"
+
+
+def make_folder(claim: Claim) -> Path:
+    """Make the attempt's scratch folder and return it."""
+    folder = folder_of(claim)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def remove_folder(claim: Claim) -> None:
@@ -26,8 +33,10 @@ def remove_folder(claim: Claim) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def work(claim: Claim, reporter: Reporter, logger: logging.Logger) -> dict[str, Any]:
-    """Run the kind's body and return its outputs."""
+def work(
+    claim: Claim, reporter: Reporter, logger: logging.Logger, kept: Kept | None = None
+) -> dict[str, Any]:
+    """Run the kind's body and return its outputs; ``kept`` is what a warm process has open."""
     runner = runner_for(claim.kind)
     context = Context(
         job_key=claim.job_key,
@@ -39,14 +48,17 @@ def work(claim: Claim, reporter: Reporter, logger: logging.Logger) -> dict[str, 
         scratch=folder_of(claim),
         log=logger,
         reporter=reporter,
+        kept=kept,
+        secrets=claim.secrets,
     )
     return runner.run(context)
 
 
-def error_message(error: BaseException) -> dict[str, str]:
+def error_message(error: BaseException) -> dict[str, Any]:
     """Return the message that tells the supervisor why the body failed.
 
-    An exception may say whose fault it is by its ``error_class`` (a value of ErrorClass).
+    An exception may say whose fault it is by its ``error_class`` (a value of ErrorClass), and in what place
+    of a text by ``line`` and ``column``, both from 1.
     """
     error_class = str(getattr(error, "error_class", ErrorClass.USER_CODE))
     text = str(error) or type(error).__name__
@@ -60,4 +72,6 @@ def error_message(error: BaseException) -> dict[str, str]:
         detail = "".join(traceback.format_exception(error))
     except MemoryError:
         detail = ""
-    return {"type": "error", "class": error_class, "message": text, "detail": detail}
+    place = {name: getattr(error, name, None) for name in ("line", "column")}
+    told = {name: number for name, number in place.items() if isinstance(number, int)}
+    return {"type": "error", "class": error_class, "message": text, "detail": detail, "place": told}

@@ -18,12 +18,15 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from setproctitle import setproctitle
 
+from jobs.choices import QUERY_KIND
+from jobs.engine import warm
 from jobs.engine.claim import count_claimable
 from jobs.engine.drain import drain
 from jobs.engine.identity import HOST, worker_name
 from jobs.engine.pool import TaskPool
 from jobs.engine.stopping import stop_worker
 from jobs.models import Worker
+from jobs.runners.registry import runner_for
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +142,9 @@ class PollingWorker(CeleryWorker):
         self.pool_cls = TaskPool
         self.app.steps["worker"].add(Poller)
         setproctitle(f"data-desk: worker {worker_name()}")
+        if settings.WARM_AHEAD:
+            # Before the pool is forked: its children share the code.
+            runner_for(QUERY_KIND)
         # Nothing is asked of other workers, and nothing told to them.
         options |= {"without_mingle": True, "without_gossip": True, "without_heartbeat": True}
         super().setup_instance(*args, **options)
@@ -147,6 +153,11 @@ class PollingWorker(CeleryWorker):
 @signals.setup_logging.connect
 def _keep_logging(**_: Any) -> None:
     """Leave Django's logging as it is; a receiver here keeps Celery from setting up its own."""
+
+
+@signals.worker_process_init.connect
+def _warm_ahead(**_: Any) -> None:
+    warm.ahead()
 
 
 @signals.worker_shutting_down.connect

@@ -6,10 +6,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from jobs.choices import Isolation, Misfire, OnConflict
+from jobs.choices import Isolation, Misfire, OnConflict, Source
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.languages import spoken
+
+# What somebody may do with a job that names them as one who runs it.
+RUNNING = frozenset({Permission.RUN_JOBS, Permission.CANCEL_RUNS})
 
 
 class Pool(models.Model):
@@ -29,18 +32,42 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Choose jobs."""
 
     def visible_to(self, user: User) -> Self:
-        """Keep what this person may know of: company-wide, or of one of their teams, or their own."""
+        """Keep what this person may know of: company-wide, their team's, their own, or opened to them.
+
+        Whoever may run or edit a private job sees it.
+        """
         if not user.may(Permission.VIEW_JOBS):
             return self.none()
         if user.may(Permission.SEE_ALL):
             return self
-        return self.filter(Q(private=False) | Q(team_id__in=user.team_ids) | Q(owner=user))
+        own = Q(private=False) | Q(team_id__in=user.team_ids) | Q(owner=user)
+        return self.filter(own | _named(user, "runner") | _named(user, "editor"))
+
+    def allowing(self, user: User, permission: Permission) -> Self:
+        """Keep the jobs with which this person may do it, by role or because the job names them or a team."""
+        if user.may(permission):
+            return self
+        if permission == Permission.EDIT_JOBS:
+            return self.filter(_named(user, "editor"))
+        if permission in RUNNING:
+            return self.filter(_named(user, "runner") | _named(user, "editor"))
+        return self.none()
+
+
+def _named(user: User, part: str) -> Q:
+    """Say where a job names the person, or one of their teams, as its «runner» or «editor»."""
+    people = getattr(Job, f"{part}s").through.objects.filter(user=user)
+    teams = getattr(Job, f"{part}_teams").through.objects.filter(team__in=user.team_ids)
+    return Q(pk__in=people.values("job")) | Q(pk__in=teams.values("job"))
 
 
 class Job(models.Model):
     """Something that can be run: a kind, its configuration, and the rules of running it.
 
-    Durations are whole seconds. ``parameters_schema`` is a JSON Schema (2020-12) of an object.
+    Durations are whole seconds; ``late_after`` and ``finish_within`` count from the slot.
+    ``parameters_schema`` is a JSON Schema (2020-12) of an object. ``runners``
+    and ``editors`` are people, and teams, who may do so beyond what their roles allow. ``source`` says where
+    the definition is changed; ``origin`` is the file of a job that comes from one.
     """
 
     key = models.SlugField(unique=True, max_length=100)
@@ -60,11 +87,22 @@ class Job(models.Model):
     on_conflict = models.CharField(max_length=8, choices=OnConflict, default=OnConflict.QUEUE)
     timeout = models.PositiveIntegerField(default=3600)
     start_deadline = models.PositiveIntegerField(null=True, blank=True)
+    alert_failed = models.BooleanField(default=True, db_default=True)
+    late_after = models.PositiveIntegerField(null=True, blank=True)
+    finish_within = models.PositiveIntegerField(null=True, blank=True)
+    alert_longer = models.BooleanField(default=False, db_default=False)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     backoff = models.PositiveIntegerField(default=10)
     backoff_cap = models.PositiveIntegerField(default=600)
     isolation = models.CharField(max_length=8, choices=Isolation, default=Isolation.FORK)
     enabled = models.BooleanField(default=True)
+    runners = models.ManyToManyField(User, blank=True, related_name="+")
+    runner_teams = models.ManyToManyField(Team, blank=True, related_name="+")
+    editors = models.ManyToManyField(User, blank=True, related_name="+")
+    editor_teams = models.ManyToManyField(Team, blank=True, related_name="+")
+    # Every job there was before this column came from code.
+    source = models.CharField(max_length=6, choices=Source, default=Source.PORTAL, db_default="code")
+    origin = models.CharField(max_length=300, blank=True, default="", db_default="")
     version = models.PositiveIntegerField(default=1)
     after = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="followers")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -92,9 +130,30 @@ class Job(models.Model):
         """The description in the reader's language."""
         return spoken(self, "description")
 
+    @property
+    def made_here(self) -> bool:
+        """Whether its definition is changed in the portal, not in code or in a file."""
+        return self.source == Source.PORTAL
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it came from a file, and no file defines it any more."""
+        return self.source == Source.FILE and not self.origin
+
+    def allows(self, user: User, permission: Permission) -> bool:
+        """Say whether this person may do it with this job, by role or because the job names them."""
+        if user.may(permission):
+            return True
+        named = permission == Permission.EDIT_JOBS or permission in RUNNING
+        return named and Job.objects.filter(pk=self.pk).allowing(user, permission).exists()
+
 
 class Schedule(models.Model):
-    """When a job starts by itself: a cron line in a zone, or every so many seconds from an anchor."""
+    """When a job starts by itself: a cron line in a zone, or every so many seconds from an anchor.
+
+    ``from_code`` marks what the job's definition states: there it is changed, and nowhere else. ``missed``
+    counts the slots that were left out since it was last changed; ``missed_at`` is the newest of them.
+    """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="schedules")
     cron = models.CharField(max_length=100, blank=True)
@@ -107,6 +166,9 @@ class Schedule(models.Model):
     max_catchup = models.PositiveSmallIntegerField(default=24)
     enabled = models.BooleanField(default=True)
     next_slot = models.DateTimeField(null=True)
+    from_code = models.BooleanField(db_default=False, default=False)
+    missed = models.PositiveIntegerField(db_default=0, default=0)
+    missed_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
@@ -125,11 +187,13 @@ class Schedule(models.Model):
 
 
 class JobVersion(models.Model):
-    """A job's definition as it was; a run names the version it ran by."""
+    """A job's definition as it was, and who made it so; a run names the version it ran by."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     definition = models.JSONField()
+    made_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    restored_from = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

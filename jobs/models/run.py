@@ -10,13 +10,17 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 
-from jobs.choices import ErrorClass, Outcome, Reason, RunState, Trigger
+from jobs.choices import QUERY_JOB, ErrorClass, Outcome, Reason, RunState, Trigger
+from jobs.models.backfill import Backfill
 from jobs.models.job import Job, Pool, Schedule
 from portal.accounts.models import User
+from portal.accounts.permissions import Permission
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+# Deeper chains of runs are followed no further.
+LONGEST_CHAIN = 50
 # Its generator lives in the process's memory: two forks of one process would make the same ids.
 os.register_at_fork(after_in_child=uuid_utils.reseed_rng)
 
@@ -25,8 +29,14 @@ class RunQuerySet(models.QuerySet["Run"]):
     """Choose runs."""
 
     def visible_to(self, user: User) -> Self:
-        """Keep the runs of jobs that this person may know of."""
-        return self.filter(job__in=Job.objects.visible_to(user))
+        """Keep the runs of jobs that this person may know of; of queries only their own, whoever they are.
+
+        What somebody asked stands in a query's parameters, log, events and errors: so its run is theirs.
+        """
+        if not user.may(Permission.VIEW_JOBS):
+            return self.none()
+        jobs = Job.objects.visible_to(user).exclude(key=QUERY_JOB)
+        return self.filter(Q(job__in=jobs) | Q(job__in=Job.objects.filter(key=QUERY_JOB), requested_by=user))
 
     def open(self) -> Self:
         """Keep the runs that something still comes after."""
@@ -34,7 +44,8 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def claimable(self) -> Self:
         """Keep the queued runs whose time has come."""
-        return self.filter(state=RunState.QUEUED, available_at__lte=Now())
+        due = self.filter(state=RunState.QUEUED, available_at__lte=Now())
+        return due.filter(Q(backfill__isnull=True) | Q(backfill__paused=False))
 
     def held(self, fence: int) -> Self:
         """Keep the run only while the holder of this fence may write: the test of each of its updates."""
@@ -60,9 +71,41 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def started_by(self, run: "Run") -> Self:
         """Keep the runs that this run's success has started."""
-        return self.filter(
-            job__in=run.job.followers.all(), principal=f"run:{run.pk}", idempotency_key=f"after:{run.pk}"
-        )
+        jobs = Job.objects.filter(Q(after=run.job_id) | Q(data_triggers__isnull=False))
+        # With the job first the look-up is by the unique key of (job, principal, key).
+        return self.filter(job__in=jobs, principal=f"run:{run.pk}", trigger__in=[Trigger.AFTER, Trigger.DATA])
+
+    def failed_after(self, run: "Run") -> "list[Run]":
+        """Return the runs that this run has led to and that did not succeed, the first in each branch.
+
+        A run that was started again is judged by its newest repetition.
+        """
+        found: list[Run] = []
+        front, seen = [run], {run.pk}
+        while front and len(seen) < LONGEST_CHAIN:
+            here = front.pop(0)
+            for child in self.started_by(here).select_related("job"):
+                newest = self.filter(rerun_of=child).select_related("job").order_by("-id").first() or child
+                if newest.pk in seen:
+                    continue
+                seen.add(newest.pk)
+                if newest.state == RunState.SUCCEEDED:
+                    front.append(newest)
+                elif newest.state in RunState.ends():
+                    found.append(newest)
+        return found
+
+    def jobs_leading_to(self, run: "Run") -> set[int]:
+        """Return the jobs of the runs that led to this one, its own included."""
+        found = {run.job_id}
+        origin = run.origin_id
+        for _ in range(LONGEST_CHAIN):
+            before = self.filter(pk=origin).only("job_id", "principal", "trigger").first() if origin else None
+            if before is None:
+                break
+            found.add(before.job_id)
+            origin = before.origin_id
+        return found
 
     def start_followers(self, run: "Run") -> "list[Run]":
         """Queue the jobs that come after this run's, once each; called where the run's success is written."""
@@ -107,6 +150,11 @@ class Run(models.Model):
     trigger = models.CharField(max_length=10, choices=Trigger)
     schedule = models.ForeignKey(Schedule, on_delete=models.SET_NULL, null=True, related_name="runs")
     slot = models.DateTimeField(null=True)
+    # Without an index of its own: few runs have one, and those stand in a partial index.
+    backfill = models.ForeignKey(
+        Backfill, on_delete=models.SET_NULL, null=True, related_name="runs", db_index=False
+    )
+    partition = models.CharField(max_length=10, blank=True, db_default="", default="")
     rerun_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="reruns")
     idempotency_key = models.CharField(max_length=255, null=True)
     principal = models.CharField(max_length=60, help_text="Whose key it is: user:1, token:2, run:…")
@@ -144,6 +192,11 @@ class Run(models.Model):
                 condition=Q(idempotency_key__isnull=False),
                 name="run_idempotency_key_once",
             ),
+            models.UniqueConstraint(
+                fields=["backfill", "partition"],
+                condition=Q(backfill__isnull=False, rerun_of__isnull=True),
+                name="run_partition_once",
+            ),
             models.CheckConstraint(
                 condition=Q(state="running", lease_until__isnull=False)
                 | (~Q(state="running") & Q(lease_until__isnull=True)),
@@ -170,6 +223,18 @@ class Run(models.Model):
             models.Index(fields=["pool", "job"], condition=Q(state="running"), name="run_running"),
             models.Index(fields=["job", "-id"], name="run_of_job"),
             models.Index(fields=["state", "-id"], name="run_by_state"),
+            # What a run has started: its followers, and those that its data started.
+            models.Index(
+                fields=["principal", "id"],
+                condition=Q(trigger__in=[Trigger.AFTER, Trigger.DATA]),
+                name="run_started_by_run",
+            ),
+            models.Index(fields=["created_at"], name="run_by_time"),
+            models.Index(
+                fields=["backfill", "partition", "-id"],
+                condition=Q(backfill__isnull=False),
+                name="run_of_backfill",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -177,8 +242,9 @@ class Run(models.Model):
 
     @property
     def origin_id(self) -> UUID | None:
-        """The run whose success started this one; None for every other trigger."""
-        return UUID(self.principal.removeprefix("run:")) if self.trigger == Trigger.AFTER else None
+        """The run whose success or new data started this one; None for every other trigger."""
+        started = self.trigger in {Trigger.AFTER, Trigger.DATA}
+        return UUID(self.principal.removeprefix("run:")) if started else None
 
     @property
     def is_open(self) -> bool:
@@ -279,3 +345,13 @@ class Clock(models.Model):
 
     def __str__(self) -> str:
         return f"ticked {self.ticked_at}"
+
+
+class TellingMark(models.Model):
+    """How far the runs' events were told to people, webhooks or lineage: the last one that is settled."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    event = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"told up to {self.event}"

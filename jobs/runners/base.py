@@ -3,16 +3,17 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from django.utils.module_loading import import_string
 from pydantic import BaseModel
 
+from jobs.exceptions import SecretMissing, SecretNotNamed
 from jobs.models import Job, Run
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # A progress note is a line under a bar, not a log.
 NOTE_LIMIT = 200
+# The part of an attempt's scratch folder whose files its run keeps.
+MADE = "made"
 # Progress of the same step is told at most this often, in seconds.
 PROGRESS_PAUSE = 0.1
 
@@ -44,6 +47,32 @@ class Reporter(Protocol):
         """Say whether somebody asked the run to stop."""
 
 
+class Kept:
+    """What a warm process has open from one run to the next: a warehouse to read from.
+
+    ``broken`` says that it should not be used again.
+    """
+
+    def __init__(self) -> None:
+        self._warehouse: Warehouse | None = None
+        self.broken = False
+
+    def warm_up(self) -> None:
+        """Open what the first run is going to need."""
+        self.warehouse()
+
+    def warehouse(self) -> "Warehouse":
+        """Return the warehouse, opened at its first use; nobody but this process's end closes it."""
+        if self._warehouse is None:
+            self._warehouse = import_string("portal.warehouse.connect")(read_only=True)
+        return self._warehouse
+
+    def interrupt(self) -> None:
+        """Stop what the warehouse is working on, from another thread."""
+        if self._warehouse is not None:
+            self._warehouse.interrupt()
+
+
 @dataclass
 class Context:
     """Everything a body may use.
@@ -62,13 +91,38 @@ class Context:
     scratch: Path
     log: logging.Logger
     reporter: Reporter
+    kept: Kept | None = None
+    secrets: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     _told_at: float = field(default=0.0, init=False)
+    _made: int = field(default=0, init=False)
 
     @property
     def folder(self) -> Path:
         """Return this attempt's own folder, made when first asked for and removed at the end."""
         self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.scratch
+
+    def secret(self, name: str) -> str:
+        """Return the value of a secret that the job's config names under ``secret`` or ``secrets``."""
+        if name not in self.secrets:
+            raise SecretNotNamed(name)
+        value = self.secrets[name]
+        if value is None:
+            raise SecretMissing(name)
+        return value
+
+    def artifact(self, name: str, *, media_type: str = "application/octet-stream") -> Path:
+        """Return where to write a file that the run keeps under this name if it succeeds.
+
+        Write it before ``run`` returns. At most 100 files, each up to ARTIFACT_MB; two of one name, or one
+        that was never written, fail the run.
+        """
+        self._made += 1
+        folder = self.folder / MADE
+        folder.mkdir(mode=0o700, exist_ok=True)
+        told = {"type": "artifact", "number": self._made, "name": name, "media_type": media_type}
+        self.reporter.tell(told)
+        return folder / str(self._made)
 
     @contextlib.contextmanager
     def step(self, key: str) -> Iterator[None]:
@@ -93,10 +147,23 @@ class Context:
         self._told_at = now
         self.reporter.tell({"type": "progress", "fraction": fraction, "note": note[:NOTE_LIMIT]})
 
-    def warehouse(self, *, read_only: bool = False) -> "Warehouse":
-        """Connect to the warehouse; its engine is loaded here, in the body, and nowhere before."""
-        connected: Warehouse = import_string("portal.warehouse.connect")(read_only=read_only)
+    def warehouse(self, *, read_only: bool = False, folders: Sequence[Path] = ()) -> "Warehouse":
+        """Connect to the warehouse; its engine is loaded here, in the body, and nowhere before.
+
+        A reader reaches the files of ``folders`` besides the warehouse's own.
+        """
+        connect = import_string("portal.warehouse.connect")
+        connected: Warehouse = connect(read_only=read_only, folders=folders)
         return connected
+
+    @contextlib.contextmanager
+    def reading(self) -> "Iterator[Warehouse]":
+        """Read from the warehouse: the one that a warm process keeps, else one of this run's own."""
+        if self.kept is not None:
+            yield self.kept.warehouse()
+            return
+        with self.warehouse(read_only=True) as opened:
+            yield opened
 
     def cancelled(self) -> bool:
         """Say whether the run was asked to stop; a long loop may look and leave early."""
@@ -109,12 +176,16 @@ class Runner(Protocol):
     ``run`` is the body: it works in a forked process and returns JSON-able outputs. ``record`` works in the
     supervisor, inside the transaction that ends the run: it writes the catalog's rows and returns the part of
     the outputs that the run keeps; it must not import an engine (threads would break the next fork).
+
+    ``confined`` says that the body runs SQL that people wrote: the kernel then leaves it the lake to read and
+    its own scratch to write. A warm process is always confined.
     """
 
     Config: type[BaseModel]
     label: "str | _StrPromise"
     icon: str
     docs: "str | _StrPromise"
+    confined: bool
 
     def steps(self, job: Job) -> list[Step]:
         """Return the steps a run of this job goes through, in order."""
@@ -124,3 +195,11 @@ class Runner(Protocol):
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Write what the run brought about, and return what its row keeps."""
+
+
+@runtime_checkable
+class OwnParameters(Protocol):
+    """A runner whose configuration decides which parameters a run takes."""
+
+    def parameters_schema(self, config: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the JSON Schema of the parameters; None where it takes none."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -26,14 +27,12 @@ from catalog.published import (
 from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
 from portal.audit.actions import Actor
-from portal.evidence.hashing import result_hash
+from portal.evidence.hashing import MOST_ROWS, result_hash
 from portal.ui import vega
 from portal.warehouse.errors import QueryFailed
 from portal.warehouse.port import Warehouse
 
 Language = Literal["en", "ko"]
-# More periods than any chart shows: some 27 years of days.
-_MOST_PERIODS = 10_000
 
 
 class MetricRefreshConfig(BaseModel):
@@ -41,14 +40,25 @@ class MetricRefreshConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    metrics: list[str] = []
-    dataset: str | None = None
-    timeout: float = Field(default=120.0, gt=0, description="Seconds that one query may take.")
+    metrics: list[str] = Field(
+        default=[], title=gettext_noop("Metrics"), description=gettext_noop("Their keys, one a line.")
+    )
+    dataset: str | None = Field(
+        default=None,
+        title=gettext_noop("Dataset"),
+        description=gettext_noop("Its key, for all metrics that are computed from it."),
+    )
+    timeout: float = Field(
+        default=120.0,
+        gt=0,
+        title=gettext_noop("Time limit of a query"),
+        description=gettext_noop("Seconds that one query may take."),
+    )
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if bool(self.metrics) == (self.dataset is not None):
-            raise ValueError("give metrics or a dataset, one of the two")
+            raise ValueError(gettext("Give metrics or a dataset, one of the two."))
         return self
 
 
@@ -65,6 +75,7 @@ class MetricRefreshRunner:
     Config: type[BaseModel] = MetricRefreshConfig
     label = _("Metric refresh")
     icon = "metric"
+    confined = True
     docs = _("Computes metrics from the warehouse, keeps each point with its evidence, and draws the charts.")
 
     def steps(self, job: Job) -> list[Step]:
@@ -200,10 +211,10 @@ def compute(
 ) -> RefreshedSeries:
     """Run a compiled metric as of a snapshot and return its points with their evidence."""
     began = time.monotonic()
-    answer = warehouse.query(compiled.sql, limit=_MOST_PERIODS, timeout=timeout, snapshot=snapshot)
+    answer = warehouse.query(compiled.sql, limit=MOST_ROWS, timeout=timeout, snapshot=snapshot)
     took = round((time.monotonic() - began) * 1000)
     if answer.cut:
-        message = f"The metric has more than {_MOST_PERIODS:,} periods."
+        message = f"The metric has more than {MOST_ROWS:,} periods."
         raise QueryFailed(message)
     return RefreshedSeries(
         grain=grain,
@@ -216,6 +227,7 @@ def compute(
             dialect=compiled.dialect,
             engine=warehouse.engine,
             snapshot=snapshot,
+            tables=warehouse.reads(compiled.sql),
             definition_hash=definition.hash,
             row_count=len(answer.rows),
             result_hash=result_hash(answer.columns, answer.rows),

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.models import Job, Run
@@ -18,8 +19,17 @@ class PythonConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline: str
-    settings: dict[str, Any] = Field(default_factory=dict)
+    pipeline: str = Field(title=gettext_noop("Pipeline"), json_schema_extra={"widget": "pipeline"})
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        title=gettext_noop("Settings"),
+        description=gettext_noop("As JSON: what the pipeline lets a job decide, by name."),
+    )
+    secrets: list[str] = Field(
+        default_factory=list,
+        title=gettext_noop("Secrets"),
+        description=gettext_noop("Names of secrets that the function may read by context.secret(name)."),
+    )
 
 
 class PythonRunner:
@@ -28,6 +38,7 @@ class PythonRunner:
     Config: type[BaseModel] = PythonConfig
     label = _("Python pipeline")
     icon = "code"
+    confined = False
     docs = _("Runs a function of your code that is registered with @pipeline.")
 
     def __init__(self) -> None:
@@ -38,6 +49,10 @@ class PythonRunner:
     def steps(self, job: Job) -> list[Step]:
         """Return the steps its pipeline announced."""
         return list(pipelines.find(job.config["pipeline"]).steps)
+
+    def parameters_schema(self, config: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the schema of the pipeline's parameters."""
+        return pipelines.find(config["pipeline"]).parameters_schema()
 
     def run(self, context: Context) -> dict[str, Any]:
         """Call the pipeline with its own config and parameters models."""

@@ -12,9 +12,19 @@ from jobs.runners.base import Runner
 
 RUNNERS: dict[str, str] = {
     "python": "jobs.runners.python.PythonRunner",
+    "extract_load": "jobs.runners.extract_load.ExtractLoadRunner",
+    "sql_model": "jobs.runners.sql_model.SqlModelRunner",
+    "quality_check": "jobs.runners.quality_check.QualityCheckRunner",
     "metric_refresh": "jobs.runners.metric_refresh.MetricRefreshRunner",
+    "report": "jobs.runners.report.ReportRunner",
     "verify": "jobs.runners.verify.VerifyRunner",
+    "query": "jobs.runners.query.QueryRunner",
+    "http": "jobs.runners.http.HttpRunner",
+    "housekeeping": "jobs.runners.housekeeping.HousekeepingRunner",
+    "job_files": "jobs.runners.job_files.JobFilesRunner",
 }
+# Kinds of the portal's own jobs: nobody makes another of them by hand or from a file.
+SYSTEM_KINDS = frozenset({"query", "verify", "housekeeping", "job_files"})
 
 
 @cache
@@ -41,6 +51,8 @@ def _check(kind: str) -> list[checks.CheckMessage]:
         return [checks.Error(f"The kind {kind!r} cannot be loaded: {error}", id="jobs.E001")]
     missing = [name for name in ("label", "icon", "docs") if not getattr(runner, name, "")]
     missing += [name for name in ("steps", "run", "record") if not callable(getattr(runner, name, None))]
+    if not isinstance(getattr(runner, "confined", None), bool):
+        missing.append("confined (True or False)")
     config = getattr(runner, "Config", None)
     if not (isinstance(config, type) and issubclass(config, BaseModel)):
         missing.append("Config (a pydantic model)")

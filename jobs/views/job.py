@@ -1,43 +1,41 @@
 """A job's page: how it does, when it starts next, its runs, and what hangs on it."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.dates import WEEKDAYS
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from jobs.access import access_job
 from jobs.actions import schedules
+from jobs.actions.backfills import parameters_for
+from jobs.actions.schedules import Start
+from jobs.alerts import open_alerts
 from jobs.charts import run_bars, summary_of, took_of
 from jobs.choices import RunState
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
 from jobs.kinds import kind_of
-from jobs.models import Job, Schedule
+from jobs.models import DataTrigger, Job, Schedule
+from jobs.rhythm import in_words
+from jobs.runners.registry import SYSTEM_KINDS
 from portal.accounts.access import signed_in
+from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.discussion.threads import teaser
+from portal.events import Node, Reference, nodes
 from portal.ui.paging import keyset
 
 HISTORY = 60
 RUNS_SHOWN = 25
+BACKFILLS_SHOWN = 3
 STARTS_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """One coming start: the moment, and how the clock of the schedule's own zone reads then."""
-
-    at: datetime
-    there: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,25 @@ class ShownSchedule:
     rhythm: str
     starts: list[Start]
     elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDataset:
+    """A dataset that starts the job; ``fresh`` says that it was published since the last start."""
+
+    label: str
+    url: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTrigger:
+    """A start by new data; of datasets that the reader may not see only the number is told to editors."""
+
+    trigger: DataTrigger
+    watched: list[ShownDataset]
+    count: int
+    hidden: int
 
 
 @require_safe
@@ -75,36 +92,42 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "chosen": chosen,
         "query": urlencode(chosen, doseq=True),
         "states": RunState.choices,
-        "schedules": [_shown(schedule) for schedule in shown.schedules.select_related("job")],
+        "schedules": [_shown(schedule, now) for schedule in shown.schedules.select_related("job")],
+        "triggers": _triggers(shown, user),
+        "backfills": list(shown.backfills.all()[:BACKFILLS_SHOWN]),
+        "backfillable": bool(parameters_for(shown)),
+        "alerts": open_alerts(user, job_id=shown.pk),
         "fed": fed_by(shown, user),
         "after": Job.objects.visible_to(user).filter(followers=shown),
         "asks": bool(shown.parameters_schema.get("properties")),
-        "may_run": user.may(Permission.RUN_JOBS),
-        "may_edit": user.may(Permission.EDIT_JOBS),
+        "may_run": shown.allows(user, Permission.RUN_JOBS),
+        "may_edit": shown.allows(user, Permission.EDIT_JOBS),
+        "may_make": user.may(Permission.EDIT_JOBS) and shown.kind not in SYSTEM_KINDS,
         "once": uuid4(),
+        "discussion": teaser(("job", shown.key), user),
     }
     return render(request, "jobs/job.html", context)
 
 
-def _shown(schedule: Schedule) -> ShownSchedule:
-    there = ZoneInfo(schedule.zone)
-    starts = [Start(at, at.astimezone(there)) for at in schedules.next_slots(schedule, count=STARTS_SHOWN)]
+def _shown(schedule: Schedule, now: datetime) -> ShownSchedule:
+    starts = schedules.next_starts(schedule, STARTS_SHOWN, now=now)
     here = timezone.get_current_timezone()
     elsewhere = any(start.at.astimezone(here).utcoffset() != start.there.utcoffset() for start in starts)
-    return ShownSchedule(schedule, _rhythm(schedule.cron), starts, elsewhere)
+    return ShownSchedule(schedule, in_words(schedule.cron), starts, elsewhere)
 
 
-def _rhythm(cron: str) -> str:
-    if hourly := re.fullmatch(r"(\d{1,2}) \* \* \* \*", cron):
-        return _("every hour at minute {minute}").format(minute=hourly[1])
-    found = re.fullmatch(r"(\d{1,2}) (\d{1,2}) \* \* (\*|1-5|[0-7])", cron)
-    if found is None:
-        return ""
-    minute, hour, days = found.groups()
-    time = f"{int(hour):02}:{int(minute):02}"
-    if days == "*":
-        return _("every day at {time}").format(time=time)
-    if days == "1-5":
-        return _("Monday to Friday at {time}").format(time=time)
-    # Cron's week begins with Sunday, as 0 and as 7.
-    return _("every {weekday} at {time}").format(weekday=WEEKDAYS[(int(days) - 1) % 7], time=time)
+def _triggers(shown: Job, user: User) -> list[ShownTrigger]:
+    triggers = list(shown.data_triggers.prefetch_related("watched__dataset__asset"))
+    keys = {("dataset", each.dataset.asset.key) for trigger in triggers for each in trigger.watched.all()}
+    found = nodes.resolve(keys, user)
+    return [_trigger(trigger, found) for trigger in triggers]
+
+
+def _trigger(trigger: DataTrigger, found: Mapping[Reference, Node]) -> ShownTrigger:
+    watched = list(trigger.watched.all())
+    shown = [
+        ShownDataset(node.label, node.url, each.fresh_by is not None)
+        for each in watched
+        if (node := found.get(("dataset", each.dataset.asset.key))) is not None
+    ]
+    return ShownTrigger(trigger, shown, len(watched), len(watched) - len(shown))

@@ -16,6 +16,7 @@ from jobs.forms import ParametersForm
 from jobs.history import usual_duration
 from jobs.kinds import kind_of
 from jobs.models import Job, Run
+from jobs.schedule_forms import params_initial
 from portal.accounts.access import signed_in
 from portal.accounts.permissions import Permission
 from portal.audit.actions import actor_of
@@ -63,8 +64,13 @@ def _start(request: HttpRequest, job: Job, form: ParametersForm) -> Run | None:
 
 
 def _initial(request: HttpRequest, job: Job) -> dict[str, Any]:
-    """Return what the address brings along, so that a link can fill in the form."""
+    """Return what the address brings along, so that a link fills in the form: an earlier run, or values."""
     known = job.parameters_schema.get("properties") or {}
+    number = request.GET.get("from", "")
+    if number.isascii() and number.isdigit() and int(number) < 2**63:
+        earlier = Run.objects.visible_to(signed_in(request)).filter(job=job, number=int(number)).first()
+        if earlier is not None:
+            return params_initial({name: earlier.params[name] for name in known if name in earlier.params})
     return {ParametersForm.field_name(name): request.GET[name] for name in known if name in request.GET}
 
 

@@ -12,12 +12,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from jobs.alerts import late_alerts
 from jobs.charts import Bar, run_bars, summary_of
 from jobs.filters import JobFilter, choose, owners_of, teams_of
 from jobs.history import broken_runs, recent_runs
 from jobs.kinds import Kind, all_kinds, kind_of
 from jobs.models import Job, Run
 from portal.accounts.access import signed_in
+from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.ui.paging import keyset
 
@@ -38,6 +40,7 @@ class Row:
     next_slot: datetime | None
     paused: bool
     asks: bool
+    may_run: bool
 
 
 @require_safe
@@ -52,7 +55,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     page = keyset(found, order=("key",), cursor=request.GET.get("cursor"))
     open_runs = Run.objects.visible_to(user).open().select_related("job", "requested_by").order_by("-id")
     context = {
-        "rows": rows(page.items),
+        "rows": rows(page.items, user),
         "page": page,
         "chosen": chosen,
         "query": urlencode(chosen),
@@ -61,21 +64,29 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "teams": teams_of(visible),
         "owners": owners_of(visible),
         "running": open_runs[: RUNNING_SHOWN + 1],
+        "late": late_alerts(user),
         "broken": broken_runs(user)[: BROKEN_SHOWN + 1],
-        "may_run": user.may(Permission.RUN_JOBS),
+        "sees_queues": user.may(Permission.RUN_JOBS),
+        "may_make": user.may(Permission.EDIT_JOBS),
         "once": uuid4(),
     }
     return render(request, "jobs/jobs.html", context)
 
 
-def rows(found: list[Job]) -> list[Row]:
+def rows(found: list[Job], user: User) -> list[Row]:
     """Return what the list shows of each job, with one query for all their runs."""
     now = timezone.now()
-    recent = recent_runs([job.pk for job in found], count=BARS)
-    return [_row(job, recent.get(job.pk, []), now) for job in found]
+    keys = [job.pk for job in found]
+    recent = recent_runs(keys, count=BARS)
+    # Whose role runs jobs runs each of them; of the others the database is asked, once.
+    runnable = set(keys)
+    if not user.may(Permission.RUN_JOBS):
+        allowing = Job.objects.visible_to(user).filter(pk__in=keys).allowing(user, Permission.RUN_JOBS)
+        runnable = set(allowing.values_list("pk", flat=True))
+    return [_row(job, recent.get(job.pk, []), now, may_run=job.pk in runnable) for job in found]
 
 
-def _row(job: Job, recent: list[Run], now: datetime) -> Row:
+def _row(job: Job, recent: list[Run], now: datetime, *, may_run: bool) -> Row:
     schedules: list[Any] = list(job.schedules.all())
     slots = [schedule.next_slot for schedule in schedules if schedule.enabled and schedule.next_slot]
     return Row(
@@ -87,4 +98,5 @@ def _row(job: Job, recent: list[Run], now: datetime) -> Row:
         next_slot=min(slots, default=None),
         paused=bool(schedules) and not any(schedule.enabled for schedule in schedules),
         asks=bool(job.parameters_schema.get("properties")),
+        may_run=may_run,
     )

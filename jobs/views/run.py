@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from jobs import logs
-from jobs.access import access_run
+from jobs.access import access_run, sees_all_of
 from jobs.actions import runs
 from jobs.charts import lanes, run_bars, summary_of
 from jobs.choices import Reason, RunState, Trigger
@@ -23,7 +24,7 @@ from jobs.faults import fault_of
 from jobs.history import recent_runs, usual_duration, usual_steps
 from jobs.impact import fed_by
 from jobs.kinds import kind_of, steps_of
-from jobs.models import Run
+from jobs.models import Artifact, Run
 from jobs.outputs import shown_outputs
 from jobs.progress import ShownStep, fraction_of, overall, shown_steps
 from jobs.queue import why_waiting
@@ -31,6 +32,7 @@ from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import actor_of
+from portal.discussion.threads import teaser
 from portal.ui.htmx import wants_part
 
 HISTORY = 24
@@ -61,6 +63,7 @@ def run(request: HttpRequest, number: int) -> HttpResponse:
         context["moved"] = request.GET.get("seen", "") != _stage(shown)
         return render(request, "jobs/run/poll.html", context)
     tail = logs.read_last(shown)
+    context["discussion"] = teaser(("run", str(shown.pk)), user)
     context.update(lines=tail, last_line=tail[-1].number if tail else 0, levels=logs.LEVELS)
     return render(request, "jobs/run.html", context)
 
@@ -104,6 +107,20 @@ def run_again(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("run", number)
 
 
+@require_POST
+def run_again_after(request: HttpRequest, number: int) -> HttpResponse:
+    """Start again what failed in the jobs that came after this run."""
+    user = signed_in(request)
+    shown = access_run(user, number, for_=Permission.RUN_JOBS)
+    started = runs.run_failed_again(after=shown, seen_by=user, by=actor_of(request))
+    if not started:
+        messages.info(request, _("Nothing after it waits to be run again."))
+        return redirect("run", number)
+    words = ngettext("%(count)d run started again.", "%(count)d runs started again.", len(started))
+    messages.success(request, words % {"count": len(started)})
+    return redirect("run", started[0].number if len(started) == 1 else number)
+
+
 def _live(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     """Return what changes from second to second."""
     return {
@@ -114,8 +131,16 @@ def _live(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "progress": _progress(shown, now),
         "lanes": lanes(list(shown.attempts.all()), now=now),
         "outputs": shown_outputs(shown, user),
+        "artifacts": _files(shown, user),
         "fault": fault_of(shown) if shown.state in RunState.unhappy() else None,
     }
+
+
+def _files(shown: Run, user: User) -> list[Artifact]:
+    if shown.state != RunState.SUCCEEDED:
+        return []
+    files = list(shown.artifacts.all())
+    return files if not files or sees_all_of(user, shown) else []
 
 
 def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
@@ -125,18 +150,21 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         later.pk > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )
     visible = Run.objects.visible_to(user).select_related("job")
+    begun = list(visible.started_by(shown)) if shown.state == RunState.SUCCEEDED else []
     return {
         "kind": kind_of(shown.job.kind),
         "origin": visible.filter(pk=shown.origin_id).first() if shown.origin_id else None,
-        "begun": visible.started_by(shown) if shown.state == RunState.SUCCEEDED else [],
+        "begun": begun,
+        "failed_after": visible.failed_after(shown) if begun and user.may(Permission.RUN_JOBS) else [],
         "bars": run_bars(recent, now=now),
         "summary": summary_of(recent),
         "fed": fed_by(shown.job, user) if hurt else [],
         "params": [(name, value) for name, value in shown.params.items() if value is not None],
         "once": uuid4(),
+        "asks": bool(shown.job.parameters_schema.get("properties")),
         "snapshot": next((entry.get("snapshot") for entry in shown.outputs.get("datasets") or []), None),
-        "may_cancel": shown.is_open and user.may(Permission.CANCEL_RUNS),
-        "may_repeat": not shown.is_open and shown.job.enabled and user.may(Permission.RUN_JOBS),
+        "may_cancel": shown.is_open and shown.job.allows(user, Permission.CANCEL_RUNS),
+        "may_repeat": not shown.is_open and shown.job.enabled and shown.job.allows(user, Permission.RUN_JOBS),
     }
 
 

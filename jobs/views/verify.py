@@ -26,8 +26,13 @@ def metric_verify(request: HttpRequest, key: str) -> HttpResponse:
     glance = glances([metric]).get(metric.pk)
     try:
         if glance is not None:
-            evidence = glance.figure.point.evidence
-            verify(metric=metric, evidence=evidence, by=actor_of(request), requested_by=user)
+            verify(
+                evidence=glance.figure.point.evidence,
+                about=("metric", key),
+                label=key,
+                by=actor_of(request),
+                requested_by=user,
+            )
     except JobDisabled:
         messages.error(request, _("Verifying is switched off. Somebody who may edit jobs can switch it on."))
     except TooManyVerifications:

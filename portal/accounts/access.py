@@ -4,7 +4,7 @@ from allauth.usersessions.models import UserSession
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from portal.accounts.models import ApiToken, Team, User
+from portal.accounts.models import ApiToken, SavedView, Team, User
 from portal.accounts.permissions import Permission
 
 
@@ -48,6 +48,14 @@ def access_token(viewer: User, pk: int) -> ApiToken:
     if token is None:
         raise Http404
     return token
+
+
+def access_view(viewer: User, pk: int) -> SavedView:
+    """Return one's own saved view; anybody else's and a missing one are a 404."""
+    view = SavedView.objects.filter(user=viewer, pk=pk).first() if pk < 2**63 else None
+    if view is None:
+        raise Http404
+    return view
 
 
 def access_session(viewer: User, pk: int) -> UserSession:

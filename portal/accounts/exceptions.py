@@ -21,5 +21,13 @@ class ScopeTooWide(AccountsError):
     """A token cannot be given what its owner may not do."""
 
 
+class TooManyViews(AccountsError):
+    """More saved views than a rail can show."""
+
+
+class NotAList(AccountsError):
+    """Only lists can be kept as a view."""
+
+
 class LinkGone(AccountsError):
     """The link was used, has expired, or was never made."""

@@ -161,6 +161,33 @@ class Membership(models.Model):
         return f"{self.user_id} in {self.team_id}"
 
 
+class SavedView(models.Model):
+    """A list as somebody wants to come back to it: its path and its filters; shown in their rail."""
+
+    MOST = 12
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    path = models.CharField(max_length=200)
+    query = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "path", "query"], name="saved_view_once"),
+            models.UniqueConstraint(fields=["user", "name"], name="saved_view_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        """Where it leads."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
 class TokenState(models.TextChoices):
     """Whether a token opens something."""
 

@@ -11,10 +11,19 @@ class Permission(StrEnum):
 
     VIEW_CATALOG = "catalog.view"
     EDIT_CATALOG = "catalog.edit"
+    # To read personal values unmasked: by itself no role of the data team has it, only administrators.
+    UNMASK = "catalog.unmask"
     VIEW_JOBS = "jobs.view"
     RUN_JOBS = "jobs.run"
     CANCEL_RUNS = "runs.cancel"
     EDIT_JOBS = "jobs.edit"
+    # To make reports; which of them somebody changes, each says itself, as every job does.
+    WRITE_REPORTS = "reports.write"
+    ASK_QUESTIONS = "questions.ask"
+    ANSWER_QUESTIONS = "questions.answer"
+    TRIAGE_QUESTIONS = "questions.triage"
+    MANAGE_STAFFING = "staffing.manage"
+    RUN_SQL = "sql.run"
     SEE_ALL = "all.see"
     MANAGE_PEOPLE = "people.manage"
     VIEW_AUDIT = "audit.view"
@@ -32,15 +41,31 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("Administrator")
 
 
-_EVERYBODY = frozenset({Permission.VIEW_CATALOG, Permission.VIEW_JOBS, Permission.USE_TOKENS})
-_DATA_TEAM = _EVERYBODY | {Permission.EDIT_CATALOG, Permission.RUN_JOBS, Permission.CANCEL_RUNS}
+_EVERYBODY = frozenset(
+    {Permission.VIEW_CATALOG, Permission.VIEW_JOBS, Permission.USE_TOKENS, Permission.ASK_QUESTIONS}
+)
+_DATA_TEAM = _EVERYBODY | {
+    Permission.EDIT_CATALOG,
+    Permission.RUN_JOBS,
+    Permission.CANCEL_RUNS,
+    Permission.WRITE_REPORTS,
+    Permission.ANSWER_QUESTIONS,
+    Permission.RUN_SQL,
+}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.BUSINESS: _EVERYBODY,
     Role.ANALYST: _DATA_TEAM,
     Role.ENGINEER: _DATA_TEAM | {Permission.EDIT_JOBS, Permission.SEE_ALL},
     Role.SCIENTIST: _DATA_TEAM,
-    Role.LEAD: _DATA_TEAM | {Permission.EDIT_JOBS, Permission.SEE_ALL, Permission.VIEW_AUDIT},
+    Role.LEAD: _DATA_TEAM
+    | {
+        Permission.EDIT_JOBS,
+        Permission.SEE_ALL,
+        Permission.VIEW_AUDIT,
+        Permission.TRIAGE_QUESTIONS,
+        Permission.MANAGE_STAFFING,
+    },
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 

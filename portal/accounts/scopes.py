@@ -12,7 +12,18 @@ from portal.accounts.permissions import Permission
 SCOPES: Final[dict[str, tuple[Permission, Promise]]] = {
     "catalog:read": (Permission.VIEW_CATALOG, _("Read datasets and metrics")),
     "jobs:read": (Permission.VIEW_JOBS, _("Read jobs, runs and logs")),
-    "jobs:run": (Permission.RUN_JOBS, _("Run any job that you may run, and cancel runs")),
+    "reports:read": (Permission.VIEW_JOBS, _("Read reports, their editions and files")),
+    "questions:read": (Permission.ASK_QUESTIONS, _("Read questions and answers")),
+    "questions:write": (Permission.ASK_QUESTIONS, _("Ask questions and do what you may do with them")),
+    "discussion:read": (Permission.VIEW_CATALOG, _("Read the discussions of what you may see")),
+    "discussion:write": (Permission.VIEW_CATALOG, _("Comment on what you may see, in your name")),
+    "queries:run": (Permission.RUN_SQL, _("Ask the lake in SQL and read the answers")),
+    "jobs:edit": (Permission.EDIT_JOBS, _("Change when jobs start by themselves")),
+    "webhooks:read": (Permission.EDIT_JOBS, _("Read your webhooks and what was sent to them")),
+    "webhooks:write": (Permission.EDIT_JOBS, _("Make and remove your webhooks, and send again")),
+    # A job may name people beyond those whose role runs or edits jobs: the views ask the job itself.
+    "jobs:run": (Permission.VIEW_JOBS, _("Run any job that you may run, and cancel runs")),
+    "jobs:write": (Permission.VIEW_JOBS, _("Make jobs and change those that you may edit")),
 }
 _ONE_JOB: Final = re.compile(r"jobs:run:[-a-zA-Z0-9_]{1,100}")
 

@@ -4,7 +4,7 @@ from allauth.account import views as allauth
 from django.urls import path, re_path
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.accounts.views import csp, first_administrator, people, profile, sessions, teams, tokens
+from portal.accounts.views import csp, first_administrator, people, profile, sessions, teams, tokens, views
 
 # allauth's views take PUT for POST and answer OPTIONS; ours take what a browser sends.
 form = require_http_methods(["GET", "HEAD", "POST"])
@@ -40,6 +40,8 @@ urlpatterns = [
     path("account/tokens/", tokens.tokens, name="tokens"),
     path("account/tokens/add/", tokens.token_add, name="token_add"),
     path("account/tokens/<int:pk>/revoke/", tokens.token_revoke, name="token_revoke"),
+    path("account/views/add/", views.view_add, name="view_add"),
+    path("account/views/<int:pk>/remove/", views.view_remove, name="view_remove"),
     # People and teams.
     path("people/", people.people, name="people"),
     path("people/add/", people.person_add, name="person_add"),

@@ -1,6 +1,6 @@
 """Guard the API's door: bodies of bounded size, and every error a problem, whoever made it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from django.http import HttpRequest, JsonResponse
@@ -11,6 +11,8 @@ from portal.api.problems import CONTENT_TYPE, problem
 
 PREFIX: Final = "/api/"
 LARGEST_BODY: Final = 1_000_000
+# What an error says beside its body: which methods there are, and when to come back.
+KEPT_HEADERS: Final = ("Allow", "Retry-After")
 
 
 class ApiMiddleware:
@@ -34,7 +36,8 @@ class ApiMiddleware:
         # Only a view's own problem is kept: what the router, a handler or a crash answered is said anew.
         own = isinstance(response, Response) and response.get("Content-Type", "") == CONTENT_TYPE
         if response.status_code >= 400 and not own:
-            return _problem(request, response.status_code, "", allow=response.get("Allow", ""))
+            kept = {name: response[name] for name in KEPT_HEADERS if name in response}
+            return _problem(request, response.status_code, "", headers=kept)
         return response
 
 
@@ -52,9 +55,8 @@ def _objection(request: HttpRequest) -> tuple[int, str]:
     return 0, ""
 
 
-def _problem(request: HttpRequest, status: int, detail: str, *, allow: str = "") -> JsonResponse:
+def _problem(
+    request: HttpRequest, status: int, detail: str, *, headers: Mapping[str, str] | None = None
+) -> JsonResponse:
     body = problem(status, detail=detail, request_id=request.headers.get("x-request-id", ""))
-    response = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
-    if allow:
-        response["Allow"] = allow
-    return response
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)

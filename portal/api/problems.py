@@ -15,7 +15,10 @@ TYPE_ROOT = "/api/docs/#"
 
 
 class Problem(exceptions.APIException):
-    """Answer with this status, title and detail; ``errors`` is ``[{"field", "message"}]``."""
+    """Answer with this status, title and detail; ``errors`` is ``[{"field", "message"}]``.
+
+    ``more`` is what this kind of problem says beside that, by name.
+    """
 
     def __init__(
         self,
@@ -26,6 +29,7 @@ class Problem(exceptions.APIException):
         kind: str = "",
         errors: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status_code = status_code
@@ -33,6 +37,7 @@ class Problem(exceptions.APIException):
         self.kind = kind
         self.errors = errors
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
 
 def problem(
@@ -94,7 +99,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 def _body(exc: exceptions.APIException, request_id: str) -> dict[str, Any]:
     if isinstance(exc, Problem):
-        return problem(
+        own = problem(
             exc.status_code,
             title=exc.title,
             detail=str(exc.detail),
@@ -102,6 +107,7 @@ def _body(exc: exceptions.APIException, request_id: str) -> dict[str, Any]:
             errors=exc.errors,
             request_id=request_id,
         )
+        return {**exc.more, **own}
     if isinstance(exc, exceptions.ValidationError):
         errors = [{"field": field, "message": message} for field, message in _flat(exc.detail)]
         return problem(

@@ -34,6 +34,8 @@ _PROBLEM: Final[Document] = {
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
             },
         },
+        "line": {"type": "integer", "nullable": True, "description": "Where refused SQL is wrong, from 1."},
+        "column": {"type": "integer", "nullable": True, "description": "Where in that line, from 1."},
         "request_id": {"type": "string", "description": "Name it when you ask us for help."},
     },
 }

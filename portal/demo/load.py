@@ -14,19 +14,20 @@ from jobs.pipelines.flights_tables import TABLES
 from portal.accounts.models import Team, User
 from portal.audit.actions import Actor, record
 from portal.audit.models import AuditEvent
-from portal.demo.jobs import JOBS
+from portal.demo.jobs import JOBS, MADE, remove_files, write_files
 from portal.demo.metrics import METRICS, define_metrics
 from portal.demo.people import CAST, TEAMS, load_people
+from portal.demo.questions import load_questions, remove_questions
 from portal.evidence.models import Evidence
 
 LOADER = Actor.system("demo")
-FIRST_JOB = "load-flights"
+FIRST_JOBS = ("load-flights", "load-holidays")
 CERTIFIED_TABLES = frozenset({"flights", "airlines", "airports", "weather"})
 CERTIFIED_METRICS = frozenset({"ops.on_time_rate", "ops.cancellation_rate"})
 
 
 def load() -> None:
-    """Make what is missing of people, datasets, metrics and jobs, and start the first load of the flights."""
+    """Make what is missing of people, datasets, metrics and jobs, and start the first loads."""
     with transaction.atomic():
         is_new = not User.objects.filter(email__in=[person.email for person in CAST]).exists()
         people = load_people()
@@ -37,7 +38,10 @@ def load() -> None:
         _announce_tables(people)
         define_metrics(by=LOADER)
         _certify(people["cleo"])
-        _start_first_load(people["dan"])
+        write_files()
+        for key in FIRST_JOBS:
+            _start_first_load(key, people["dan"])
+        load_questions(people)
 
 
 def _announce_tables(people: dict[str, User]) -> None:
@@ -70,8 +74,8 @@ def _certify(lead: User) -> None:
         assets.certify(asset=asset, certification=Certification.CERTIFIED, user=lead, by=Actor.person(lead))
 
 
-def _start_first_load(engineer: User) -> None:
-    job = Job.objects.get(key=FIRST_JOB)
+def _start_first_load(key: str, engineer: User) -> None:
+    job = Job.objects.get(key=key)
     if job.runs.filter(state__in=[*RunState.open(), RunState.SUCCEEDED]).exists():
         return
     runs.trigger(
@@ -90,16 +94,19 @@ def remove() -> list[str]:
 
     Runs, logs, points and charts go with their jobs and metrics; the audit trail stays.
     """
-    tables = [f"ops.{table.name}" for table in TABLES]
+    remove_questions()
+    tables = [*(f"ops.{table.name}" for table in TABLES), *MADE]
     metrics = Metric.objects.filter(asset__key__in=[metric.key for metric in METRICS])
     evidence = set(metrics.values_list("points__evidence", flat=True)) - {None}
     metrics.update(version=None)
     Asset.objects.filter(metric__in=metrics).delete()
-    Evidence.objects.filter(pk__in=evidence).delete()
+    # What somebody cites in a question of their own stays with it.
+    Evidence.objects.filter(pk__in=evidence, citations=None).delete()
     Asset.objects.filter(kind=AssetKind.DATASET, key__in=tables).delete()
     LineageEdge.objects.filter(Q(upstream_key__in=tables) | Q(downstream_key__in=tables)).delete()
     Job.objects.filter(key__in=[definition.key for definition in JOBS]).delete()
     User.objects.filter(email__in=[person.email for person in CAST]).delete()
     Team.objects.filter(key__in=[group.key for group in TEAMS], members=None).delete()
+    transaction.on_commit(remove_files)
     record("demo.removed", by=LOADER, tables=tables)
     return tables

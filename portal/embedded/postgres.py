@@ -16,6 +16,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from portal import configuration as conf
 from portal.embedded.confine import Confinement, confinement
 from portal.embedded.places import Places
 from portal.embedded.process import (
@@ -40,7 +41,6 @@ PATIENCE = 90.0
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
-    "max_connections": "100",
     "superuser_reserved_connections": "3",
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
@@ -68,6 +68,10 @@ SETTINGS = {
     "io_method": "sync",
     "jit": "off",
 }
+# At least so many connections: a portal with more processes than usual gets more.
+CONNECTIONS = 100
+# Each web thread keeps one; so do a run's supervisor, its body and the lake's catalog, twice.
+OF_WEB_PROCESS, OF_SLOT, OF_OTHERS = 8, 6, 20
 # Tests lose their data anyway.
 CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 
@@ -131,6 +135,7 @@ class Postgres:
             raise EmbeddedError(message)
         self._forget_reused_pid()
         settings = SETTINGS | (CARELESS if self.for_tests else {})
+        settings["max_connections"] = str(connections())
         settings["unix_socket_directories"] = '"' + str(self.sockets).replace('"', '""') + '"'
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         process = spawn(
@@ -233,6 +238,13 @@ class Postgres:
     def _connect_lake(self) -> Iterator[Cursor]:
         with self._superuser("lake") as cursor:
             yield cursor
+
+
+def connections() -> int:
+    """Return how many connections the server takes: enough for all of this portal's processes at once."""
+    web = OF_WEB_PROCESS * conf.integer("WEB_PROCESSES", 2, least=1, most=64)
+    worker = OF_SLOT * conf.integer("WORKER_SLOTS", 2, least=1, most=64)
+    return max(CONNECTIONS, web + worker + OF_OTHERS)
 
 
 def _works_in(link: Path) -> str:

@@ -20,6 +20,11 @@ class Verdict(models.TextChoices):
         """The tone of its mark."""
         return _TONES[self]
 
+    @classmethod
+    def moved(cls) -> frozenset[str]:
+        """Those that say that the world has moved on, not that the number was wrong."""
+        return frozenset({cls.INPUT_CHANGED, cls.DEFINITION_CHANGED})
+
 
 _TONES = {
     Verdict.VERIFIED: "good",

@@ -5,7 +5,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+# So many rows of an answer are read at most, and count for its hash.
+MOST_ROWS: Final = 10_000
 
 
 def result_hash(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -1,10 +1,10 @@
-"""Compute a number again, at the snapshot it was computed from and at the newest, and judge the outcome.
+"""Compute a number or a table again, at its recorded snapshot and at the newest, and judge the outcome.
 
 Nothing here writes. It works on the warehouse port and therefore belongs into a run's body.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from portal.evidence.choices import Half, Verdict
-from portal.evidence.hashing import result_hash
+from portal.evidence.differing import RowDifference, difference
+from portal.evidence.hashing import MOST_ROWS, result_hash
+from portal.warehouse.cells import Cells
 from portal.warehouse.errors import QueryFailed, SnapshotGone
 from portal.warehouse.port import Table, Warehouse
 
-# As many periods as a refresh computes.
-_MOST_ROWS = 10_000
 # So many changed values are kept, the newest; their number is exact.
 _MOST_CHANGES = 400
 # Engines add floats in any order; what is closer than this is the same sum.
@@ -27,8 +27,21 @@ Values = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
+class CitedRows:
+    """The table that evidence shows; ``whole`` says that no row of the answer is missing in ``rows``.
+
+    ``floats`` are the places of the columns whose values count within the noise of adding them up.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    whole: bool
+    floats: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Cited:
-    """What evidence says of a series; ``values`` holds its numbers as they are shown, by their first day.
+    """What evidence says: of a series its numbers as they are shown, by their first day; else its table.
 
     ``tolerance`` is the relative difference that still counts as the same value.
     """
@@ -39,6 +52,7 @@ class Cited:
     result_hash: str
     values: Values
     tolerance: float = 0.0
+    table: CitedRows | None = None
 
 
 class ChangedTable(BaseModel):
@@ -57,7 +71,10 @@ class Change(BaseModel):
 
 
 class Findings(BaseModel):
-    """How both computations went and what follows; ``snapshot`` is the newest one that was read."""
+    """How both computations went and what follows; ``snapshot`` is the newest one that was read.
+
+    ``changes`` are those of a series, ``rows`` those of a table.
+    """
 
     verdict: Verdict
     recorded: Half
@@ -68,15 +85,18 @@ class Findings(BaseModel):
     tables: list[ChangedTable] = []
     changes: dict[str, Change] = {}
     changed_count: int = 0
+    rows: RowDifference | None = None
     words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one computation went: its values by first day, and the engine's words where it failed."""
+    """How one computation went: its values by first day, or its table; the engine's words where it failed."""
 
     half: Half
     values: Values | None = None
+    columns: tuple[str, ...] = ()
+    rows: Sequence[Sequence[Any]] | None = None
     words: str = ""
 
 
@@ -103,7 +123,9 @@ def compare(
     else:
         newest = _newest(warehouse, cited, snapshot=newest_snapshot, timeout=timeout)
         tables = _changed_tables(warehouse, cited, newest_snapshot)
-    changes = _changes(cited.values or recorded.values or {}, newest.values, cited.tolerance)
+    changes = {}
+    if cited.table is None:
+        changes = _changes(cited.values or recorded.values or {}, newest.values, cited.tolerance)
     verdict = _verdict(recorded.half, newest.half, tables, definition_changed=definition_changed)
     return Findings(
         verdict=verdict,
@@ -115,6 +137,7 @@ def compare(
         tables=tables,
         changes=dict(sorted(changes.items(), reverse=True)[:_MOST_CHANGES]),
         changed_count=len(changes),
+        rows=_changed_rows(cited.table, recorded, newest) if cited.table else None,
         words=recorded.words or newest.words,
     )
 
@@ -137,7 +160,7 @@ def _verdict(
 
 def _ask(warehouse: Warehouse, cited: Cited, *, snapshot: int | None, timeout: float) -> Table:
     parameters = dict(cited.parameters) or None
-    return warehouse.query(cited.sql, parameters, limit=_MOST_ROWS, timeout=timeout, snapshot=snapshot)
+    return warehouse.query(cited.sql, parameters, limit=MOST_ROWS, timeout=timeout, snapshot=snapshot)
 
 
 def _newest(warehouse: Warehouse, cited: Cited, *, snapshot: int | None, timeout: float) -> Outcome:
@@ -150,11 +173,45 @@ def _newest(warehouse: Warehouse, cited: Cited, *, snapshot: int | None, timeout
 
 
 def _outcome(answer: Table, cited: Cited) -> Outcome:
+    same = result_hash(answer.columns, answer.rows) == cited.result_hash
+    if cited.table is not None:
+        rows = _plain(answer)
+        same = same or _same_rows(cited.table, answer.columns, rows)
+        return Outcome(Half.SAME if same else Half.DIFFERENT, columns=answer.columns, rows=rows)
     values = _values(answer)
-    same = result_hash(answer.columns, answer.rows) == cited.result_hash or (
-        bool(cited.values) and not _changes(cited.values, values, cited.tolerance)
-    )
+    same = same or (bool(cited.values) and not _changes(cited.values, values, cited.tolerance))
     return Outcome(Half.SAME if same else Half.DIFFERENT, values)
+
+
+def _plain(answer: Table) -> list[list[Any]]:
+    cells = Cells()
+    return [cells.row(row) for row in answer.rows]
+
+
+def _same_rows(table: CitedRows, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
+    """Say whether it is the same table in another order, as far as its rows have been kept to say so."""
+    return (
+        table.whole
+        and list(table.columns) == list(columns)
+        and len(table.rows) == len(rows)
+        and difference(columns, table.rows, rows, floats=table.floats).is_empty
+    )
+
+
+def _changed_rows(table: CitedRows, recorded: Outcome, newest: Outcome) -> RowDifference | None:
+    """Return what the newest table has and has not; None where one of the two is not known as a whole."""
+    if newest.rows is None:
+        return None
+    columns = list(table.columns)
+    if columns != list(newest.columns):
+        return RowDifference(columns=columns, columns_after=list(newest.columns))
+    # What was just computed from the recorded data is whole; what was kept may have been cut.
+    before = recorded.rows if recorded.half is Half.SAME and recorded.rows is not None else None
+    if before is None and table.whole:
+        before = table.rows
+    if before is None:
+        return None
+    return difference(columns, before, newest.rows, floats=table.floats)
 
 
 def _values(answer: Table) -> Values:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from portal.configuration import LOOPBACK, ROOT, ConfigurationError, Mode
 from portal.embedded import servers
 from portal.embedded.process import EmbeddedError, lock, private_folder
 from portal.launch.checks import check_broker, check_database, open_port
-from portal.launch.children import LISTEN, RELOAD, Child, commands, end_with_parent
+from portal.launch.children import LISTEN, MCP_LISTEN, RELOAD, Child, commands, end_with_parent
 from portal.launch.screen import complain, say, step
 from portal.launch.supervisor import Signals, Supervisor
 
@@ -70,16 +71,19 @@ def _run(start: Start, signals: Signals, stack: ExitStack, began: float) -> int:
     stack.enter_context(_alone(start))
     _check_addresses()
     listener = stack.enter_context(open_port(start.host, start.port))
+    mcp = _open_mcp(start, stack)
     say(f"Data Desk starts in {start.mode} mode; everything it writes is in {start.var}")
     _start_servers(start, stack)
     prepared = _prepare(signals)
     if prepared is None:
         return 0 if signals.stops else FAILED
     env = os.environ | {LISTEN: f"fd://{listener.fileno()}", RELOAD: "1" if start.reload else ""}
+    if mcp is not None:
+        env[MCP_LISTEN] = str(mcp.fileno())
     logs = private_folder(start.var / "log")
     children = [
         Child(command, env=env, log=logs / f"{command.name}.log", to_terminal=start.reload)
-        for command in commands(listener.fileno(), reload=start.reload)
+        for command in commands(listener.fileno(), mcp.fileno() if mcp else None, reload=start.reload)
     ]
     supervisor = Supervisor(children, signals)
     try:
@@ -88,11 +92,29 @@ def _run(start: Start, signals: Signals, stack: ExitStack, began: float) -> int:
         if not started:
             return 0 if signals.stops else FAILED
         _welcome(start, prepared, time.monotonic() - began)
+        if mcp is not None:
+            port = mcp.getsockname()[1]
+            say(f"Assistants find the MCP server at http://{start.host}:{port}/mcp, with an API token.")
         supervisor.run(reload=start.reload)
         say("\nStopping …")
     finally:
         supervisor.stop()
     return 0
+
+
+def _open_mcp(start: Start, stack: ExitStack) -> socket.socket | None:
+    """Take the MCP server's port: MCP_PORT, where 0 is none, else the next one if it is free."""
+    chosen = conf.text("MCP_PORT")
+    port = conf.integer("MCP_PORT", min(start.port + 1, 65535), most=65535)
+    if not port:
+        return None
+    try:
+        return stack.enter_context(open_port(start.host, port, **({} if chosen else {"patience": 0.0})))
+    except ConfigurationError:
+        if chosen:
+            raise
+        say(f"Port {port} is taken, so the MCP server is left out; MCP_PORT gives it another one.")
+        return None
 
 
 def _alone(start: Start) -> AbstractContextManager[None]:

@@ -49,14 +49,14 @@ def check_broker(name: str, url: str) -> None:
         raise ConfigurationError(message) from None
 
 
-def open_port(host: str, port: int) -> socket.socket:
+def open_port(host: str, port: int, *, patience: float = PORT_PATIENCE) -> socket.socket:
     """Take the port and keep it: connections wait in its queue while the web starts, also the second time."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror:
         message = f"HOST is {host!r}, which is no address of this machine."
         raise ConfigurationError(message) from None
-    end = time.monotonic() + PORT_PATIENCE
+    end = time.monotonic() + patience
     while True:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:

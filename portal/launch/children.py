@@ -19,8 +19,9 @@ LONGEST_PAUSE = 30.0
 # Who ran this long was healthy: its next end is a new trouble, not the same one again.
 HEALTHY = 60.0
 PR_SET_PDEATHSIG = 1
-# How gunicorn.py learns of the port that is open already, and of `make dev`.
+# How gunicorn.py and portal.mcp learn of their ports, which are open already, and of `make dev`.
 LISTEN = "DESK_LISTEN"
+MCP_LISTEN = "MCP_LISTEN"
 RELOAD = "DESK_RELOAD"
 
 
@@ -134,16 +135,19 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def commands(listener: int, *, reload: bool) -> list[Command]:
-    """Return what runs beside the servers: web, worker and clock."""
+def commands(listener: int, mcp: int | None, *, reload: bool) -> list[Command]:
+    """Return what runs beside the servers: web, worker, clock and, where it has a port, the MCP server."""
     python = sys.executable
     web = (python, "-m", "gunicorn", "-c", "python:portal.launch.gunicorn")
     level = "DEBUG" if reload else "INFO"
-    return [
+    found = [
         Command("web", web, patience=35, sockets=(listener,)),
         Command("worker", (python, "-m", "celery", "-A", "portal", "worker", "-l", level), patience=40),
         Command("clock", (python, "manage.py", "clock"), patience=15),
     ]
+    if mcp is not None:
+        found.append(Command("mcp", (python, "-m", "portal.mcp"), patience=10, sockets=(mcp,)))
+    return found
 
 
 def end_with_parent(parent: int) -> Callable[[], None]:

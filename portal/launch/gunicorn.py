@@ -1,5 +1,6 @@
 """Gunicorn's configuration: a few processes with eight threads each, loaded once and then forked."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ bind = os.environ.get(LISTEN) or f"{conf.text('HOST', '127.0.0.1')}:{conf.intege
 workers = 1 if _dev else conf.integer("WEB_PROCESSES", 2, least=1, most=64)
 worker_class = "gthread"
 threads = 8
+# More than these wait in the port's queue: with the files of a process they stay below the usual 1,024.
+worker_connections = 500
 # The application starts no thread when it is imported (see jobs/engine/wake.py), so forking it is safe.
 preload_app = not _dev
 reload = _dev
 timeout = 60
 graceful_timeout = 30
-keepalive = 5
+# A new connection for each request goes to the process that is free; one kept open would wait for a busy one.
+keepalive = 0
 max_requests = 0 if _dev else 20_000
 max_requests_jitter = 2_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat file, unnamed
@@ -43,6 +47,13 @@ logconfig_dict = {
 }
 
 
+def when_ready(server: Any) -> None:
+    """Leave what was loaded out of garbage collections, which would read and copy its pages for nothing."""
+    gc.collect()
+    gc.freeze()
+
+
 def post_fork(server: Any, worker: Any) -> None:
-    """Give each process database connections of its own."""
-    connections.close_all()
+    """Give each process database connections of its own; without preloading there are none to give up."""
+    if preload_app:
+        connections.close_all()

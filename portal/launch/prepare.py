@@ -37,6 +37,9 @@ def prepare() -> dict[str, str]:
         _migrate()
         _texts()
         _static()
+        # By path: models can be imported only after django.setup().
+        import_string("jobs.actions.housekeeping.register_system_jobs")()
+        import_string("requests_app.actions.defaults.ensure_defaults")()
         if "://" not in settings.LAKE_DATA:
             private_folder(Path(settings.LAKE_DATA))
         if settings.MODE is Mode.DEMO:

@@ -98,5 +98,13 @@ class ForgivingRedisCache(RedisCache):
         self._forgive(lambda: super(ForgivingRedisCache, self).delete_many(wanted, version), None)
 
     def clear(self) -> None:
-        """Remove everything, if Redis answers."""
-        self._forgive(lambda: super(ForgivingRedisCache, self).clear(), None)
+        """Remove what caches of this prefix hold, if Redis answers.
+
+        Django's own empties the whole database: wake-ups and what others keep there would go too.
+        """
+        self._forgive(self._remove_ours, None)
+
+    def _remove_ours(self) -> None:
+        client = self._cache.get_client(None, write=True)
+        for key in client.scan_iter(f"{self.key_prefix}:*", count=1000):
+            client.delete(key)

@@ -15,11 +15,14 @@ THEMES = ("light", "dark")
 def page(request: HttpRequest) -> dict[str, Any]:
     """Return the names that base.html uses; nothing here touches the database."""
     language = (get_language() or settings.LANGUAGE_CODE)[:2]
+    saved_views = SimpleLazyObject(lambda: list(navigation.saved_views(request)))
     return {
         "language": language,
         "theme": theme_of(request),
         # Lazy: a partial of an htmx request shows no rail.
         "navigation": SimpleLazyObject(lambda: list(navigation.items(request))),
+        "saved_views": saved_views,
+        "saved_view": SimpleLazyObject(lambda: next((view for view in saved_views if view.current), None)),
         "other_language": "en" if language == "ko" else "ko",
         "here": request.get_full_path(),
     }

@@ -2,9 +2,10 @@
 
 import datetime as dt
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -49,9 +50,14 @@ def ago(moment: dt.datetime, now: dt.datetime | None = None) -> str:
 def moment(value: dt.datetime, now: dt.datetime | None = None) -> str:
     """Say exactly when: «1 March, 06:40», «3월 1일 06:40»; with the year unless it is this one."""
     local = here(value)
-    short, long = _MOMENTS[language()]
     this_year = here(now or timezone.now()).year
-    return format_datetime(local, short if local.year == this_year else long, locale=language())
+    return _written(local.replace(second=0, microsecond=0, tzinfo=None), local.year == this_year, language())
+
+
+@lru_cache(4096)
+def _written(minute: dt.datetime, is_of_this_year: bool, code: str) -> str:
+    short, long = _MOMENTS[code]
+    return format_datetime(minute, short if is_of_this_year else long, locale=code)
 
 
 def day(value: dt.date, now: dt.datetime | None = None) -> str:
@@ -59,18 +65,29 @@ def day(value: dt.date, now: dt.datetime | None = None) -> str:
     local = here(value).date() if isinstance(value, dt.datetime) else value
     short, long = _DAYS[language()]
     this_year = here(now or timezone.now()).year
-    return format_date(local, short if local.year == this_year else long, locale=language())
+    return _dated(local, short if local.year == this_year else long, language())
+
+
+def weekday(value: dt.date) -> str:
+    """Say which day of the week in short: «Mon», «월»."""
+    local = here(value).date() if isinstance(value, dt.datetime) else value
+    return _dated(local, "EEE", language())
+
+
+@lru_cache(4096)
+def _dated(local: dt.date, pattern: str, code: str) -> str:
+    return format_date(local, pattern, locale=code)
 
 
 def long_day(value: dt.date) -> str:
     """Say which day with its weekday and year: «Friday 1 March 2013», «2013년 3월 1일 금요일»."""
     local = here(value).date() if isinstance(value, dt.datetime) else value
-    return format_date(local, _LONG_DAYS[language()], locale=language())
+    return _dated(local, _LONG_DAYS[language()], language())
 
 
 def clock(value: dt.datetime, *, seconds: bool = False) -> str:
     """Say the time of day: «06:40», «06:40:12»."""
-    return format_time(here(value).time(), "HH:mm:ss" if seconds else "HH:mm", locale=language())
+    return f"{here(value):%H:%M:%S}" if seconds else f"{here(value):%H:%M}"
 
 
 def duration(value: dt.timedelta | Number) -> str:
@@ -97,7 +114,12 @@ def duration(value: dt.timedelta | Number) -> str:
 def number(value: Number, decimals: int | None = None) -> str:
     """Group the digits: «51,955», «10.8»; without a number of decimals up to two are shown."""
     pattern = "#,##0.##" if decimals is None else "#,##0" + ("." + "0" * decimals if decimals else "")
-    return format_decimal(value, format=pattern, locale=language()).replace("-", "−")
+    return _grouped(value, pattern, language())
+
+
+@lru_cache(4096, typed=True)
+def _grouped(value: Number, pattern: str, code: str) -> str:
+    return format_decimal(value, format=pattern, locale=code).replace("-", "−")
 
 
 def percent(value: Number, decimals: int = 1) -> str:

@@ -28,6 +28,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "report-uri /csp-report",
     )
 )
+SANDBOX: Final = "sandbox; default-src 'none'"
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Frame-Options": "DENY",
@@ -63,8 +64,12 @@ class SecurityHeadersMiddleware:
         vars(request).pop("headers", None)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        sandboxed = response.get("Content-Security-Policy") == SANDBOX
         for name, value in SECURITY_HEADERS.items():
             response[name] = value
+        if sandboxed:
+            # Files that people have sent: stricter than any page, and the only other policy there is.
+            response["Content-Security-Policy"] = SANDBOX
         if request.is_secure():
             response["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS or _YEAR}"
         if not _is_static_file(request, response):

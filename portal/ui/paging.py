@@ -75,7 +75,7 @@ def _read(rows: QuerySet[M], order: tuple[str, ...], values: list[Any] | None, m
         # A forged cursor may hold values that do not fit the columns: only the database finds out.
         with transaction.atomic():
             return list(rows.filter(_beyond(order, values))[:most])
-    except (ValueError, TypeError, ValidationError, DataError) as error:
+    except (ValueError, TypeError, OverflowError, ValidationError, DataError) as error:
         raise BadCursor("The cursor belongs to another list.") from error
 
 

@@ -110,6 +110,7 @@ def everything() -> dict[str, Any]:
             Node(_("Cancelled flights"), "metric"),
         ],
         "chart": _chart(formats.language()),
+        "proofs": _proofs(now),
         "columns": [_("Day"), _("On-time rate")],
         "legend": [
             {"kind": "line", "label": _("On-time rate")},
@@ -117,6 +118,57 @@ def everything() -> dict[str, Any]:
             {"kind": "band", "tone": "bad", "label": _("Below the limit of 70 %")},
         ],
     }
+
+
+def _proofs(now: dt.datetime) -> list[dict[str, Any]]:
+    """Return blocks as portal.evidence.blocks makes them: one whose data has changed, one that is hidden."""
+    rows = [[(carrier, False), (name, False), (flights, True)] for carrier, name, flights, *_ in CARRIERS]
+    names = (("carrier", "VARCHAR", False), ("name", "VARCHAR", False), ("flights", "BIGINT", True))
+    judged = {
+        "tone": "warn",
+        "label": _("The data has changed"),
+        "verdict": "input_changed",
+        "moved_on": True,
+        "verification": {
+            "checked_at": now - dt.timedelta(minutes=3),
+            "snapshot": 12,
+            "by": {"name": "Ada Yoon"},
+        },
+        "tables": [{"name": "ops.flights", "rows_before": 336_776, "rows_after": 337_012}],
+        "rows": {
+            "headings": [(name, number) for name, _kind, number in names],
+            "gone": [[("OO", False), ("SkyWest Airlines", False), (1, True)]],
+            "came": [[("OO", False), ("SkyWest Airlines", False), (29, True)]],
+            "before_count": 1,
+            "after_count": 1,
+        },
+    }
+    evidence = {
+        "computed_at": now - dt.timedelta(days=40),
+        "snapshot": 7,
+        "engine": "duckdb 1.5.5",
+        "row_count": len(rows),
+        "duration_ms": 31,
+        "sql": (
+            "SELECT carrier, name, count(*) AS flights\nFROM ops.flights\n"
+            "WHERE month = $month\nGROUP BY carrier, name"
+        ),
+    }
+    shown = {
+        "citation": {"pk": 1, "title": _("Flights by carrier, January 2013")},
+        "evidence": evidence,
+        "url": "#",
+        "table": {
+            "columns": [{"name": name, "type": kind, "numeric": number} for name, kind, number in names],
+            "head": rows,
+            "kept": len(rows),
+        },
+        "reads": [{"name": "ops.flights", "node": Node("flights", "data")}],
+        "parameters": [("month", "1")],
+        "judged": judged,
+    }
+    hidden = {"citation": {"pk": 2, "title": _("Salaries by team")}, "evidence": evidence, "hidden": True}
+    return [shown, hidden]
 
 
 def _icons() -> list[str]:

@@ -63,6 +63,9 @@ def extract() -> Catalog:
         for line, keyword, texts, comments in found:
             # Babel types a list here and gives a single text by itself.
             given: Any = texts
+            # A call with no text of its own looks up what another place marks.
+            if given is None:
+                continue
             parts = (given,) if isinstance(given, str) else given
             message, context = _chosen(KEYWORDS[str(keyword)], tuple(parts))
             if all(message):

@@ -1,6 +1,7 @@
 """Attach the lake to a DuckDB connection, and lock the connection where it only reads."""
 
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,36 +12,52 @@ from psycopg2.extensions import parse_dsn
 from portal.warehouse.checks import literal
 from portal.warehouse.errors import SnapshotGone, WarehouseUnavailable
 
-# DuckDB checks the extensions' signatures when it loads them.
 _EXTENSIONS = {
     "duckdb_extension_postgres_scanner": "postgres_scanner",
     "duckdb_extension_ducklake": "ducklake",
 }
 _SECRET_PARTS = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}
 _TRIES = 3
+_SPILL = "4GB"
+# The catalog's connection, by the name that DuckLake gives it.
+_CATALOG = "__ducklake_metadata_lake"
+# The extensions' files whose signatures this process has checked.
+_verified: dict[str, tuple[int, ...]] = {}
 
 
-def attach(*, read_only: bool, snapshot: int | None) -> duckdb.DuckDBPyConnection:
-    """Open the lake as of a snapshot (None: the newest); raises WarehouseUnavailable."""
+def attach(
+    *, read_only: bool, snapshot: int | None, folders: Sequence[Path] = ()
+) -> duckdb.DuckDBPyConnection:
+    """Open the lake as of a snapshot (None: the newest); raises WarehouseUnavailable.
+
+    Read-only, no files are reached but those of the lake and of ``folders``.
+    """
+    # The engine makes the last folder only, and fails in the middle of a query that spills.
+    spill = settings.VAR / "tmp" / "duckdb"
+    spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = _extension_files()
     connection = duckdb.connect(
         ":memory:",
         config={
             "threads": settings.LAKE_THREADS,
             "memory_limit": settings.LAKE_MEMORY,
-            "temp_directory": str(settings.VAR / "tmp" / "duckdb"),
+            "temp_directory": str(spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "allow_unsigned_extensions": str(files == _verified).lower(),
         },
     )
     try:
-        for package, name in _EXTENSIONS.items():
-            connection.execute(f"LOAD {literal(_extension(package, name))}")
+        _load(connection, files)
         connection.execute("SET TimeZone = 'UTC'")
+        # Given with the others above, the engine shows this limit and does not keep to it.
+        connection.execute(f"SET max_temp_directory_size = {literal(_SPILL)}")
         _attach_lake(connection, read_only=read_only, snapshot=snapshot)
         connection.execute("USE lake")
         if read_only:
-            folder = str(Path(settings.LAKE_DATA)) + "/"
-            connection.execute(f"SET allowed_directories = [{literal(folder)}]")
+            _require_powerless(connection)
+            allowed = ", ".join(literal(f"{folder}/") for folder in (Path(settings.LAKE_DATA), *folders))
+            connection.execute(f"SET allowed_directories = [{allowed}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
     except duckdb.Error as exc:
@@ -50,6 +67,18 @@ def attach(*, read_only: bool, snapshot: int | None) -> duckdb.DuckDBPyConnectio
             raise SnapshotGone(snapshot) from None
         raise WarehouseUnavailable(_unavailable(exc)) from None
     return connection
+
+
+def _load(connection: duckdb.DuckDBPyConnection, files: dict[str, tuple[int, ...]]) -> None:
+    """Load the extensions; a process lets the engine check their signatures once.
+
+    Checking reads all of both files, a quarter of a second, and later connections run the very library that
+    the process has mapped. A file that is another one since is checked again.
+    """
+    for path in files:
+        connection.execute(f"LOAD {literal(path)}")
+    connection.execute("SET allow_unsigned_extensions = false")
+    _verified.update(files)
 
 
 def _attach_lake(connection: duckdb.DuckDBPyConnection, *, read_only: bool, snapshot: int | None) -> None:
@@ -77,6 +106,27 @@ def _attach_lake(connection: duckdb.DuckDBPyConnection, *, read_only: bool, snap
             time.sleep(0.2 * (tried + 1))
         else:
             return
+
+
+def _require_powerless(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise WarehouseUnavailable where the reader could run programs on the database's machine."""
+    asked = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    found = connection.execute("SELECT * FROM postgres_query($name, $sql)", {"name": _CATALOG, "sql": asked})
+    if found.fetchall() != [(False,)]:
+        connection.close()
+        message = "The role of LAKE_READER_URL is a superuser: give it one that may only read."
+        raise WarehouseUnavailable(message)
+
+
+def _extension_files() -> dict[str, tuple[int, ...]]:
+    """Return the extensions' paths, each with what changes when its file does."""
+    paths = [_extension(package, name) for package, name in _EXTENSIONS.items()]
+    return {path: _identity(path) for path in paths}
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    found = Path(path).stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _extension(package: str, name: str) -> str:

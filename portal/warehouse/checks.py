@@ -8,6 +8,11 @@ from portal.warehouse.port import Check, CheckResult, StagedTable
 Literal = str | int | float
 
 
+def quoted_name(name: str) -> str:
+    """Return one identifier in quotes; a dot in it is a part of the name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def quoted(name: str) -> str:
     """Return an identifier in quotes, each part of ``schema.name`` on its own."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
@@ -18,12 +23,37 @@ def literal(value: Literal) -> str:
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
 
 
-def row_count_at_least(least: int) -> Check:
+def row_count_at_least(least: int, *, blocking: bool = True) -> Check:
     """Expect so many rows or more."""
     return Check(
         name="row_count_at_least",
         expected=f"≥ {least:,} rows",
         sql=f"SELECT count(*) >= {least}, format('{{:,}} rows', count(*)) FROM {{rows}}",  # noqa: S608
+        blocking=blocking,
+    )
+
+
+def row_count_at_most(most: int, *, blocking: bool = True) -> Check:
+    """Expect so many rows or fewer."""
+    return Check(
+        name="row_count_at_most",
+        expected=f"≤ {most:,} rows",
+        sql=f"SELECT count(*) <= {most}, format('{{:,}} rows', count(*)) FROM {{rows}}",  # noqa: S608
+        blocking=blocking,
+    )
+
+
+def holds(name: str, condition: str, *, expected: str, blocking: bool = True) -> Check:
+    """Expect a condition to be true (or unknown) for every row; it is SQL that has been checked."""
+    return Check(name=name, expected=expected, violations=f"NOT ({condition})", blocking=blocking)
+
+
+def in_partition(column: str, value: str, data_type: str) -> Check:
+    """Expect every row to belong to one partition."""
+    return Check(
+        name=f"in_partition({column})",
+        expected=value,
+        violations=f"{quoted_name(column)} IS DISTINCT FROM CAST({literal(value)} AS {data_type})",
     )
 
 
@@ -32,18 +62,19 @@ def not_null(column: str, *, blocking: bool = True) -> Check:
     return Check(
         name=f"not_null({column})",
         expected="no empty values",
-        violations=f"{quoted(column)} IS NULL",
+        violations=f"{quoted_name(column)} IS NULL",
         blocking=blocking,
     )
 
 
 def unique(*columns: str, blocking: bool = True) -> Check:
     """Expect the columns together to name a row once."""
-    key = ", ".join(quoted(column) for column in columns)
+    key = ", ".join(quoted_name(column) for column in columns)
     return Check(
         name=f"unique({', '.join(columns)})",
         expected="each key once",
         violations=f"count(*) OVER (PARTITION BY {key}) > 1",
+        quick=f"SELECT NOT EXISTS (SELECT 1 FROM {{rows}} GROUP BY {key} HAVING count(*) > 1)",  # noqa: S608
         blocking=blocking,
     )
 
@@ -53,7 +84,7 @@ def in_set(column: str, values: Sequence[Literal], *, blocking: bool = True) -> 
     return Check(
         name=f"in_set({column})",
         expected="one of " + ", ".join(map(str, values)),
-        violations=f"{quoted(column)} NOT IN ({', '.join(map(literal, values))})",
+        violations=f"{quoted_name(column)} NOT IN ({', '.join(map(literal, values))})",
         blocking=blocking,
     )
 
@@ -63,18 +94,18 @@ def in_range(column: str, low: float, high: float, *, blocking: bool = True) -> 
     return Check(
         name=f"in_range({column})",
         expected=f"{low:,} to {high:,}",
-        violations=f"{quoted(column)} NOT BETWEEN {low!r} AND {high!r}",
+        violations=f"{quoted_name(column)} NOT BETWEEN {low!r} AND {high!r}",
         blocking=blocking,
     )
 
 
 def referential(column: str, other: StagedTable, other_column: str, *, blocking: bool = True) -> Check:
     """Expect each value (or none) to stand in a column of another staged table."""
-    found = f"SELECT {quoted(other_column)} FROM read_parquet({literal(str(other.path))})"  # noqa: S608
+    found = f"SELECT {quoted_name(other_column)} FROM read_parquet({literal(str(other.path))})"  # noqa: S608
     return Check(
         name=f"referential({column} → {other.target}.{other_column})",
         expected=f"known in {other.target}",
-        violations=f"{quoted(column)} IS NOT NULL AND {quoted(column)} NOT IN ({found})",
+        violations=f"{quoted_name(column)} IS NOT NULL AND {quoted_name(column)} NOT IN ({found})",
         blocking=blocking,
     )
 

@@ -1,39 +1,45 @@
 """DuckLake: DuckDB in this process, the catalog in PostgreSQL, the rows in Parquet files."""
 
-import contextlib
 import random
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 
-from portal.warehouse import asking, profiles
+from portal.warehouse import asking, expiring, files, profiles, staging
 from portal.warehouse.attaching import attach
 from portal.warehouse.checks import literal, quoted
 from portal.warehouse.errors import (
     BadRow,
-    QueryFailed,
-    QueryTimeout,
     WarehouseBusy,
     WarehouseError,
 )
-from portal.warehouse.lines import line_of_byte, line_of_record, require_header
+from portal.warehouse.guarding import as_query_error, fetch, first_line, interrupted_after, one_select
+from portal.warehouse.lines import line_of_record, require_header
 from portal.warehouse.port import (
     Check,
     CheckResult,
     ColumnInfo,
     ColumnProfile,
+    Expired,
+    FileSource,
     Fingerprint,
+    Publishable,
+    Reading,
+    Snapshot,
+    SourceFile,
     StagedTable,
     Table,
 )
 from portal.warehouse.publishing import LEDGER, drop, register, replace
 
 _TRIES = 8
+_ROLL_BACKS = 100
+_NEWEST = "SELECT id FROM ducklake_current_snapshot('lake')"
 
 
 class DuckLakeWarehouse:
@@ -44,9 +50,9 @@ class DuckLakeWarehouse:
 
     dialect = "duckdb"
 
-    def __init__(self, *, read_only: bool) -> None:
-        """Attach the lake; raises WarehouseUnavailable."""
-        self._read_only = read_only
+    def __init__(self, *, read_only: bool, folders: Sequence[Path] = ()) -> None:
+        """Attach the lake; raises WarehouseUnavailable. A reader may reach these folders besides."""
+        self._read_only, self._folders = read_only, tuple(folders)
         self._at: dict[int | None, duckdb.DuckDBPyConnection] = {}
         self._connection(None)
 
@@ -83,14 +89,44 @@ class DuckLakeWarehouse:
     ) -> Table:
         """Run one SELECT as of a snapshot (None: the newest); raises QueryTimeout, QueryFailed."""
         connection = self._connection(snapshot)
-        with _as_query_error(), _interrupted_after(connection, timeout):
-            statements = connection.extract_statements(sql)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise QueryFailed("A query is one SELECT.")
-            cursor = connection.execute(statements[0], dict(params) if params else None)
+        with as_query_error(), interrupted_after(connection, timeout):
+            statement = one_select(connection, sql)
+            cursor = connection.execute(statement, dict(params) if params else None)
             rows = cursor.fetchmany(limit + 1)
             columns = tuple(column[0] for column in cursor.description or ())
         return Table(columns=columns, rows=rows[:limit], cut=len(rows) > limit)
+
+    def read(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        limit: int,
+        timeout: float,
+        watch: Callable[[list[tuple[Any, ...]]], None] | None = None,
+    ) -> Reading:
+        """Run one SELECT on the newest snapshot, and say which one that was; see the port."""
+        connection = self._connection(None)
+        with as_query_error(sql), interrupted_after(connection, timeout):
+            statement = one_select(connection, sql)
+            # What was stopped at the worst moment may have left its transaction open.
+            _roll_back(connection)
+            # Both statements see the same snapshot: a transaction of the lake keeps the one it began with.
+            connection.execute("BEGIN")
+            try:
+                snapshot = int(asking.one(connection, _NEWEST)[0])
+                cursor = connection.execute(statement, dict(params) if params else None)
+                described = cursor.description or ()
+                rows, cut = fetch(cursor, limit=limit, watch=watch)
+            finally:
+                _roll_back(connection)
+        columns, types = (tuple(str(column[part]) for column in described) for part in (0, 1))
+        return Reading(columns=columns, types=types, rows=rows, cut=cut, snapshot=snapshot)
+
+    def interrupt(self) -> None:
+        """Stop whatever is being read or written now; called from another thread, at any time."""
+        for connection in list(self._at.values()):
+            connection.interrupt()
 
     def tables(self) -> list[str]:
         """Return the published tables as ``schema.name``, sorted."""
@@ -103,7 +139,7 @@ class DuckLakeWarehouse:
 
     def columns(self, table: str) -> list[ColumnInfo]:
         """Return the columns of a published table, in order."""
-        with _as_query_error():
+        with as_query_error():
             return asking.columns(self._connection(None), quoted(f"lake.{table}"))
 
     def row_count(self, table: str, *, snapshot: int | None = None) -> int:
@@ -113,11 +149,16 @@ class DuckLakeWarehouse:
 
     def snapshot(self) -> int:
         """Return the newest snapshot."""
-        return int(self.query("SELECT id FROM ducklake_current_snapshot('lake')").rows[0][0])
+        return int(self.query(_NEWEST).rows[0][0])
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return every snapshot that is kept, the oldest first."""
+        with as_query_error():
+            return expiring.snapshots(self._connection(None))
 
     def reads(self, sql: str) -> list[str]:
         """Return the tables that a query names, as ``schema.name``, sorted, whether they exist or not."""
-        with _as_query_error():
+        with as_query_error():
             return asking.tables(self._connection(None), sql)
 
     def fingerprint(self, table: str, *, snapshot: int | None = None) -> Fingerprint:
@@ -159,12 +200,12 @@ class DuckLakeWarehouse:
             f", TRY(CAST({expression} AS {kind})) AS {quoted(name)}"
             for name, (kind, expression) in (derived or {}).items()
         )
-        with _as_query_error():
-            path = _write(connection, f"SELECT *{added} FROM {read}", target=target, folder=folder)  # noqa: S608
-            self._require_no_rejects(source)
-            staged = _staged(connection, path, target=target, source=source)
+        with as_query_error():
+            path = staging.write(connection, f"SELECT *{added} FROM {read}", target=target, folder=folder)  # noqa: S608
+            staging.require_no_rejects(connection, [SourceFile(source.name, source)])
+            staged = staging.staged_at(connection, path, target=target, source=source)
         for name, (kind, expression) in (derived or {}).items():
-            number = self._first_row(staged, f"{quoted(name)} IS NULL")
+            number = staging.first_row(connection, staged, f"{quoted(name)} IS NULL")
             if number is not None:
                 raise BadRow(
                     file=source.name,
@@ -174,23 +215,32 @@ class DuckLakeWarehouse:
                 )
         return staged
 
-    def stage_query(self, sql: str, *, target: str, folder: Path) -> StagedTable:
-        """Write what one SELECT returns to staging under ``folder``."""
+    def stage_files(self, source: FileSource, *, target: str, folder: Path) -> StagedTable:
+        """Read files strictly into staging under ``folder``; raises BadRow, MissingInput."""
         connection = self._connection(None)
-        with _as_query_error():
-            path = _write(connection, sql, target=target, folder=folder)
-            return _staged(connection, path, target=target, source=None)
+        with as_query_error():
+            return files.stage(connection, source, target=target, folder=folder)
 
-    def check(self, staged: StagedTable, checks: Sequence[Check]) -> list[CheckResult]:
-        """Put the checks to the staged rows."""
-        return [self._check(staged, check) for check in checks]
+    def stage_query(self, sql: str, *, target: str, folder: Path, timeout: float = 3600.0) -> StagedTable:
+        """Write what one SELECT returns to staging under ``folder``; raises as ``read`` does."""
+        connection = self._connection(None)
+        with as_query_error(sql), interrupted_after(connection, timeout):
+            one_select(connection, sql)
+            path = staging.write(connection, sql, target=target, folder=folder)
+            return staging.staged_at(connection, path, target=target)
+
+    def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
+        """Put the checks to staged rows, or to a published table."""
+        connection = self._connection(None)
+        with as_query_error():
+            return [staging.put(connection, source, check) for check in checks]
 
     def profile(
         self, source: StagedTable | str, *, personal: Mapping[str, bool] | None = None
     ) -> list[ColumnProfile]:
         """Describe each column; ``personal`` says of columns whether they identify people."""
         connection = self._connection(None)
-        with _as_query_error():
+        with as_query_error():
             rows = asking.relation(source)
             return profiles.profile(connection, rows, asking.columns(connection, rows), personal or {})
 
@@ -199,7 +249,7 @@ class DuckLakeWarehouse:
     ) -> Table:
         """Return some rows with personal values masked; every cell is a JSON value."""
         connection = self._connection(None)
-        with _as_query_error():
+        with as_query_error():
             rows = asking.relation(source)
             return profiles.sample(
                 connection, rows, asking.columns(connection, rows), personal or {}, limit=limit
@@ -207,11 +257,11 @@ class DuckLakeWarehouse:
 
     # --- publishing
 
-    def publish(self, staged: Sequence[StagedTable], *, run_id: str, fence: int) -> int:
-        """Replace all targets in one transaction and return the new snapshot.
+    def publish(self, staged: Sequence[Publishable], *, run_id: str, fence: int) -> int:
+        """Publish to all targets in one transaction, each as its ``how`` says; return the new snapshot.
 
         Raises StalePublish, changing nothing, where a newer run or attempt has published any of them (run ids
-        sort by time), and WarehouseBusy where others kept getting in between.
+        sort by time), ColumnsChanged, and WarehouseBusy where others kept getting in between.
         """
         # In the order of their names, so that two runs register and update them in the same order.
         wanted = sorted(staged, key=lambda one: one.target)
@@ -224,6 +274,14 @@ class DuckLakeWarehouse:
         connection = self._connection(None)
         self._retried(lambda: drop(connection, sorted(tables)))
 
+    def expire(self, *, older_than: datetime, keep: Collection[int]) -> Expired:
+        """Let go of snapshots that were replaced before ``older_than``, except those to ``keep``."""
+        connection = self._connection(None)
+        gone = expiring.expirable(self.snapshots(), older_than=older_than, keep=keep)
+        self._retried(lambda: expiring.expire(connection, gone))
+        files = self._retried(lambda: expiring.clean_up(connection, now=datetime.now(UTC)))
+        return Expired(snapshots=tuple(gone), files=files)
+
     def _retried(self, attempt: Any) -> int:
         connection = self._connection(None)
         for tried in range(_TRIES):
@@ -235,7 +293,7 @@ class DuckLakeWarehouse:
                 time.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311
             except duckdb.Error as exc:
                 _roll_back(connection)
-                raise WarehouseError(_first_line(exc)) from exc
+                raise WarehouseError(first_line(exc)) from exc
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -245,113 +303,22 @@ class DuckLakeWarehouse:
 
     def _connection(self, snapshot: int | None) -> duckdb.DuckDBPyConnection:
         if snapshot not in self._at:
-            self._at[snapshot] = attach(read_only=self._read_only or snapshot is not None, snapshot=snapshot)
-        return self._at[snapshot]
-
-    def _require_no_rejects(self, source: Path) -> None:
-        connection = self._connection(None)
-        first = connection.execute(
-            "SELECT line_byte_position, coalesce(column_name, ''), error_message FROM reject_errors"
-            " ORDER BY line_byte_position, column_idx LIMIT 1"
-        ).fetchone()
-        connection.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
-        if first:
-            raise BadRow(
-                file=source.name,
-                line=line_of_byte(source, first[0]),
-                column=first[1],
-                reason=_reason(first[2]),
+            self._at[snapshot] = attach(
+                read_only=self._read_only or snapshot is not None, snapshot=snapshot, folders=self._folders
             )
-
-    def _check(self, staged: StagedTable, check: Check) -> CheckResult:
-        connection, rows = self._connection(None), asking.relation(staged)
-        line: int | None = None
-        with _as_query_error():
-            if check.sql:
-                passed, observed = asking.one(connection, check.sql.replace("{rows}", rows))
-            else:
-                # The condition may hold a window, which WHERE does not take.
-                bad = f"SELECT ({check.violations}) AS bad FROM {rows}"  # noqa: S608
-                (count,) = asking.one(connection, f"SELECT count(*) FILTER (bad) FROM ({bad})")  # noqa: S608
-                passed, observed = count == 0, f"{count:,} of {staged.row_count:,} rows"
-                if count and staged.source is not None:
-                    number = self._first_row(staged, check.violations)
-                    line = line_of_record(staged.source, number) if number is not None else None
-        return CheckResult(
-            name=check.name,
-            passed=bool(passed),
-            observed="none" if passed and not check.sql else str(observed),
-            expected=check.expected,
-            blocking=check.blocking,
-            file=staged.source.name if staged.source and line else "",
-            line=line,
-        )
-
-    def _first_row(self, staged: StagedTable, condition: str) -> int | None:
-        rows = f"read_parquet({literal(str(staged.path))}, file_row_number = true)"
-        judged = f"SELECT file_row_number, ({condition}) AS bad FROM {rows}"  # noqa: S608
-        number: int | None = asking.one(
-            self._connection(None),
-            f"SELECT min(file_row_number) FILTER (bad) FROM ({judged})",  # noqa: S608
-        )[0]
-        return number
-
-
-def _write(connection: duckdb.DuckDBPyConnection, sql: str, *, target: str, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{target}.parquet"
-    connection.execute(f"COPY ({sql}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
-    return path
-
-
-def _staged(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, target: str, source: Path | None
-) -> StagedTable:
-    rows = f"read_parquet({literal(str(path))})"
-    (count,) = asking.one(connection, f"SELECT count(*) FROM {rows}")  # noqa: S608
-    return StagedTable(
-        target=target,
-        path=path,
-        columns=tuple(asking.columns(connection, rows)),
-        row_count=count,
-        source=source,
-    )
+        return self._at[snapshot]
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    # A failed commit has already ended the transaction.
-    with contextlib.suppress(duckdb.TransactionException):
-        connection.execute("ROLLBACK")
-
-
-@contextlib.contextmanager
-def _interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException:
-        message = f"The query took longer than {seconds:g} seconds and was stopped."
-        raise QueryTimeout(message) from None
-    finally:
-        timer.cancel()
-
-
-@contextlib.contextmanager
-def _as_query_error() -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.IOException, duckdb.ConnectionException, duckdb.OutOfMemoryException) as exc:
-        raise WarehouseError(_first_line(exc)) from exc
-    except duckdb.Error as exc:
-        raise QueryFailed(_first_line(exc)) from exc
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _reason(message: str) -> str:
-    # «Error when converting column "a". Could not convert …»: the column is named already.
-    return message.strip().splitlines()[0].split('". ', 1)[-1]
+    for _ in range(_ROLL_BACKS):
+        try:
+            connection.execute("ROLLBACK")
+        except duckdb.InterruptException:
+            # Whoever stops a query says so again and again: this one must come through all the same.
+            continue
+        except duckdb.TransactionException:
+            # A failed commit has already ended the transaction.
+            return
+        return
+    message = "A transaction could not be rolled back."
+    raise duckdb.InterruptException(message)

@@ -41,6 +41,26 @@ class QueryFailed(WarehouseError):
 
     error_class = "user_code"
 
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
+
+
+class QueryTooLarge(WarehouseError):
+    """The query needs more memory than it may have."""
+
+    error_class = "bad_input"
+
+
+class RefusedSql(WarehouseError):
+    """The SQL may not run; the message says what to change. ``line`` and ``column`` count from 1."""
+
+    error_class = "user_code"
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message, self.line, self.column = message, line, column
+
 
 class StalePublish(WarehouseError):
     """A newer run, or a newer attempt of this one, has already published; nothing was changed."""
@@ -54,12 +74,15 @@ class StalePublish(WarehouseError):
 
 
 class BadRow(WarehouseError):
-    """A row of an input file cannot be read; nothing was changed."""
+    """A row of an input file cannot be read; nothing was changed.
+
+    ``line`` counts from 1; in a format without lines it is the row (``unit``).
+    """
 
     error_class = "bad_input"
 
-    def __init__(self, *, file: str, line: int, column: str, reason: str) -> None:
-        place = f"{file}, line {line}" + (f", column {column}" if column else "")
+    def __init__(self, *, file: str, line: int, column: str, reason: str, unit: str = "line") -> None:
+        place = f"{file}, {unit} {line}" + (f", column {column}" if column else "")
         super().__init__(f"{place}: {reason}")
         self.file, self.line, self.column, self.reason = file, line, column, reason
 
@@ -68,6 +91,16 @@ class MissingInput(WarehouseError):
     """An input file is not where it should be."""
 
     error_class = "bad_input"
+
+
+class ColumnsChanged(WarehouseError):
+    """The new rows have other columns than the published table; nothing was changed."""
+
+    error_class = "bad_input"
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(f"«{target}» was not published: {reason}")
+        self.target = target
 
 
 class CheckFailed(WarehouseError):

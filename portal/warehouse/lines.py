@@ -1,10 +1,12 @@
 """Find places in CSV files: lines as an editor counts them, and what the header says."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from portal.warehouse.errors import BadRow, MissingInput
+from portal.warehouse.port import FileSource, SourceFile
 
 
 def require_header(source: Path, columns: Mapping[str, str]) -> None:
@@ -29,6 +31,12 @@ def require_header(source: Path, columns: Mapping[str, str]) -> None:
             )
     extra = ", ".join(found[len(wanted) :])
     raise BadRow(file=source.name, line=1, column="", reason=f"unexpected columns: {extra}")
+
+
+def header_of(file: SourceFile, source: FileSource) -> list[str]:
+    """Return the values of the first line of a CSV in UTF-8."""
+    with file.path.open(encoding="utf-8-sig", newline="", errors="replace") as lines:
+        return next(_reader(lines, source), [])
 
 
 def line_of_byte(source: Path, position: int) -> int:
@@ -56,3 +64,31 @@ def line_of_record(source: Path, number: int) -> int:
                 break
             begins = reader.line_num + 1
     return begins
+
+
+def place_of_record(source: FileSource, number: int) -> tuple[str, int] | None:
+    """Return the file and the line on which row ``number`` (from 0) of all files begins; None if unknown.
+
+    The files are CSV in UTF-8, in the order in which they were read.
+    """
+    if source.format != "csv":
+        return None
+    left = number
+    for each in source.files:
+        with each.path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            reader = _reader(file, source)
+            if source.header:
+                next(reader, None)
+            begins = reader.line_num + 1
+            for row in reader:
+                left -= bool(row)
+                if left < 0:
+                    return each.name, begins
+                begins = reader.line_num + 1
+    return None
+
+
+def _reader(lines: Iterable[str], source: FileSource) -> Any:
+    if not source.quote:
+        return csv.reader(lines, delimiter=source.delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=source.delimiter, quotechar=source.quote)

@@ -1,10 +1,11 @@
 """The port that every warehouse engine fits: plain rows in and out, no engine's own types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,75 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A version of the warehouse; ``replaced_at`` is when the next one came, None for the newest."""
+
+    id: int
+    made_at: datetime
+    replaced_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The snapshots that were let go, and how many files that nothing names any more were deleted."""
+
+    snapshots: tuple[int, ...]
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """What a table holds, for comparing two snapshots; ``content`` does not depend on the rows' order."""
 
     row_count: int
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read: where it is, and the name by which people know it."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Files of one format that become one table.
+
+    ``columns`` are those wanted with their types, by name; without any the engine looks at the values.
+    With ``add_columns`` the files may have more columns than these, else that is refused. ``added`` are
+    columns with the same value in every row, as (type, value). ``delimiter``, ``quote``, ``header``,
+    ``nulls`` and ``encoding`` are for CSV; a file in another encoding than UTF-8 is written anew first.
+    """
+
+    files: tuple[SourceFile, ...]
+    format: Literal["csv", "parquet", "json"]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    add_columns: bool = False
+    added: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+    nulls: tuple[str, ...] = ("",)
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How staged rows enter their target.
+
+    ``full`` replaces all rows. ``partition`` replaces the rows whose column (the one of ``columns``) has
+    ``value``, or without one any value that was staged. ``upsert`` replaces the rows with the same
+    ``columns``. ``append`` adds rows, once for each run: they bear its id in ``_run_id``. ``newer`` adds the
+    rows whose column is above the target's highest. ``drift`` says what happens where the columns of the
+    target are others: ``replace`` it (only in full), ``refuse``, or ``add`` new ones, empty in older rows.
+    """
+
+    mode: Literal["full", "partition", "upsert", "append", "newer"] = "full"
+    columns: tuple[str, ...] = ()
+    value: str | None = None
+    drift: Literal["replace", "refuse", "add"] = "replace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +110,19 @@ class StagedTable:
     columns: tuple[ColumnInfo, ...]
     row_count: int
     source: Path | None = None
+    files: FileSource | None = None
+    how: How = How()
+
+
+@dataclass(frozen=True, slots=True)
+class StagedView:
+    """A view to be published: a SELECT over published tables."""
+
+    target: str
+    sql: str
+
+
+Publishable = StagedTable | StagedView
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +130,15 @@ class Check:
     """One question to the staged rows; make them with the functions of ``portal.warehouse.checks``.
 
     ``violations`` is a SELECT-able condition that is true for a bad row, ``sql`` instead a whole query that
-    returns (passed, observed). A failed check that is not ``blocking`` is only reported.
+    returns (passed, observed). ``quick`` is a cheaper query that says whether no row is bad. A failed check
+    that is not ``blocking`` is only reported.
     """
 
     name: str
     expected: str
     violations: str = ""
     sql: str = ""
+    quick: str = ""
     blocking: bool = True
 
 
@@ -87,6 +167,17 @@ class ColumnProfile:
     minimum: str = ""
     maximum: str = ""
     histogram: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A query's answer, the snapshot that it was read at, and the engine's word for each column's type."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    cut: bool
+    snapshot: int | None
 
 
 class Warehouse(Protocol):
@@ -122,6 +213,24 @@ class Warehouse(Protocol):
     ) -> Table:
         """Run one SELECT as of a snapshot (None: the newest); raises QueryTimeout, QueryFailed."""
 
+    def read(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        limit: int,
+        timeout: float,
+        watch: Callable[[list[tuple[Any, ...]]], None] | None = None,
+    ) -> Reading:
+        """Run one SELECT on the newest snapshot, and say which one that was.
+
+        Rows are shown to ``watch`` piece by piece as they are fetched; what it raises ends the reading.
+        Raises QueryTimeout, QueryTooLarge and QueryFailed (with line and column where the engine knows them).
+        """
+
+    def interrupt(self) -> None:
+        """Stop whatever is being read or written now; called from another thread, at any time."""
+
     def tables(self) -> list[str]:
         """Return the published tables as ``schema.name``, sorted."""
 
@@ -133,6 +242,16 @@ class Warehouse(Protocol):
 
     def snapshot(self) -> int:
         """Return the newest snapshot."""
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return every snapshot that is kept, the oldest first."""
+
+    def expire(self, *, older_than: datetime, keep: Collection[int]) -> Expired:
+        """Let go of snapshots that were replaced before ``older_than``, except those to ``keep``.
+
+        Never the newest. The age counts from the replacement: whoever read the newest one a moment ago has
+        read one that is not older than that, however long ago it was made.
+        """
 
     def reads(self, sql: str) -> list[str]:
         """Return the tables that a query names, as ``schema.name``, sorted, whether they exist or not."""
@@ -155,16 +274,20 @@ class Warehouse(Protocol):
         (type, expression over the others).
         """
 
-    def stage_query(self, sql: str, *, target: str, folder: Path) -> StagedTable:
-        """Write what one SELECT returns to staging under ``folder``."""
+    def stage_files(self, source: FileSource, *, target: str, folder: Path) -> StagedTable:
+        """Read files strictly into staging under ``folder``; raises BadRow, MissingInput."""
 
-    def check(self, staged: StagedTable, checks: Sequence[Check]) -> list[CheckResult]:
-        """Put the checks to the staged rows."""
+    def stage_query(self, sql: str, *, target: str, folder: Path, timeout: float = 3600.0) -> StagedTable:
+        """Write what one SELECT returns to staging under ``folder``; raises as ``read`` does."""
 
-    def publish(self, staged: Sequence[StagedTable], *, run_id: str, fence: int) -> int:
-        """Replace all targets in one transaction and return the new snapshot.
+    def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
+        """Put the checks to staged rows, or to a published table."""
 
-        Raises StalePublish, changing nothing, where a newer run or attempt has published any of them.
+    def publish(self, staged: Sequence[Publishable], *, run_id: str, fence: int) -> int:
+        """Publish to all targets in one transaction, each as its ``how`` says; return the new snapshot.
+
+        Raises StalePublish, changing nothing, where a newer run or attempt has published any of them, and
+        ColumnsChanged where the target has other columns and ``how`` does not let them differ.
         """
 
     def drop(self, tables: Sequence[str]) -> None:

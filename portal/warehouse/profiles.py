@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from portal.warehouse.checks import quoted
+from portal.warehouse.checks import quoted_name
 from portal.warehouse.personal import looks_personal, mask
 from portal.warehouse.port import ColumnInfo, ColumnProfile, Table
 
@@ -16,6 +16,7 @@ BARS = 12
 _LOOK = 500
 # Up to so many rows distinct values are counted one by one, beyond it they are estimated (within some 2 %).
 _EXACT = 2_000_000
+_MANY = 100_000
 _NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -45,7 +46,7 @@ def profile(
     distinct = "count(DISTINCT {})" if size <= _EXACT else "approx_count_distinct({})"
     parts = ", ".join(
         f"count({name}), {distinct.format(name)}, CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)"
-        for name in (quoted(column.name) for column in columns)
+        for name in (quoted_name(column.name) for column in columns)
     )
     (total, *measured) = connection.execute(f"SELECT count(*), {parts} FROM {rows}").fetchone() or (0,)  # noqa: S608
     described = []
@@ -61,7 +62,7 @@ def profile(
                 distinct_count=min(distinct, filled),
                 minimum=(low or "")[:200] if shown else "",
                 maximum=(high or "")[:200] if shown else "",
-                histogram=_histogram(connection, rows, column) if shown and filled else [],
+                histogram=_histogram(connection, rows, column, distinct) if shown and filled else [],
             )
         )
     return described
@@ -100,21 +101,34 @@ def _personal(
     for column in columns:
         if column.name in classified:
             continue
-        name = quoted(column.name)
-        values = connection.execute(
-            f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {rows} WHERE {name} IS NOT NULL LIMIT {_LOOK}"  # noqa: S608
-        ).fetchall()
-        if looks_personal(column.name, (value for (value,) in values)):
+        if looks_personal(column.name, _values(connection, rows, column)):
             hidden.add(column.name)
     return hidden
 
 
-def _histogram(connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo) -> list[float]:
-    name = quoted(column.name)
+def _values(connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo) -> list[str]:
+    """Return some different values of a column as texts."""
+    name = quoted_name(column.name)
+    some = f"SELECT {name} FROM {rows} USING SAMPLE reservoir({_LOOK * 10} ROWS) REPEATABLE (7)"  # noqa: S608
+    distinct = f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {{}} WHERE {name} IS NOT NULL LIMIT {_LOOK}"  # noqa: S608
+    found = connection.execute(distinct.format(f"({some})")).fetchall()
+    if len(found) < _LOOK // 10:
+        # A column that is mostly empty, or has few values: then all of them are soon found.
+        found = connection.execute(distinct.format(rows)).fetchall()
+    return [value for (value,) in found]
+
+
+def _histogram(
+    connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo, distinct: int
+) -> list[float]:
+    name = quoted_name(column.name)
     if column.data_type.startswith(_NUMBERS):
         return _ranges(connection, rows, f"CAST({name} AS DOUBLE)")
     if column.data_type.startswith(_TIMES):
         return _ranges(connection, rows, f"epoch({name})")
+    if distinct > _MANY:
+        # Which of so many are the commonest a sample tells as well, and without a table of them all.
+        rows = f"(SELECT {name} FROM {rows} USING SAMPLE reservoir({_MANY} ROWS) REPEATABLE (7))"  # noqa: S608
     counts = connection.execute(
         f"SELECT count(*) FROM {rows} WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY 1 DESC LIMIT {BARS}"  # noqa: S608
     ).fetchall()

@@ -42,7 +42,7 @@ def test_a_job_shows_nothing_that_was_not_meant(client: Client, cast: Cast) -> N
     assert set(answer.json()) == {
         "key", "name_en", "name_ko", "description_en", "description_ko", "kind", "enabled", "version",
         "owner", "team", "pool", "timeout", "max_attempts", "max_active_runs", "parameters_schema",
-        "schedules", "last_run",
+        "schedules", "last_run", "defined_in", "definition",
     }  # fmt: skip
     assert "hunter2" not in answer.content.decode()
     assert "@" not in answer.content.decode()

@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from tests.stack import Portal, running_portal, wait_for_demo
 
 CLIENTS = 4
+PEOPLE = ("ada", "ben", "dan", "finn")
 REQUESTS = 200
 WORDS = (
     "flights",
@@ -64,11 +65,12 @@ class Client:
             raise RuntimeError(message)
 
 
-def measure(portal: Portal, path_at: Callable[[int], str]) -> tuple[float, list[float]]:
+def measure(
+    portal: Portal, path_at: Callable[[int], str], people: tuple[str, ...] = PEOPLE
+) -> tuple[float, list[float]]:
     """Let the clients ask; return requests per second and the sorted latencies in milliseconds."""
-    people = islice(cycle(("ada", "ben", "dan", "finn")), CLIENTS)
     clients = []
-    for person in people:
+    for person in islice(cycle(people), CLIENTS):
         client = Client(portal)
         client.sign_in(person)
         client.ask(path_at(0))

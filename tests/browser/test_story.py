@@ -51,7 +51,7 @@ def test_finn_finds_the_flights_in_his_language(
     page = finn.open("/")
     page.locator("main input[type=search]").fill(words)
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/catalog/\?"))
+    page.wait_for_url(re.compile(r"/find/\?"))
     page.locator("a[href='/catalog/datasets/ops.flights/']").first.click()
     expect(page.locator("main")).to_contain_text("336,776")
     page.goto(f"{finn.portal.url}/catalog/datasets/ops.flights/preview/")

@@ -144,3 +144,9 @@ def edge(upstream, downstream, source="run"):
         downstream_key=downstream[1],
         source=source,
     )
+
+
+def column(dataset_key, name, *, position=99, data_type="INTEGER", **fields):
+    """Another column of a dataset."""
+    of = Dataset.objects.get(asset__key=dataset_key)
+    return Column.objects.create(dataset=of, name=name, position=position, data_type=data_type, **fields)

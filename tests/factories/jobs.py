@@ -1,15 +1,35 @@
 """Jobs and runs for tests, made directly in the database: no engine, no broker, no waiting."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.utils import timezone
 
+from catalog.models import Dataset
+from jobs.actions.jobs import definition_of
+from jobs.artifacts import ARTIFACTS
 from jobs.choices import Outcome, RunState, Trigger
-from jobs.models import Attempt, Job, Pool, Run, RunLog, Schedule
+from jobs.definitions import stated
+from jobs.models import (
+    Artifact,
+    Attempt,
+    Backfill,
+    DataTrigger,
+    Job,
+    JobVersion,
+    Pool,
+    Run,
+    RunLog,
+    Schedule,
+)
 from portal.accounts.models import User
+from portal.audit.actions import Actor
+from portal.evidence.actions import cite
+from portal.evidence.models import Citation, Evidence, Result
 
+RATES = b"month,rate\n2013-01,76.2\n"
 DAY_PARAMETERS = {
     "type": "object",
     "additionalProperties": False,
@@ -42,6 +62,12 @@ def make_job(key: str = "load-weather", **fields: Any) -> Job:
     return Job.objects.create(key=key, pool=values.pop("pool", None) or make_pool(), **values)
 
 
+def make_version(job: Job, **changes: Any) -> JobVersion:
+    """Keep the job as it stands as its newest version, with what is said otherwise."""
+    definition = {**stated(definition_of(job)), **changes}
+    return JobVersion.objects.create(job=job, number=job.version, definition=definition, made_by="Dan Seo")
+
+
 def make_schedule(job: Job, **fields: Any) -> Schedule:
     """Return a schedule of the job: every day at six in Seoul unless said otherwise."""
     values = {
@@ -51,6 +77,21 @@ def make_schedule(job: Job, **fields: Any) -> Schedule:
         **fields,
     }
     return Schedule.objects.create(job=job, **values)
+
+
+def make_trigger(job: Job, *datasets: Dataset, **fields: Any) -> DataTrigger:
+    """Return a trigger of the job by these datasets."""
+    trigger = DataTrigger.objects.create(job=job, **fields)
+    for dataset in datasets:
+        trigger.watched.create(dataset=dataset)
+    return trigger
+
+
+def make_backfill(job: Job, **fields: Any) -> Backfill:
+    """Return a backfill over three days, without runs."""
+    first = date(2013, 1, 1)
+    values = {"parameter": "day", "unit": "day", "first": first, "last": date(2013, 1, 3), **fields}
+    return Backfill.objects.create(job=job, once=str(uuid4()), **values)
 
 
 def make_run(
@@ -121,3 +162,58 @@ def make_log(
         RunLog(run=run, fence=run.fence or 1, first_line=first + 1, lines=stamped[first : first + piece])
         for first in range(0, len(stamped), piece)
     )
+
+
+def make_artifact(run: Run, body: bytes = RATES, *, name: str = "rates.csv") -> Artifact:
+    """Return a file of the run, written into the real store."""
+    stored = ARTIFACTS.write([body], most=len(body))
+    return Artifact.objects.create(
+        run=run,
+        fence=run.fence,
+        name=name,
+        media_type="text/csv",
+        stored=stored.name,
+        size=stored.size,
+        sha256=stored.sha256,
+    )
+
+
+def make_edition(
+    report: Job | str,
+    *,
+    tables: Sequence[str] = (),
+    rows: Sequence[Sequence[Any]] | None = None,
+    failed: bool = False,
+    ago: float = 3600,
+    **fields: Any,
+) -> tuple[Run, Citation]:
+    """Return an edition of a report with one query, and what it cites; ``rows`` are (month, flights)."""
+    if isinstance(report, str):
+        sections = [{"kind": "query", "title_en": "Flights", "sql": "SELECT 1"}]
+        config = {"title_en": "Flights", "sections": sections}
+        report = make_job(report, kind="report", config=config, **fields)
+    run = make_run(report, ago=ago)
+    evidence = Evidence.objects.create(
+        sql="SELECT month, flights FROM ops.flights",
+        dialect="duckdb",
+        engine="duckdb",
+        tables=list(tables),
+        row_count=len(rows or []),
+        result_hash=f"{hash(str(rows)) & 0xFFFFFFFF:064x}",
+        duration_ms=1,
+    )
+    if rows is not None:
+        columns = [{"name": "month", "type": "VARCHAR"}, {"name": "flights", "type": "BIGINT"}]
+        Result.objects.create(evidence=evidence, columns=columns, rows=[list(row) for row in rows])
+    about = ("report", str(run.pk))
+    by = Actor.system("tests")
+    citation = cite(evidence=evidence, about=about, title="Flights", user=None, by=by)
+    told = {"kind": "query", "name": "query:Flights", "title_en": "Flights", "title_ko": "항공편"}
+    broken = {"kind": "query", "name": "query:Broken", "title_en": "Broken", "failed": {"why": "slow"}}
+    run.outputs = {
+        "sections": [{**told, "evidence": str(evidence.pk)}, *([broken] if failed else [])],
+        "incomplete": failed,
+        "reads": {"tables": list(tables), "metrics": []},
+    }
+    run.save(update_fields=["outputs"])
+    return run, citation

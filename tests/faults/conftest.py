@@ -1,6 +1,7 @@
 """Fixtures of fault tests: they work on committed rows, as the processes they start do."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ from pytest_django import DjangoDbBlocker
 
 from jobs.runners import pipelines
 from tests.faults.invariants import assert_invariants
+from tests.faults.own import OwnDatabase
 from tests.faults.processes import Broker, Processes
+from tests.lake import lake
+
+__all__ = ["lake"]
 
 # Not the audit trail: it refuses to be emptied, and nothing here reads it.
 _TABLES = "jobs_run, jobs_job, jobs_pool, jobs_worker, jobs_clock"
@@ -30,14 +35,42 @@ def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
         assert str(connection.settings_dict["NAME"]).startswith("test_"), (
             "tables are emptied only in a test database"
         )
-        before, settings.JOB_PIPELINES = settings.JOB_PIPELINES, ["tests.pipelines"]
-        pipelines._load.cache_clear()
-        _clear()
+        with pipelines_of_tests():
+            _clear()
+            yield
+            _clear()
+            connection.close()
+
+
+@contextmanager
+def pipelines_of_tests() -> Iterator[None]:
+    """Let jobs of this process name the pipelines of tests."""
+    before, settings.JOB_PIPELINES = settings.JOB_PIPELINES, ["tests.pipelines"]
+    pipelines._load.cache_clear()
+    try:
         yield
-        _clear()
-        connection.close()
+    finally:
         settings.JOB_PIPELINES = before
         pipelines._load.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnDatabase]:
+    """A PostgreSQL that tests may stop and freeze; made once, so who asks for it is in the group ``web``."""
+    database = OwnDatabase(tmp_path_factory.mktemp("p"))
+    try:
+        yield database
+    finally:
+        database.remove()
+
+
+@pytest.fixture(scope="module")
+def own(own_database: OwnDatabase, django_db_blocker: DjangoDbBlocker) -> Iterator[OwnDatabase]:
+    """That PostgreSQL as this module's database, with the jobs of tests."""
+    with django_db_blocker.unblock(), own_database.entered(), pipelines_of_tests():
+        _clear()
+        yield own_database
+        _clear()
 
 
 @pytest.fixture(scope="module")

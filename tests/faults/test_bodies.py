@@ -1,15 +1,17 @@
 """What a body may do without harm to others, and how it is stopped: F21, F22, F23, F31."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from jobs.actions import runs
 from jobs.choices import Isolation, RunState
 from jobs.exceptions import RunAlreadyEnded
-from jobs.models import Run, RunLog
+from jobs.models import Run, RunLog, Secret
 from tests.faults.conftest import _clear
 from tests.faults.invariants import assert_invariants
 from tests.faults.processes import TESTS, Broker, Processes, alive, ended, job, log_lines, said, start, until
@@ -23,7 +25,8 @@ def running(committed: None, broker: Broker, tmp_path_factory: pytest.TempPathFa
     _clear()
     started = Processes(tmp_path_factory.mktemp("p"), broker)
     try:
-        started.worker(RUN_MEMORY_MB="1024")
+        # The tests seal the secrets that the worker opens.
+        started.worker(RUN_MEMORY_MB="1024", KEY_RING_FILE=str(settings.KEY_RING_FILE))
         started.clock()
         yield started
         assert all(one.process.poll() is None for one in started.started)
@@ -39,6 +42,21 @@ def test_a_body_s_words_steps_and_outputs_are_kept(running: Processes) -> None:
     assert [step["key"] for step in run.progress["steps"]] == ["say", "end"]
     assert all(step["started_at"] <= step["ended_at"] for step in run.progress["steps"])
     assert run.outputs["note"] == "x"
+
+
+def test_a40_a_forked_body_gets_its_secret_and_nothing_keeps_it(running: Processes) -> None:
+    value = "canary-in-a-body"
+    secret = Secret(name="crm")
+    secret.put(value)
+    secret.save()
+    config = {"pipeline": "test-tell-secret", "secrets": ["crm"]}
+    run = ended(start(job("test-tell-secret", config=config), note="crm"))
+    secret.delete()
+    assert run.state == RunState.SUCCEEDED
+    assert run.outputs["length"] == len(value)
+    lines = [text for piece in RunLog.objects.filter(run=run) for *_, text in piece.lines]
+    assert lines == ["•••", 'as JSON "•••", in an address •••']
+    assert "canary" not in json.dumps([run.outputs, run.progress, run.error])
 
 
 def test_a_log_line_is_in_the_database_within_a_second(running: Processes) -> None:

@@ -1,11 +1,13 @@
 """F07, F15 and life without a broker: wake-ups may be lost, doubled, forged or impossible; runs run."""
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from jobs.choices import RunState
+from jobs.engine.wake import TASK
 from jobs.models import Run
 from tests.faults.processes import Processes, ended, job, start, until
 
@@ -85,8 +87,39 @@ def test_a_broker_that_begins_to_hang_stops_nothing_and_is_used_again_afterwards
     assert worker.process.poll() is None
 
 
-def test_a_forged_message_with_arguments_is_refused_and_the_worker_lives(processes: Processes) -> None:
-    worker = processes.worker()
-    processes.broker.wake(1, "rm -rf")
-    until(lambda: "WakeUpCarriesArguments" in worker.text(), what="the message was refused")
-    assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
+class Exploding:
+    """Where pickle is read, this runs a program."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self._file}",)
+
+
+def test_f16_forged_and_broken_messages_are_refused_and_the_worker_lives(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """Whoever reaches the broker can wake workers and do nothing else."""
+    worker = processes.worker(RUN_POLL="60")
+    broker, quick, touched = processes.broker, job("test-nothing"), tmp_path / "touched"
+
+    def woken() -> None:
+        run = start(quick)
+        broker.wake(1)
+        assert ended(run, seconds=30).state == RunState.SUCCEEDED
+
+    broker.wake(1, "rm -rf")
+    until(lambda: "WakeUpCarriesArguments" in worker.text(), what="arguments were refused")
+    broker.forge("os.system", f"touch {touched}")
+    broker.forge(TASK, Exploding(touched), serializer="pickle")
+    broker.forge(TASK, "x" * 5_000_000)
+    woken()
+    for raw in (b"\xff\xfe nothing", b"[]", b"{}", b'{"body": "!", "properties": {}}'):
+        broker.push(raw)
+    woken()
+    until(lambda: broker.waiting() == 0, what="all were taken")
+    assert not touched.exists()
+    assert worker.process.poll() is None
+    # 5 MB came in: the log tells of it in a line, not in 5 MB.
+    assert len(worker.text()) < 200_000

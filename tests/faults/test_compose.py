@@ -132,7 +132,13 @@ def test_every_variable_is_explained_and_no_secret_has_a_default() -> None:
 def test_databases_and_broker_are_reached_from_no_other_machine() -> None:
     for name, service in compose()["services"].items():
         for port in service.get("ports", []):
-            assert (name, port.split(":")[0]) == ("web", "127.0.0.1")
+            assert name in {"web", "mcp"}
+            assert port.startswith("127.0.0.1:")
+
+
+def test_the_mcp_server_is_given_no_secret() -> None:
+    given = compose()["services"]["mcp"]["environment"]
+    assert not [name for name in given if "SECRET" in name or "DATABASE" in name or "LAKE" in name]
 
 
 def test_an_unknown_probe_is_an_error(environment: dict[str, str]) -> None:

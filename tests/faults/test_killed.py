@@ -1,15 +1,23 @@
 """F01, F02: whatever is killed, a run that was accepted ends once."""
 
 import os
+import random
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from jobs.choices import Outcome, RunState
+from jobs.choices import Isolation, Outcome, RunState
+from jobs.models import Pool, Run
 from tests.faults.processes import LEASE, Processes, Started, alive, ended, job, pool_of, said, start, until
 
 pytestmark = pytest.mark.fault
+
+# `make soak` has more of both.
+WORKER_KILLS = int(os.environ.get("F01_KILLS", "2"))
+CLAIM_SIGNALS = int(os.environ.get("F06_SIGNALS", "60"))
 
 
 def holder(workers: list[Started], pid: int) -> Started:
@@ -24,7 +32,7 @@ def test_f01_a_killed_worker_s_run_is_taken_up_by_another(processes: Processes) 
     processes.clock()
     sleeping = job("test-sleep-once")
     workers = [processes.worker(), processes.worker()]
-    for _ in range(3):
+    for _ in range(WORKER_KILLS):
         run = start(sleeping, seconds=60)
         body, supervisor = map(int, said(run, "asleep"))
         victim = holder(workers, supervisor)
@@ -110,3 +118,63 @@ def test_sigterm_to_a_worker_hands_its_runs_over_within_the_grace(processes: Pro
     assert (run.state, run.reason, run.attempt) == (RunState.QUEUED, "handed_over", 0)
     processes.worker()
     assert ended(run).attempt == 1
+
+
+def test_f05_of_ten_runs_on_a_worker_that_leaves_none_is_lost_however_often_it_is_told(
+    processes: Processes,
+) -> None:
+    """A second SIGTERM hurries nothing; SIGKILL after the grace leaves the rest to their leases."""
+    processes.clock()
+    sleeping = job("test-sleep-once", max_attempts=2)
+    Pool.objects.update(slots=10)
+    worker = processes.worker(WORKER_SLOTS="10", RUN_GRACE="30")
+    under_way = [start(sleeping, seconds=60) for _ in range(9)]
+    soon_over = start(job("test-sleep"), seconds=3)
+    for run in (*under_way, soon_over):
+        said(run, "asleep")
+    for _ in range(2):
+        worker.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+    waits = start(job("test-nothing"))
+    ended(soon_over, seconds=10)
+    assert (soon_over.state, soon_over.attempt) == (RunState.SUCCEEDED, 1), "what ends within the grace ends"
+    waits.refresh_from_db()
+    assert waits.state == RunState.QUEUED, "nothing new is taken"
+    assert worker.process.poll() is None
+    worker.kill_group()
+    processes.worker(WORKER_SLOTS="4")
+    for run in (*under_way, waits):
+        ended(run, seconds=LEASE + 25)
+        assert run.state == RunState.SUCCEEDED
+    assert {run.attempt for run in under_way} == {2}
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    with suppress(AssertionError):
+        return bool(until(holds, seconds=seconds))
+    return False
+
+
+def test_f06_sigterm_while_a_run_is_claimed_leaves_none_behind(processes: Processes) -> None:
+    """A signal at any moment of the claim, its COMMIT among them: the run is queued, held, or over."""
+    worker = processes.worker(WORKER_SLOTS="2")
+    quick = job("test-nothing", key="test-inline", isolation=Isolation.INLINE)
+    chance = random.Random(6)
+    queued = []
+    for _ in range(CLAIM_SIGNALS):
+        queued.append(start(quick))
+        time.sleep(chance.uniform(0, 0.05))
+        for child in pool_of(worker):
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+    # No clock reaps here: what was left behind without a holder would stay running.
+    if not _within(10, lambda: not Run.objects.open().exists()):
+        # A child that died while it read may leave the pool deaf: the watchdog ends such a worker after a
+        # minute, and whoever keeps workers starts another. Here that is done at once.
+        assert _within(30, lambda: not Run.objects.filter(state=RunState.RUNNING).exists())
+        worker.kill_group()
+        processes.worker(WORKER_SLOTS="2")
+        processes.clock()
+    for run in queued:
+        ended(run, seconds=60)
+        assert (run.state, run.attempts.filter(outcome=Outcome.SUCCEEDED).count()) == (RunState.SUCCEEDED, 1)

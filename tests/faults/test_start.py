@@ -1,6 +1,7 @@
 """Starting and stopping with real processes: wrong settings, neighbours, kills and leftovers."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -24,13 +25,27 @@ pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("start")]
 Desks = Callable[..., Desk]
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a portal that was started once, with all its migrations, and stopped."""
+    one = Desk(tmp_path_factory.mktemp("first") / "var")
+    try:
+        one.start().ready()
+        assert one.stop() == 0
+    finally:
+        one.clean_up()
+    return one.var
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desks]:
-    """Make portals that are cleaned away in the end."""
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desks]:
+    """Make portals that are cleaned away in the end; ``second`` ones have started before."""
     made: list[Desk] = []
 
-    def make(name: str = "var", **settings: str) -> Desk:
-        made.append(Desk(tmp_path / name, **settings))
+    def make(name: str = "var", *options: str, second: bool = False, **settings: str) -> Desk:
+        if second:
+            shutil.copytree(request.getfixturevalue("prepared"), tmp_path / name, symlinks=True)
+        made.append(Desk(tmp_path / name, *options, **settings))
         return made[-1]
 
     yield make
@@ -39,7 +54,8 @@ def desk(tmp_path: Path) -> Iterator[Desks]:
 
 
 def status(url: str) -> int:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    # The port is the supervisor's: who asks while the web starts again waits until it answers.
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return int(answer.status)
 
 
@@ -111,7 +127,7 @@ def test_a_taken_port_is_said_with_the_variable_that_changes_it(desk: Desks) -> 
 
 def test_two_run_side_by_side_and_only_their_webs_listen(desk: Desks) -> None:
     """A16: the servers have no TCP port; a second one in the same folder is told who is there."""
-    first, second = desk("one").start(), desk("two").start()
+    first, second = desk("one", second=True).start(), desk("two", second=True).start()
     for one in (first, second):
         one.ready()
         assert status(f"{one.url}/livez") == 200
@@ -128,11 +144,9 @@ def test_two_run_side_by_side_and_only_their_webs_listen(desk: Desks) -> None:
         assert server_pids(one) == set()
 
 
-def test_what_is_written_is_for_its_owner_only(desk: Desks) -> None:
-    one = desk().start().ready()
-    assert one.stop() == 0
-    for path in [one.var, *one.var.rglob("*")]:
-        inside = path.relative_to(one.var).parts
+def test_what_is_written_is_for_its_owner_only(prepared: Path) -> None:
+    for path in [prepared, *prepared.rglob("*")]:
+        inside = path.relative_to(prepared).parts
         if path.is_symlink() or inside[:2] == ("postgres", "data") or inside[:1] == ("static",):
             continue
         allowed = 0o700 if path.is_dir() else 0o600
@@ -140,7 +154,7 @@ def test_what_is_written_is_for_its_owner_only(desk: Desks) -> None:
 
 
 def test_after_kill_9_of_the_supervisor_the_next_start_takes_the_servers_over(desk: Desks) -> None:
-    first = desk().start().ready()
+    first = desk(second=True).start().ready()
     before = server_pids(first)
     assert len(before) == 2
     assert first.process is not None
@@ -156,13 +170,19 @@ def test_after_kill_9_of_the_supervisor_the_next_start_takes_the_servers_over(de
 
 
 def test_a_child_that_dies_is_started_again(desk: Desks) -> None:
-    one = desk().start().ready()
+    one = desk(second=True).start().ready()
     web = next(
         pid for pid in one.processes() if b"data-desk-web" in Path(f"/proc/{pid}/cmdline").read_bytes()
     )
     web = oldest_of_session(web)
     os.kill(web, signal.SIGKILL)
     one.wait_for("web ended by signal SIGKILL; starting it again")
+    assert status(f"{one.url}/livez") == 200
+    assert one.stop() == 0
+
+
+def test_make_dev_starts_too(desk: Desks) -> None:
+    one = desk("var", "--reload", second=True).start().ready()
     assert status(f"{one.url}/livez") == 200
     assert one.stop() == 0
 

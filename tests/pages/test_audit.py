@@ -20,6 +20,7 @@ from portal.audit.models import AuditEvent, AuditSeal
 from portal.audit.sealing import seal_events
 from portal.audit.wording import GROUPS, SENTENCES
 from portal.dashboard.trail import pages_of
+from requests_app.transitions import TRANSITIONS
 from tests.conftest import Cast
 from tests.factories.jobs import make_job, make_run
 
@@ -72,8 +73,17 @@ def test_an_event_stands_in_words_in_both_languages(cleo: Client, cast: Cast) ->
 
 
 def test_every_action_of_the_code_has_a_sentence_and_a_group() -> None:
-    code = (path.read_text() for app in ("portal", "catalog", "jobs") for path in (ROOT / app).rglob("*.py"))
-    recorded = {action for text in code for action in re.findall(r'\brecord\(\s*"([\w.]+)"', text)}
+    apps = ("portal", "catalog", "jobs", "requests_app")
+    code = [path.read_text() for app in apps for path in (ROOT / app).rglob("*.py")]
+    recorded = {action for text in code for action in re.findall(r'\b_?record\(\s*"([\w.]+)"', text)}
+    # The one frame of all steps of a question records each under its name in the table.
+    assert any('record(f"question.{row.name}"' in text for text in code)
+    # A draft is saved every few seconds: that is no event.
+    recorded |= {f"question.{row.name}" for row in TRANSITIONS} - {"question.save_draft_answer"}
+    # By the note's kind of comment: comment.added or comment.noted.
+    recorded |= {"comment.added"}
+    # One action switches a job either way.
+    recorded |= {"job.switched_on", "job.switched_off"}
     assert len(recorded) > 20
     assert recorded == set(SENTENCES)
     assert {action.partition(".")[0] for action in SENTENCES} == set(GROUPS)

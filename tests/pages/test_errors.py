@@ -100,6 +100,17 @@ def test_a_whole_request_ends_in_that_page_when_the_session_cannot_be_read(monke
     assert response.status_code == 503
 
 
+def test_the_api_says_when_to_come_back_to_a_database_that_is_away(monkeypatch):
+    def broken(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("portal.api.authentication.TokenAuthentication.authenticate", broken)
+    response = Client(raise_request_exception=False).get("/api/v1/jobs")
+    assert response.status_code == 503
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["Retry-After"] == "10"
+
+
 @pytest.mark.parametrize("error", [PermissionDenied(), ValueError()])
 def test_a_request_that_never_met_our_middleware_gets_a_page_too(error):
     request = RequestFactory().get("/x/")

@@ -94,6 +94,7 @@ def test_the_next_starts_stand_in_both_zones(dan: Client) -> None:
     assert len(shown.starts) == 5
     assert shown.elsewhere
     assert {start.there.strftime("%H:%M") for start in shown.starts} == {"06:30"}
+    assert "06:30 America/New_York" in dan.get("/jobs/load-weather/").content.decode()
     assert all(start.at > datetime.now(UTC) for start in shown.starts)
 
 
@@ -110,7 +111,8 @@ def test_a_schedule_in_the_readers_zone_is_told_once(dan: Client) -> None:
         ("0 7 * * 1", "every Monday at 07:00"),
         ("0 7 * * 7", "every Sunday at 07:00"),
         ("5 * * * *", "every hour at minute 5"),
-        ("*/5 * 1 * *", "<code>*/5 * 1 * *</code>"),
+        ("*/5 * 1 * *", "every 5 minutes, on day 1 of the month"),
+        ("*/7 1-9 * * *", "<code>*/7 1-9 * * *</code>"),
     ],
 )
 def test_a_usual_schedule_is_told_in_words(dan: Client, cron: str, words: str) -> None:
@@ -283,5 +285,5 @@ def test_more_runs_take_no_more_queries(
     dan.get(f"/jobs/{job.key}/")
     for _ in range(40):
         make_run(job)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(14):
         dan.get(f"/jobs/{job.key}/")

@@ -34,7 +34,8 @@ def test_it_rejects_post(dan: Client) -> None:
 def test_an_empty_list_says_what_to_do(dan: Client) -> None:
     page = text(dan)
     assert "No jobs yet" in page
-    assert "CONTRIBUTING.md" in page
+    assert "A job is made here" in page
+    assert 'href="/jobs/new/"' in page
 
 
 def test_a_job_shows_its_last_run_and_the_next_start(dan: Client, cast: Cast) -> None:
@@ -172,5 +173,5 @@ def test_more_jobs_and_runs_take_no_more_queries(
     dan.get("/jobs/")
     for number in range(1, 12):
         add(number)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         dan.get("/jobs/")

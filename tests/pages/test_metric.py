@@ -182,7 +182,7 @@ def test_a_metric_is_edited_too(client, cast, on_time):
     assert [event.action for event in AuditEvent.objects.all()] == ["asset.described"]
 
 
-@pytest.mark.parametrize(("part", "count"), [("", 15), ("definition/", 7)])
+@pytest.mark.parametrize(("part", "count"), [("", 16), ("definition/", 7)])
 def test_the_number_of_queries_does_not_grow(ada, on_time, django_assert_num_queries, part, count):
     text(ada)
     with django_assert_num_queries(count):

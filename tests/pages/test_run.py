@@ -241,7 +241,7 @@ def test_the_page_takes_the_same_queries_for_any_history(
         make_run(job)
     newest = make_run(job)
     make_log(newest, 500)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         dan.get(f"/runs/{newest.number}/")
 
 

@@ -1,12 +1,14 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.choices import Certification, Visibility
 from jobs.choices import RunState
+from portal.accounts.models import Membership, Team
 from tests.conftest import Cast
 from tests.factories.catalog import dataset, definition, edge, metric
 from tests.factories.jobs import make_job, make_run
@@ -72,9 +74,9 @@ def test_it_greets_with_the_day_and_the_teams(client: Client, cast: Cast) -> Non
     assert "마케팅" in text(client)
 
 
-def test_the_search_box_goes_to_the_catalog(client: Client, cast: Cast) -> None:
+def test_the_search_box_finds_anything(client: Client, cast: Cast) -> None:
     client.force_login(cast.ada)
-    assert '<form class="ask" role="search" action="/catalog/" method="get">' in text(client)
+    assert '<form class="ask" role="search" action="/find/" method="get">' in text(client)
 
 
 class TestBroken:
@@ -182,3 +184,26 @@ def test_more_of_everything_takes_no_more_queries(
         add(number)
     with django_assert_num_queries(18):
         client.get("/")
+    cache.clear()
+    with django_assert_num_queries(28):
+        client.get("/")
+
+
+def test_what_moves_slowly_is_drawn_once_for_several_looks(client: Client, cast: Cast) -> None:
+    client.force_login(cast.ben)
+    assert "Flights" not in text(client)
+    dataset("flights", name_en="Flights")
+    assert "Flights" not in text(client)
+    client.force_login(cast.dan)
+    assert "Flights" in text(client)
+
+
+def test_who_gets_another_role_or_team_sees_at_once_what_is_theirs(client: Client, cast: Cast) -> None:
+    payers = Team.objects.create(key="payers", name_en="Payers")
+    dataset("payroll", name_en="Payroll", visibility=Visibility.TEAM, team=payers)
+    client.force_login(cast.ben)
+    assert "Payroll" not in text(client)
+    Membership.objects.create(user=cast.ben, team=payers)
+    assert "Payroll" in text(client)
+    cast.ben.memberships.filter(team=payers).delete()
+    assert "Payroll" not in text(client)

@@ -27,6 +27,7 @@ from portal.accounts.permissions import Role
 from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
 from portal.ui.cache import _Breaker
+from tests.factories.jobs import make_job
 
 TESTER = Actor.system("test")
 PASSWORD = "four words in a row"
@@ -242,6 +243,7 @@ def test_a52_somebody_deactivated_cannot_sign_in(client, dan):
 
 
 def test_a52_a_role_taken_away_narrows_the_token_at_once(cast):
+    make_job("load-flights")
     secret = issue(cast.eun, "jobs:run").secret
     people.change(user=cast.eun, name="Eun Park", roles=[], teams=[], by=TESTER)
     response = Client().post(
@@ -348,18 +350,36 @@ def test_a54_use_is_noted_once_a_minute(cast, django_assert_num_queries):
 
 def test_a54_no_token_is_wider_than_its_owner(cast):
     with pytest.raises(ScopeTooWide):
-        issue(cast.ada, "jobs:run")
+        issue(cast.ada, "queries:run")
     with pytest.raises(ScopeTooWide):
-        issue(cast.ada, "jobs:run:load-flights")
+        issue(cast.ada, "jobs:edit")
     with pytest.raises(UnknownScope):
         issue(cast.cleo, "everything:write")
 
 
+def test_a54_a_token_runs_only_jobs_that_its_owner_may(cast):
+    job, other = make_job("load-flights"), make_job("load-weather")
+    job.runners.add(cast.ada)
+    secret = issue(cast.ada, "jobs:run").secret
+    answers = [
+        Client()
+        .post(
+            f"/api/v1/jobs/{each.key}/runs",
+            "{}",
+            "application/json",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        .status_code
+        for each in (job, other)
+    ]
+    assert answers == [201, 403]
+
+
 def test_a54_the_form_offers_and_takes_only_what_the_owner_may(client, cast):
     client.force_login(cast.ada)
-    assert b"jobs:run" not in client.get("/account/tokens/add/").content
-    for data in ({"scopes": ["jobs:run"]}, {"jobs": "load-flights"}):
-        client.post("/account/tokens/add/", {"name": "x", "days": "30", **data})
+    assert b"queries:run" not in client.get("/account/tokens/add/").content
+    for scope in ("queries:run", "jobs:edit"):
+        client.post("/account/tokens/add/", {"name": "x", "days": "30", "scopes": [scope]})
     assert not ApiToken.objects.filter(owner=cast.ada).exists()
 
 
@@ -372,7 +392,7 @@ def test_a54_the_command_prints_the_secret_and_nothing_else(cast, capsys):
     ("arguments", "words"),
     [
         (["nobody@example.com", "--name", "x", "--scope", "jobs:read"], "Nobody active"),
-        (["ada@example.com", "--name", "x", "--scope", "jobs:run"], "may not do"),
+        (["ada@example.com", "--name", "x", "--scope", "queries:run"], "may not do"),
         (["dan@example.com", "--name", "x", "--scope", "jobs:all"], "is not a scope"),
         (["dan@example.com", "--name", "x", "--scope", "jobs:read", "--days", "0"], "1 to 366"),
     ],

@@ -99,7 +99,8 @@ def test_a57_get_changes_nothing(world, name):
     for principal in ("anonymous", "cleo", "token_read"):
         for kind in route.kinds:
             for method in ("GET", "HEAD"):
-                world.client(principal).generic(method, world.url(route, kind))
+                # Read to its end, which closes what a file's answer holds open.
+                text(world.client(principal).generic(method, world.url(route, kind)))
     assert rows() == before
 
 
@@ -142,7 +143,7 @@ def test_a14_no_answer_shows_a_hash_or_a_secret(world, name):
 
 
 def text(response):
-    return b"".join(response).decode()
+    return b"".join(response).decode(errors="replace")  # a picture may be among them
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def text(response):
 def test_a14_the_api_shows_no_e_mail_to_whoever_does_not_manage_people(world, name):
     route = routes()[name]
     for kind in route.kinds:
-        body = world.client("token_read").get(world.url(route, kind)).content.decode()
+        body = text(world.client("token_read").get(world.url(route, kind)))
         assert "@example.com" not in body or name.startswith("api_metric")
 
 

@@ -1,23 +1,21 @@
 """``manage.py trigger <job>``: start a run from the terminal, and follow it if wanted."""
 
 import json
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from jobs.actions import runs
-from jobs.choices import RunState, Trigger
+from jobs.choices import Trigger
 from jobs.exceptions import InvalidParameters, JobsError
-from jobs.models import Job, Run, RunLog
+from jobs.management.following import follow
+from jobs.models import Job
 from portal.audit.actions import Actor
-
-PAUSE = 0.25
 
 
 class Command(BaseCommand):
-    """Queue a run; with --follow print its log and exit 1 unless it succeeds."""
+    """Queue a run; with --follow print its log; the exit code tells the end, as with ``follow``."""
 
     help = "Start a run of a job, for example: trigger load-flights --param months=3 --follow"
     requires_system_checks = []
@@ -25,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the job, its parameters and --follow."""
         parser.add_argument("job")
-        parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
+        parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE")
         parser.add_argument("--key", help="an idempotency key: the same key starts one run")
         parser.add_argument("--follow", action="store_true")
 
@@ -52,23 +50,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"run {triggered.run.number} {triggered.run.state}")
         if options["follow"]:
-            self._follow(triggered.run)
-
-    def _follow(self, run: Run) -> None:
-        seen = 0
-        while True:
-            # The state is read before the log: what is written until the end is printed after it.
-            run.refresh_from_db(fields=["state", "error"])
-            for piece in RunLog.objects.filter(run=run, pk__gt=seen).order_by("pk"):
-                seen = piece.pk
-                for at, level, text in piece.lines:
-                    self.stdout.write(f"{at} {level:<5} {text}")
-            if not run.is_open:
-                break
-            time.sleep(PAUSE)
-        self.stdout.write(f"run {run.number} {run.state}")
-        if run.state != RunState.SUCCEEDED:
-            raise CommandError(run.error.get("message") or run.state)
+            follow(triggered.run, self.stdout)
 
 
 def _parameter(pair: str) -> tuple[str, Any]:

@@ -26,6 +26,7 @@ PROBLEMS = (
     Explained("problem-400", "400", _("The request could not be understood: mend it, do not repeat it.")),
     Explained("problem-validation", "400, 422", _("Some values are not right; “errors” names each field.")),
     Explained("problem-idempotency", "422", _("The Idempotency-Key was used before with other parameters.")),
+    Explained("problem-sql", "422", _("The SQL is refused; “line” and “column” say where.")),
     Explained("problem-401", "401", _("There is no token, or it is unknown, expired or revoked.")),
     Explained("problem-403", "403", _("The token's scopes or its owner's roles do not allow it.")),
     Explained("problem-404", "404", _("There is nothing here, or nothing that the owner may see.")),

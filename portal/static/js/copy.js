@@ -1,4 +1,5 @@
-// Buttons that copy: <button data-copy="#id" hidden>; shown only where copying is possible.
+// Buttons that copy: <button data-copy="#id" hidden>, or data-copy="/path" for what an address of ours holds;
+// shown only where copying is possible.
 const DONE = 1600;
 
 function prepare(root) {
@@ -8,12 +9,22 @@ function prepare(root) {
   }
 }
 
+async function textOf(from) {
+  if (from.startsWith("/")) {
+    const answer = await fetch(from);
+    // A session that ended answers with the sign-in page.
+    return answer.ok && !answer.redirected ? answer.text() : null;
+  }
+  const source = document.querySelector(from);
+  return source ? (source.value ?? source.textContent.trim()) : null;
+}
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy]");
   if (!button) return;
-  const source = document.querySelector(button.dataset.copy);
-  if (!source) return;
-  await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
+  const text = await textOf(button.dataset.copy);
+  if (text === null) return;
+  await navigator.clipboard.writeText(text);
   const word = button.querySelector("[data-copy-word]");
   if (!word || word.dataset.before) return;
   word.dataset.before = word.textContent;

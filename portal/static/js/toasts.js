@@ -1,5 +1,7 @@
 // Toasts go by themselves after a while, unless the pointer or the keyboard is on them.
 const STAY = 6000;
+// What can be taken back is offered a little longer.
+const STAY_UNDO = 12000;
 
 function leave(toast) {
   toast.classList.add("leaving");
@@ -9,9 +11,10 @@ function leave(toast) {
 function greet(toast) {
   // What went wrong stays until it is read.
   if (toast.querySelector(".t-bad, .t-warn")) return;
-  let timer = setTimeout(() => leave(toast), STAY);
+  const stay = toast.querySelector("form") ? STAY_UNDO : STAY;
+  let timer = setTimeout(() => leave(toast), stay);
   const hold = () => clearTimeout(timer);
-  const release = () => { clearTimeout(timer); timer = setTimeout(() => leave(toast), STAY); };
+  const release = () => { clearTimeout(timer); timer = setTimeout(() => leave(toast), stay); };
   toast.addEventListener("pointerenter", hold);
   toast.addEventListener("focusin", hold);
   toast.addEventListener("pointerleave", release);

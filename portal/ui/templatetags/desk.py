@@ -3,10 +3,12 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.forms import BoundField
+from django.middleware.csrf import get_token
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
@@ -15,10 +17,13 @@ from portal.ui import drawings, formats
 from portal.ui.lineage import layout
 
 register = template.Library()
+# Small drawings are made again and again from the same few words, so they are kept; «typed», since a safe
+# string equals an unsafe one and must never be answered with its drawing.
 TONES = frozenset({"neutral", "info", "good", "warn", "bad"})
 
 
 @register.simple_tag
+@lru_cache(512, typed=True)
 def icon(name: str, size: str = "") -> SafeString:
     """Draw a symbol of the sprite; it says nothing to a screen reader, so words must stand beside it."""
     return format_html(
@@ -27,10 +32,38 @@ def icon(name: str, size: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(16, typed=True)
 def mark(tone: str) -> SafeString:
     """Draw the shape of a tone: dashed ring, half disc, disc, triangle, octagon."""
     known = tone if tone in TONES else "neutral"
     return format_html('<svg class="m t-{}" aria-hidden="true"><use href="#m-{}"/></svg>', known, known)
+
+
+@register.simple_tag
+@lru_cache(2048, typed=True)
+def state(tone: str, label: str, loud: bool = False) -> SafeString:
+    """Draw a state: the shape of its tone and its word; ``loud`` colours the word too."""
+    return format_html(
+        '<span class="state t-{}{}">{}{}</span>', tone, " loud" if loud else "", mark(tone), label
+    )
+
+
+@register.simple_tag
+@lru_cache(2048, typed=True)
+def avatar(name: str, big: bool = False) -> SafeString:
+    """Draw a face: two letters in a colour that stays with the name."""
+    return format_html(
+        '<span class="avatar h{}{}" aria-hidden="true">{}</span>',
+        hue(name), " big" if big else "", initials(name),
+    )  # fmt: skip
+
+
+@register.simple_tag
+@lru_cache(2048, typed=True)
+def who(name: str, note: str = "") -> SafeString:
+    """Draw somebody: a face and a name, and a word after it."""
+    more = format_html('<span class="muted">{}</span>', note) if note else ""
+    return format_html('<span class="who">{}{}{}</span>', avatar(name), name, more)
 
 
 @register.filter
@@ -182,7 +215,7 @@ def spark(
     values: Sequence[float | None], label: str, target: float | None = None, tone: str = ""
 ) -> SafeString:
     """Draw a small line of numbers with its target; ``label`` says the same in words."""
-    return drawings.spark(values, label=label, target=target, tone=tone)
+    return drawings.spark(tuple(values), label=label, target=target, tone=tone)
 
 
 @register.simple_tag
@@ -222,7 +255,10 @@ def control(field: BoundField) -> SafeString:
     kind = getattr(widget, "input_type", "")
     described = [f"{field.auto_id}-help"] if field.help_text else []
     described += [f"{field.auto_id}-error"] if field.errors else []
-    attrs: dict[str, Any] = {} if kind in {"checkbox", "radio", "hidden"} else {"class": "input"}
+    own = str(widget.attrs.get("class", ""))
+    attrs: dict[str, Any] = (
+        {} if kind in {"checkbox", "radio", "hidden"} else {"class": f"input {own}".strip()}
+    )
     if described:
         attrs["aria-describedby"] = " ".join(described)
     return field.as_widget(attrs=attrs)
@@ -250,3 +286,10 @@ def query(context: template.Context, **changes: Any) -> str:
 def lineage(up: Sequence[Any], here: Any, down: Sequence[Any], label: str) -> dict[str, Any]:
     """Draw one step up and down; nodes have label, url (may be empty), icon and tone."""
     return {"graph": layout(up, here, down), "up": up, "here": here, "down": down, "label": label}
+
+
+@register.simple_tag(takes_context=True)
+def csrf_field(context: template.Context) -> SafeString:
+    """Draw what ``{% csrf_token %}`` draws, also in a template that was included with ``only``."""
+    token = get_token(context.request)  # type: ignore[attr-defined]
+    return format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token)

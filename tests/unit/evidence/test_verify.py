@@ -1,12 +1,15 @@
 """Each verdict, provoked on a real lake."""
 
-from typing import Any
+import json
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from portal.evidence.choices import Half, Verdict
 from portal.evidence.hashing import result_hash
-from portal.evidence.verify import Cited, Findings, compare, rerun
+from portal.evidence.verify import Cited, CitedRows, Findings, compare, rerun
+from portal.warehouse.cells import Cells
 from portal.warehouse.errors import QueryTimeout
 from tests.lake import Lake
 
@@ -163,3 +166,86 @@ def test_a_slow_query_is_no_verdict(lake: Lake) -> None:
     cited = Cited(sql=slow, parameters={}, snapshot=first, result_hash="", values={})
     with lake.reader() as warehouse, pytest.raises(QueryTimeout):
         rerun(warehouse, cited, timeout=0.2)
+
+
+TABLE = "SELECT day, late FROM ops.trips"
+
+
+def cite_table(
+    lake: Lake, sql: str = TABLE, *, snapshot: int | None, kept: int = 100, **parameters: Any
+) -> Cited:
+    """Cite the answer of a query as its run keeps it: the first rows, and a hash over all of them."""
+    answer = lake.ask(sql, params=parameters or None, snapshot=snapshot)
+    cells = Cells()
+    table = CitedRows(
+        columns=answer.columns,
+        rows=[cells.row(row) for row in answer.rows[:kept]],
+        whole=len(answer.rows) <= kept,
+        floats=frozenset({1}),
+    )
+    hashed = result_hash(answer.columns, answer.rows)
+    return Cited(sql, parameters, snapshot, hashed, values={}, table=table)
+
+
+def test_a_table_comes_out_again_in_any_order(lake: Lake) -> None:
+    first = lake.publish("ops.trips", TRIPS, run_id="run-1")
+    cited = cite_table(lake, f"{TABLE} ORDER BY day", snapshot=first)
+    turned = replace(cited, sql=f"{TABLE} ORDER BY day DESC")
+    assert judge(lake, turned).verdict is Verdict.VERIFIED
+    # Of a table that was cut nobody can say that the rest is the same.
+    unknown = replace(turned, table=replace(cast("CitedRows", turned.table), whole=False))
+    assert judge(lake, unknown).verdict is Verdict.NOT_REPRODUCIBLE
+
+
+def test_rows_that_came_and_went_are_named(lake: Lake) -> None:
+    first = lake.publish("ops.trips", TRIPS, run_id="run-1")
+    lake.publish("ops.trips", RESTATED, run_id="run-2")
+    found = judge(lake, cite_table(lake, snapshot=first, kept=1))
+    assert (found.verdict, found.changes) == (Verdict.INPUT_CHANGED, {})
+    assert [table.name for table in found.tables] == ["ops.trips"]
+    assert found.rows is not None
+    assert (found.rows.before, found.rows.after) == ([["2013-02-09", "0.25"]], [["2013-02-09", "0.75"]])
+    assert (found.rows.before_count, found.rows.after_count) == (1, 1)
+
+
+def test_other_columns_are_a_change_without_rows(lake: Lake) -> None:
+    first = lake.publish("ops.trips", TRIPS, run_id="run-1")
+    lake.publish("ops.trips", f"SELECT *, 'a' AS word FROM ({TRIPS})", run_id="run-2")  # noqa: S608
+    found = judge(lake, cite_table(lake, "SELECT * FROM ops.trips", snapshot=first))
+    assert found.verdict is Verdict.INPUT_CHANGED
+    assert found.rows is not None
+    assert (found.rows.columns_after, found.rows.before) == (["day", "late", "word"], [])
+
+
+def test_a_table_whose_snapshot_is_gone_is_compared_with_what_was_kept(lake: Lake) -> None:
+    first = lake.publish("ops.trips", TRIPS, run_id="run-1")
+    cited = cite_table(lake, snapshot=first)
+    lake.publish("ops.trips", RESTATED, run_id="run-2")
+    with lake.writer() as warehouse:
+        warehouse._connection(None).execute(  # type: ignore[attr-defined]
+            f"CALL ducklake_expire_snapshots('lake', versions => [{first}])"
+        )
+    found = judge(lake, cited)
+    assert (found.verdict, found.recorded, found.newest) == (Verdict.SOURCE_GONE, Half.GONE, Half.DIFFERENT)
+    assert found.rows is not None
+    assert (found.rows.before_count, found.rows.after_count) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("condition", "value"),
+    [
+        ("late > $p", 0.3),
+        ("day >= $p", "2013-02-09"),
+        ("day = ANY($p::DATE[])", ["2013-02-08"]),
+        ("late IS NOT NULL AND $p", True),
+        ("2 = $p", 2),
+    ],
+)
+def test_parameters_keep_their_types_in_json(lake: Lake, condition: str, value: Any) -> None:
+    first = lake.publish("ops.trips", TRIPS, run_id="run-1")
+    sql = f"{TABLE} WHERE {condition}"
+    cited = cite_table(lake, sql, snapshot=first, p=value)
+    assert cited.table is not None
+    assert cited.table.rows
+    again = replace(cited, parameters=json.loads(json.dumps(dict(cited.parameters))))
+    assert judge(lake, again).verdict is Verdict.VERIFIED

@@ -171,3 +171,11 @@ def test_a_run_past_its_start_deadline_is_skipped(make_job: Make, start: Start) 
     assert clock.skip_late() == 1
     run.refresh_from_db()
     assert (run.state, run.reason) == (RunState.SKIPPED, "start_deadline")
+
+
+def test_a_run_that_started_in_time_goes_on_after_a_hand_over(make_job: Make, start: Start) -> None:
+    run = start(make_job(start_deadline=60))
+    assert finish.hand_over(claimed(), {})
+    Run.objects.filter(pk=run.pk).update(created_at=Now() - timedelta(seconds=61))
+    assert clock.skip_late() == 0
+    assert claimed().run_id == run.pk

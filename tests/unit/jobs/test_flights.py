@@ -25,12 +25,13 @@ from jobs.pipelines.load_flights import LoadFlightsConfig, load_flights, package
 from jobs.runners.base import Context
 from jobs.runners.registry import runner_for
 from portal.audit.actions import Actor
-from portal.demo.jobs import JOBS
+from portal.demo.jobs import JOBS, write_files
 from portal.demo.metrics import METRICS, define_metrics
 from portal.evidence.hashing import result_hash
 from portal.evidence.models import Evidence
 from portal.warehouse.errors import BadRow, CheckFailed, MissingInput, StalePublish
 from tests.lake import Lake
+from tests.unit.jobs.loading import succeed
 
 HANGUL = re.compile("[가-힣]")
 SMALL = {
@@ -321,3 +322,27 @@ def _assert_charts_are_drawn() -> None:
     for chart in MetricChart.objects.all():
         ET.fromstring(chart.svg)  # noqa: S314
         assert not re.search(r"<style|<script|<title|style=|href|#[0-9a-f]{6}", chart.svg)
+
+
+@pytest.mark.django_db
+def test_the_other_kinds_of_the_demo_run_green(cast, lake: Lake, settings: Any) -> None:
+    settings.SOURCE_FOLDER = str(lake.folder / "files")
+    write_files()
+    for definition in JOBS:
+        register(definition=definition, by=Actor.system("test"))
+    _run(lake, "load-flights")
+    for key in ("check-flights", "late-flights-by-airline", "load-holidays"):
+        succeed(Job.objects.get(key=key))
+    checks = {
+        check["name"]: check["passed"] for check in Dataset.objects.get(asset__key="ops.flights").checks
+    }
+    assert (checks["in_range(air_time)"], checks["not_null(tailnum)"]) == (True, False)
+    late = Dataset.objects.get(asset__key="marts.late_flights_by_airline")
+    assert late.row_count == 185
+    assert late.columns.get(name="airline").made_from == [["ops.airlines", "name"]]
+    assert Dataset.objects.get(asset__key="ref.holidays").row_count == len(set(_holidays(settings)))
+
+
+def _holidays(settings: Any) -> list[str]:
+    path = Path(settings.SOURCE_FOLDER) / "demo" / "holidays-2013.csv"
+    return [line.split(",")[0] for line in path.read_text().splitlines()[1:]]

@@ -71,7 +71,10 @@ def refresh(_hash: str, sql: str = SQL) -> None:
 def ask(metric: Metric, cast: Cast) -> Run:
     figure = glances([metric])[metric.pk].figure
     evidence = Evidence.objects.get(pk=figure.point.evidence_id)
-    return verify(metric=metric, evidence=evidence, by=Actor.person(cast.ada), requested_by=cast.ada)
+    about = ("metric", metric.asset.key)
+    return verify(
+        evidence=evidence, about=about, label="rate", by=Actor.person(cast.ada), requested_by=cast.ada
+    )
 
 
 def work_off(run: Run) -> Run:
@@ -169,7 +172,9 @@ def test_nobody_fills_the_queue(rate: Metric, cast: Cast) -> None:
     Evidence.objects.bulk_create(made)
 
     def click(evidence: Evidence) -> Run:
-        return verify(metric=rate, evidence=evidence, by=Actor.person(cast.ada), requested_by=cast.ada)
+        by = Actor.person(cast.ada)
+        about = ("metric", "rate")
+        return verify(evidence=evidence, about=about, label="rate", by=by, requested_by=cast.ada)
 
     assert len({click(evidence) for evidence in made[:-1]} | {first}) == MOST_OPEN
     with pytest.raises(TooManyVerifications):

@@ -4,9 +4,10 @@ import threading
 import time
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from jobs.engine import wake
-from portal.celery import app
+from portal.celery import LONGEST_PAUSE, app
 
 
 def test_a_hung_broker_costs_the_caller_nothing_and_a_full_queue_drops(
@@ -44,3 +45,17 @@ def test_a_broker_that_fails_does_not_end_the_sender(monkeypatch: pytest.MonkeyP
     sender.wake("a-pool-without-a-queue")
     assert second.wait(5)
     assert sent == ["etl", "default"]
+
+
+def test_a_lost_broker_is_looked_for_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    def note(error: Exception, pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 10:
+            raise error
+
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _seconds: None)
+    with app.connection_for_read("redis://127.0.0.1:1/0") as connection, pytest.raises(OperationalError):
+        connection.ensure_connection(note)
+    assert pauses == [2, *[LONGEST_PAUSE] * 9]

@@ -14,7 +14,13 @@ from portal.accounts.models import Team, User
 from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
 from portal.configuration import Mode
-from portal.demo.load import load, remove
+from portal.demo import answers
+from portal.demo.load import FIRST_JOBS, load, remove
+from portal.evidence.models import Citation
+from portal.notifications.models import Notification
+from requests_app.choices import State
+from requests_app.models import DataRequest, PoolMember
+from tests.factories.catalog import refresh
 
 pytestmark = pytest.mark.django_db
 
@@ -24,20 +30,24 @@ def _counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in models}
 
 
+def queued() -> list[str]:
+    return sorted(Run.objects.filter(state=RunState.QUEUED).values_list("job__key", flat=True))
+
+
 def test_loading_twice_makes_everything_once() -> None:
     load()
     once = _counts()
     load()
     assert _counts() == once
     assert once["User"] == 6
-    assert Run.objects.get().state == RunState.QUEUED
+    assert queued() == sorted(FIRST_JOBS)
 
 
 def test_a_load_that_failed_is_started_again() -> None:
     load()
     Run.objects.update(state=RunState.FAILED, finished_at="2026-01-01T00:00:00Z")
     load()
-    assert Run.objects.filter(state=RunState.QUEUED).count() == 1
+    assert queued() == sorted(FIRST_JOBS)
 
 
 def test_every_text_of_the_demonstration_is_there_in_both_languages() -> None:
@@ -72,3 +82,33 @@ def test_production_mode_refuses_it(settings: Any) -> None:
     with pytest.raises(CommandError, match="MODE=demo"):
         call_command("load_demo")
     assert not User.objects.exists()
+
+
+def test_every_state_of_a_question_is_to_be_seen_and_nobody_is_told_of_the_past() -> None:
+    load()
+    shown = {question.state for question in DataRequest.objects.all()}
+    assert shown == set(State)
+    assert not Notification.objects.filter(kind__startswith="question.").exists()
+    count = DataRequest.objects.count()
+    load()
+    assert DataRequest.objects.count() == count
+    remove()
+    assert not DataRequest.objects.exists()
+    assert not PoolMember.objects.exists()
+
+
+def test_answers_with_numbers_wait_for_the_numbers_and_carry_their_evidence() -> None:
+    load()
+    answers._last[0] = float("-inf")
+    assert answers.answer_when_computed() == 0
+    metric = Metric.objects.select_related("version").get(asset__key="ops.on_time_rate")
+    refresh(metric, [("2013-11-01", 0.81), ("2013-12-01", 0.7225)])
+    answers._last[0] = float("-inf")
+    assert answers.answer_when_computed() == 1
+    question = DataRequest.objects.get(form_token="demo:latest-on-time")
+    assert question.state == State.ANSWERED
+    assert "2013-12, **72.2%**" in question.answer.body
+    assert Citation.objects.about("answer", str(question.answer.pk)).count() == 1
+    answers._last[0] = float("-inf")
+    assert answers.answer_when_computed() == 0
+    remove()

@@ -13,8 +13,10 @@ from django.db import connection
 from kombu import Connection
 
 from portal.configuration import celery_broker_url
+from portal.embedded import postgres
 from portal.embedded.places import LONGEST_FOLDER, Places
 from portal.embedded.process import EmbeddedError, read_pidfile, remember
+from portal.launch import gunicorn
 
 embedded = pytest.mark.skipif(
     not os.environ.get("DATABASE_URL", "").startswith("postgresql://datadesk:"),
@@ -56,10 +58,13 @@ def test_the_lakes_reader_reads_what_the_lake_makes_later_and_writes_nothing() -
         cursor.execute("CREATE SCHEMA made_later; CREATE TABLE made_later.t AS SELECT 7 AS n")
     try:
         assert ask(os.environ["LAKE_READER_URL"], "SELECT n FROM made_later.t") == 7
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            ask(os.environ["LAKE_READER_URL"], "DELETE FROM made_later.t RETURNING n")
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            ask(os.environ["LAKE_READER_URL"], "CREATE TEMP TABLE x AS SELECT 1")
+        denied = (psycopg2.errors.ReadOnlySqlTransaction, psycopg2.errors.InsufficientPrivilege)
+        for statement in ("DELETE FROM made_later.t RETURNING n", "CREATE TEMP TABLE x AS SELECT 1"):
+            with pytest.raises(denied):
+                ask(os.environ["LAKE_READER_URL"], statement)
+            # What a session may loosen by itself is no wall.
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                ask(os.environ["LAKE_READER_URL"], f"SET TRANSACTION READ WRITE; {statement}")
     finally:
         with owner, owner.cursor() as cursor:
             cursor.execute("DROP SCHEMA made_later CASCADE")
@@ -147,3 +152,10 @@ def test_a_socket_folder_planted_by_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(EmbeddedError, match="not a folder of yours"):
         Places(tmp_path).ready()
+
+
+@embedded
+def test_there_are_connections_for_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(os.environ["DATABASE_URL"], "SHOW max_connections") == str(postgres.connections())
+    monkeypatch.setenv("WEB_PROCESSES", "40")
+    assert postgres.connections() > 40 * gunicorn.threads

@@ -73,3 +73,16 @@ def test_a_redis_that_answers_keeps_values(settings):
     alive.set("desk-test", {"a": 1}, 5)
     assert alive.get("desk-test") == {"a": 1}
     assert alive.delete("desk-test") is True
+
+
+def test_emptying_it_leaves_what_others_keep_there(settings):
+    options = {"KEY_PREFIX": "desk-test:cache", "OPTIONS": settings.CACHES["default"]["OPTIONS"]}
+    ours = ForgivingRedisCache(settings.REDIS_URL, options)
+    others = ForgivingRedisCache(settings.REDIS_URL, {**options, "KEY_PREFIX": "desk-test"})
+    cache._Breaker.resting_until = 0.0
+    ours.set_many({"a": 1, "b": 2}, 5)
+    others.set("a", 3, 5)
+    ours.clear()
+    assert ours.get_many(["a", "b"]) == {}
+    assert others.get("a") == 3
+    assert others.delete("a") is True

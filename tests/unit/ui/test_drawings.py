@@ -15,24 +15,24 @@ def rects(svg):
 
 
 def test_a_sparkline_puts_the_highest_on_top_and_marks_the_last():
-    svg = drawings.spark([1, 3, 2], label="three", target=2)
+    svg = drawings.spark((1, 3, 2), label="three", target=2)
     assert 'd="M1 25L43 3L85 14"' in svg
     assert 'cx="85.0" cy="14.0"' in svg
     assert 'y1="14.0"' in svg
 
 
 def test_a_sparkline_of_equal_values_lies_in_the_middle():
-    assert "M1 14L85 14" in drawings.spark([5, 5], label="flat")
+    assert "M1 14L85 14" in drawings.spark((5, 5), label="flat")
 
 
 def test_a_gap_lifts_the_pen_and_the_last_known_value_is_marked():
-    svg = drawings.spark([1, None, 2, None], label="gap")
+    svg = drawings.spark((1, None, 2, None), label="gap")
     assert svg.count("M") >= 2
     assert 'cx="57.0"' in svg
 
 
 def test_nothing_is_drawn_of_nothing():
-    assert drawings.spark([None], label="none") == ""
+    assert drawings.spark((None,), label="none") == ""
     assert drawings.hist([]) == drawings.hist([0, 0]) == ""
     assert drawings.history([], label="none") == ""
 

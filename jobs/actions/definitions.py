@@ -1,0 +1,211 @@
+"""Create, change, restore, switch and delete the jobs that are made in the portal."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from catalog.choices import NodeKind
+from catalog.models import LineageEdge
+from jobs.actions.jobs import definition_of, insert, lock_order, write
+from jobs.actions.schedules import go_on
+from jobs.checks import problems
+from jobs.choices import REPORT_KIND, Isolation, Source
+from jobs.definitions import JobDefinition, of_version, stated, with_schema
+from jobs.exceptions import (
+    ChangedMeanwhile,
+    DefinedElsewhere,
+    FieldError,
+    InvalidDefinition,
+    StillNeeded,
+)
+from jobs.models import Job
+from jobs.runners.registry import SYSTEM_KINDS
+from jobs.runners.report.checking import refusals
+from portal.accounts.models import User
+from portal.accounts.permissions import Permission
+from portal.audit.actions import Actor, record
+
+# More history than this is not thrown away by a click.
+MOST_RUNS: Final = 20_000
+# What only people whose role edits jobs may change: who sees, runs and edits it.
+_OF_ACCESS: Final = (
+    "owner_email",
+    "team_key",
+    "private",
+    "runners",
+    "runner_teams",
+    "editors",
+    "editor_teams",
+)
+
+
+@transaction.atomic
+def create(*, definition: JobDefinition, user: User, by: Actor, enabled: bool = True) -> Job:
+    """Create a job; raises InvalidDefinition with what is wrong field by field, before anything is stored."""
+    lock_order()
+    errors = _wrong(definition, user)
+    if Job.objects.filter(key=definition.key[:100]).exists():
+        errors.append(FieldError(field="key", message=_("There is a job with this key already.")))
+    if errors:
+        raise InvalidDefinition(errors)
+    return insert(definition=definition, by=by, enabled=enabled)
+
+
+@transaction.atomic
+def change(
+    *,
+    job: Job,
+    definition: JobDefinition,
+    version: int,
+    user: User,
+    by: Actor,
+    restored_from: int | None = None,
+) -> Job:
+    """Give a job its next version; the same definition again changes nothing.
+
+    ``version`` is the one that was read: raises ChangedMeanwhile where it is not the newest any more. Raises
+    DefinedElsewhere and InvalidDefinition. Somebody whose role does not edit jobs leaves access as it was.
+    """
+    lock_order()
+    held = _held(job)
+    if held.version != version:
+        raise ChangedMeanwhile(held.version)
+    standing = definition_of(held)
+    definition = replace(definition, key=held.key, kind=held.kind, isolation=Isolation(held.isolation))
+    if not user.may(Permission.EDIT_JOBS):
+        definition = replace(definition, **{name: getattr(standing, name) for name in _OF_ACCESS})
+    if errors := _wrong(definition, user, standing):
+        raise InvalidDefinition(errors)
+    if stated(definition) == stated(standing):
+        return held
+    return write(job=held, definition=definition, by=by, restored_from=restored_from)
+
+
+def restore(*, job: Job, number: int, version: int, user: User, by: Actor) -> Job:
+    """Make an earlier version the newest again, as a version of its own; raises as ``change`` does.
+
+    Raises JobVersion.DoesNotExist for a number that was never given.
+    """
+    earlier = of_version(job.versions.get(number=number))
+    return change(job=job, definition=earlier, version=version, user=user, by=by, restored_from=number)
+
+
+@transaction.atomic
+def switch(*, job: Job, enabled: bool, by: Actor) -> Job:
+    """Switch a job on or off, wherever it is defined; what already runs goes on, what was missed stays so.
+
+    Raises DefinedElsewhere for a job whose file is gone: only a file brings it back.
+    """
+    held = _row(job)
+    if held.is_gone and enabled:
+        raise DefinedElsewhere
+    if held.enabled != enabled:
+        held.enabled = enabled
+        held.save(update_fields=["enabled"])
+        if enabled:
+            go_on(held)
+        record("job.switched_on" if enabled else "job.switched_off", by=by, about=_about(held))
+    return held
+
+
+@transaction.atomic
+def delete(*, job: Job, user: User, by: Actor) -> None:
+    """Delete a job with its runs, logs, versions and schedules; the audit trail stays.
+
+    Raises StillNeeded (with the reasons) and DefinedElsewhere.
+    """
+    lock_order()
+    held = _row(job)
+    if not (held.made_here or held.is_gone):
+        raise DefinedElsewhere
+    if reasons := needed_by(held, user):
+        raise StillNeeded(reasons)
+    record("job.deleted", by=by, about=_about(held), runs=held.runs.count(), version=held.version)
+    held.delete()
+
+
+def needed_by(job: Job, user: User) -> list[str]:
+    """Return why a job cannot be deleted, a sentence each; of what the person may not see only the number."""
+    found = []
+    followers = job.followers.all()
+    if followers:
+        found.append(_("These jobs start after it: {jobs}.").format(jobs=_named(followers, user)))
+    if running := job.runs.open().count():
+        text = ngettext("{n} run has not ended.", "{n} runs have not ended.", running)
+        found.append(text.format(n=running))
+    made = LineageEdge.objects.filter(
+        Q(upstream_kind=NodeKind.JOB, upstream_key=job.key, downstream_kind=NodeKind.DATASET)
+    ).count()
+    if made:
+        text = ngettext("It publishes {n} dataset.", "It publishes {n} datasets.", made)
+        found.append(text.format(n=made))
+    if job.runs.all()[: MOST_RUNS + 1].count() > MOST_RUNS:
+        found.append(_("Its history is longer than {n} runs.").format(n=MOST_RUNS))
+    return found
+
+
+def refresh_parameters() -> list[Job]:
+    """Give each job that takes its pipeline's own parameters those that its code asks for now."""
+    changed = []
+    for job in Job.objects.filter(kind="python", source=Source.PORTAL):
+        newest = job.versions.first()
+        if newest is None or newest.definition.get("parameters_schema") is not None:
+            continue
+        schema = with_schema(of_version(newest)).parameters_schema
+        # A pipeline that was taken out keeps what it asked for last: its jobs fail, and say why.
+        if schema and schema != job.parameters_schema:
+            Job.objects.filter(pk=job.pk).update(parameters_schema=schema)
+            changed.append(job)
+    return changed
+
+
+def _named(jobs: Any, user: User) -> str:
+    visible = set(Job.objects.visible_to(user).filter(pk__in=[job.pk for job in jobs]))
+    words = [job.name for job in jobs if job in visible]
+    if hidden := len(jobs) - len(visible):
+        words.append(
+            ngettext("{n} that you may not see", "{n} that you may not see", hidden).format(n=hidden)
+        )
+    return ", ".join(words)
+
+
+def _held(job: Job) -> Job:
+    """Return the row of a job that is changed here, held until the transaction ends."""
+    held = _row(job)
+    if not held.made_here:
+        raise DefinedElsewhere
+    return held
+
+
+def _row(job: Job) -> Job:
+    return Job.objects.select_for_update(of=("self",)).select_related("pool", "owner", "team").get(pk=job.pk)
+
+
+def _wrong(definition: JobDefinition, user: User, standing: JobDefinition | None = None) -> list[FieldError]:
+    if definition.kind in SYSTEM_KINDS:
+        return [FieldError(field="kind", message=_("Jobs of this kind are the portal’s own."))]
+    found = problems(definition, reader=user)
+    # What stood there before was judged when it was written, by the rights of whoever wrote it.
+    if definition.kind == REPORT_KIND and (standing is None or _reads(standing) != _reads(definition)):
+        told = refusals(definition.config, _parameters(definition), user)
+        found += [FieldError(field=field, message=message) for field, message in told]
+    return found
+
+
+def _parameters(definition: JobDefinition) -> list[str]:
+    """Return the names of the parameters; a schema that is none is told elsewhere."""
+    schema = definition.parameters_schema
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return sorted(properties) if isinstance(properties, dict) else []
+
+
+def _reads(definition: JobDefinition) -> tuple[dict[str, Any], list[str]]:
+    return definition.config, _parameters(definition)
+
+
+def _about(job: Job) -> tuple[str, str, str]:
+    return ("job", job.key, job.name_en)

@@ -1,0 +1,151 @@
+"""Tell of alerts, a bad night in one message a person, and say what each of them hurts."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from jobs.choices import Condition
+from jobs.impact import Fed, fed_by
+from jobs.models import Alert, AlertDigest, AlertNews
+from portal.accounts.models import User
+from portal.audit.actions import Actor
+from portal.events import Node, Usage, usages
+from portal.notifications.actions import notify
+
+# What goes wrong within this time of a person's last message waits for its end, and is the next message.
+WINDOW: Final = dt.timedelta(minutes=30)
+SHOWN: Final = 20
+# How many things that stand still are named, and looked up among the questions.
+NAMED: Final = 3
+_LOOKED_UP: Final = 12
+_BY: Final = Actor.system("jobs")
+_LOCK: Final = 0x6A6F6261
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAlert:
+    """An open alert as a reader sees it, with what it hurts of the things that they may know of."""
+
+    alert: Alert
+    fed: list[Fed]
+    questions: list[Usage]
+
+
+def open_alerts(user: User, *, job_id: int | None = None) -> list[ShownAlert]:
+    """Return the newest open alerts of jobs this person may see, each with what it hurts."""
+    found = Alert.objects.visible_to(user).open().select_related("job", "run").order_by("-id")
+    if job_id is not None:
+        found = found.filter(job=job_id)
+    return [_shown(alert, user) for alert in found[:SHOWN]]
+
+
+def late_alerts(user: User) -> list[Alert]:
+    """Return the newest open alerts that are no failure: failures stand among the failing jobs."""
+    found = Alert.objects.visible_to(user).open().exclude(condition=Condition.FAILED)
+    return list(found.select_related("job", "run").order_by("-id")[:SHOWN])
+
+
+def questions_citing(fed: Sequence[Fed], user: User) -> list[Usage]:
+    """Return the open questions of those this person may see that rest on what stands still."""
+    found: dict[tuple[str, str], Usage] = {}
+    for thing in fed[:_LOOKED_UP]:
+        for usage in usages.of((thing.kind, thing.key), user).get("question", []):
+            if usage.node.is_open:
+                found.setdefault(usage.reference, usage)
+    return list(found.values())
+
+
+def tell_of_alerts() -> int:
+    """Send each person what waits for them, unless their last message is younger than the window.
+
+    Returns how many messages were made. Of several clocks one does it.
+    """
+    if not AlertNews.objects.filter(digest=None).exists():
+        return 0
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+            if not cursor.fetchone()[0]:
+                return 0
+        waiting = AlertNews.objects.filter(digest=None).values("recipient")
+        lately = AlertDigest.objects.filter(started_at__gt=timezone.now() - WINDOW).values("recipient")
+        people = list(User.objects.filter(pk__in=waiting).exclude(pk__in=lately))
+        return sum(_send(user) for user in people)
+
+
+def digest_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
+    """Return a node for each of these messages (keys are their ids) that is this person's own.
+
+    Its words are made of the alerts whose jobs they may see now; without any there is no node.
+    """
+    wanted = [int(key) for key in keys if key.isascii() and key.isdigit() and len(key) < 19]
+    seen = Alert.objects.visible_to(user).filter(news__digest__in=wanted, news__recipient=user)
+    news = AlertNews.objects.filter(digest__in=wanted, recipient=user, alert__in=seen)
+    alerts: dict[str, list[Alert]] = {}
+    for each in news.select_related("alert__job", "alert__run").order_by("alert__opened_at", "pk"):
+        alerts.setdefault(str(each.digest_id), []).append(each.alert)
+    return {key: _node(found, user) for key, found in alerts.items()}
+
+
+def _send(user: User) -> int:
+    digest = AlertDigest.objects.create(recipient=user)
+    AlertNews.objects.filter(recipient=user, digest=None).update(digest=digest)
+    about = ("alerts", str(digest.pk))
+    return notify(to=[user], kind="jobs.alerts", about=about, by=_BY, once=f"digest:{digest.pk}")
+
+
+def _shown(alert: Alert, user: User) -> ShownAlert:
+    fed = fed_by(alert.job, user)
+    return ShownAlert(alert, fed, questions_citing(fed, user))
+
+
+def _node(alerts: list[Alert], user: User) -> Node:
+    first = alerts[0]
+    if len(alerts) == 1:
+        return Node(
+            label=_of_one(first, user),
+            url=reverse("run", args=[first.run.number]),
+            icon="play",
+            tone=first.tone,
+        )
+    names = list(dict.fromkeys(alert.job.name for alert in alerts))
+    words = {
+        "since": f"{first.opened_at.astimezone(ZoneInfo(user.time_zone)):%H:%M}",
+        "names": _several(names),
+        "n": len(names),
+    }
+    if all(alert.condition == Condition.FAILED for alert in alerts):
+        text = ngettext(
+            "{n} job failed since {since}: {names}", "{n} jobs failed since {since}: {names}", len(names)
+        )
+    else:
+        text = ngettext(
+            "{n} job failed or is late since {since}: {names}",
+            "{n} jobs failed or are late since {since}: {names}",
+            len(names),
+        )
+    return Node(label=text.format(**words), url=reverse("jobs"), icon="play", tone="bad")
+
+
+def _of_one(alert: Alert, user: User) -> str:
+    text = f"{alert.job.name}: {Condition(alert.condition).label}"
+    fed = fed_by(alert.job, user)
+    hurt = [thing.node.label for thing in fed]
+    hurt += [usage.node.label for usage in questions_citing(fed, user)]
+    return _("{alert}. It holds up {things}").format(alert=text, things=_several(hurt)) if hurt else text
+
+
+def _several(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    rest = len(names) - NAMED
+    if rest <= 0:
+        return shown
+    return ngettext("{names} and {n} more", "{names} and {n} more", rest).format(names=shown, n=rest)

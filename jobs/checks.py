@@ -1,0 +1,213 @@
+"""Judge a job's definition, field by field, before anything of it is stored."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from jobs.complaints import complaints, holds_nul
+from jobs.definitions import JobDefinition, ScheduleDefinition
+from jobs.engine import slots
+from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline
+from jobs.models import Job, Pool, Schedule
+from jobs.runners import pipelines
+from jobs.runners.registry import RUNNERS, runner_for
+from jobs.schemas import schema_problems
+from portal.accounts.models import Team, User
+
+Found = Iterator[tuple[str, str]]
+
+# The address /jobs/new/ belongs to the form.
+RESERVED: Final = frozenset({"new"})
+KEY: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9_]{0,99}")
+DAY: Final = 86_400
+_TEXTS: Final = {"name_en": 200, "name_ko": 200, "description_en": 5000, "description_ko": 5000}
+# Field → least and most.
+BOUNDS: Final = {
+    "priority": (-100, 100),
+    "max_active_runs": (1, 100),
+    "timeout": (1, 7 * DAY),
+    "start_deadline": (1, 30 * DAY),
+    "late_after": (1, 30 * DAY),
+    "finish_within": (1, 30 * DAY),
+    "max_attempts": (1, 20),
+    "backoff": (0, DAY),
+    "backoff_cap": (0, DAY),
+}
+MOST_NAMED: Final = 100
+
+
+def problems(
+    definition: JobDefinition, *, new_pools: bool = False, reader: User | None = None
+) -> list[FieldError]:
+    """Return what is wrong with a definition; ``field`` is a dotted path such as ``config.dataset``.
+
+    ``new_pools`` lets it name a pool that does not exist yet. What the ``reader`` may not know of is no job
+    to them that could come before.
+    """
+    found = [
+        *_words(definition),
+        *_numbers(definition),
+        *_people(definition),
+        *([] if new_pools else _pool(definition)),
+        *_order(definition, reader),
+    ]
+    wrong = [FieldError(field=field, message=message) for field, message in found]
+    wrong += config_problems(definition.kind, definition.config)
+    if definition.parameters_schema is not None:
+        wrong += schema_problems(definition.parameters_schema)
+    for position, schedule in enumerate(definition.schedules or ()):
+        wrong += [
+            FieldError(field=f"schedules.{position}.{field}", message=message)
+            for field, message in _schedule(schedule)
+        ]
+    return wrong
+
+
+def config_problems(kind: str, config: Any) -> list[FieldError]:
+    """Return what is wrong with the configuration of a kind."""
+    if kind not in RUNNERS:
+        return [FieldError(field="kind", message=_("There is no such kind of job."))]
+    if holds_nul(config):
+        return [FieldError(field="config", message=_("It holds the character NUL, which cannot be kept."))]
+    try:
+        runner_for(kind).Config.model_validate(config)
+    except ValidationError as error:
+        return complaints(error, "config")
+    return _pipeline(config) if kind == "python" else []
+
+
+def _pipeline(config: dict[str, Any]) -> list[FieldError]:
+    try:
+        found = pipelines.find(config["pipeline"])
+        if found.config is not None:
+            found.config.model_validate(config.get("settings", {}))
+    except UnknownPipeline as error:
+        return [FieldError(field="config.pipeline", message=str(error))]
+    except ValidationError as error:
+        return complaints(error, "config.settings")
+    return []
+
+
+def _words(definition: JobDefinition) -> Found:
+    if not KEY.fullmatch(definition.key):
+        yield "key", _("A key takes up to 100 letters, digits, - and _, and begins with a letter or digit.")
+    elif definition.key in RESERVED:
+        yield "key", _("This key is taken by the portal itself.")
+    if not definition.name_en.strip():
+        yield "name_en", _("A job needs a name.")
+    for name, most in _TEXTS.items():
+        text = getattr(definition, name)
+        if len(text) > most:
+            yield name, _("It takes {max_length} characters at most.").format(max_length=most)
+        if holds_nul(text):
+            yield name, _("It holds the character NUL, which cannot be kept.")
+
+
+def _numbers(definition: JobDefinition) -> Found:
+    for name, (least, most) in BOUNDS.items():
+        value = getattr(definition, name)
+        if value is not None and not least <= value <= most:
+            yield name, _("It takes a whole number from {least} to {most}.").format(least=least, most=most)
+    if definition.backoff_cap < definition.backoff:
+        yield "backoff_cap", _("The longest wait is shorter than the first one.")
+
+
+def _people(definition: JobDefinition) -> Found:
+    named = {"runners": definition.runners, "editors": definition.editors}
+    named["owner_email"] = (definition.owner_email,) if definition.owner_email else ()
+    emails = {email for each in named.values() for email in each}
+    known = set(User.objects.filter(email__in=_kept(emails)).values_list("email", flat=True))
+    for field, given in named.items():
+        if missing := sorted(set(given) - known):
+            yield field, _("There is nobody with this e-mail: {missing}.").format(missing=", ".join(missing))
+        if len(given) > MOST_NAMED:
+            yield field, _("Name {most} at most; a team takes more.").format(most=MOST_NAMED)
+    teams = {"runner_teams": definition.runner_teams, "editor_teams": definition.editor_teams}
+    teams["team_key"] = (definition.team_key,) if definition.team_key else ()
+    keys = {key for each in teams.values() for key in each}
+    existing = set(Team.objects.filter(key__in=_kept(keys)).values_list("key", flat=True))
+    for field, given in teams.items():
+        if missing := sorted(set(given) - existing):
+            yield field, _("There is no team with this key: {missing}.").format(missing=", ".join(missing))
+
+
+def _pool(definition: JobDefinition) -> Found:
+    pools = list(Pool.objects.values_list("key", flat=True))
+    if definition.pool not in pools and definition.pool != "default":
+        yield (
+            "pool",
+            _("There is no pool {pool}; there are: {pools}.").format(
+                pool=definition.pool, pools=", ".join(pools) or "default"
+            ),
+        )
+
+
+def _order(definition: JobDefinition, reader: User | None) -> Found:
+    """Refuse what comes before and does not exist, and a circle, which is named."""
+    if not definition.after:
+        return
+    jobs = Job.objects.all() if reader is None else Job.objects.visible_to(reader)
+    seen = set(jobs.filter(key__in=_kept(definition.after)).values_list("key", flat=True))
+    own = Job.objects.filter(key=definition.key).values_list("after__key", flat=True)
+    # What the reader may not know of stays where it was.
+    if missing := sorted(set(definition.after) - seen - set(own)):
+        yield "after", _("There is no job with this key: {missing}.").format(missing=", ".join(missing))
+        return
+    if circle := _circle(definition):
+        visible = set(jobs.filter(key__in=circle).values_list("key", flat=True)) | {definition.key}
+        shown = " → ".join(key if key in visible else "…" for key in circle)
+        yield "after", _("These would start each other without end: {circle}.").format(circle=shown)
+
+
+def _circle(definition: JobDefinition) -> list[str]:
+    """Return the keys of a circle, each starting the next, beginning and ending with this job; else none."""
+    before: dict[str, list[str]] = {}
+    for key, previous in Job.after.through.objects.values_list("from_job__key", "to_job__key"):
+        before.setdefault(key, []).append(previous)
+    before[definition.key] = list(definition.after)
+    # From this job backwards, remembering who was met by way of whom.
+    next_of: dict[str, str] = {}
+    front = [definition.key]
+    while front:
+        key = front.pop()
+        for previous in before.get(key, ()):
+            if previous == definition.key:
+                return _walk(key, next_of, definition.key)
+            if previous not in next_of:
+                next_of[previous] = key
+                front.append(previous)
+    return []
+
+
+def _walk(key: str, next_of: dict[str, str], start: str) -> list[str]:
+    circle = [start, key]
+    while circle[-1] != start:
+        circle.append(next_of[circle[-1]])
+    return circle
+
+
+def _schedule(wanted: ScheduleDefinition) -> Found:
+    if bool(wanted.cron) == (wanted.interval is not None):
+        yield "cron", _("Give a cron line or an interval, one of the two.")
+        return
+    if wanted.interval is not None and wanted.interval < 1:
+        yield "interval", _("It must be {ge} or more.").format(ge=1)
+        return
+    now = datetime.now(UTC)
+    schedule = Schedule(cron=wanted.cron, zone=wanted.zone, interval=wanted.interval, anchor=now)
+    try:
+        upcoming = slots.next_slot(schedule, now)
+    except InvalidSchedule as error:
+        yield "zone" if str(error).startswith("The time zone") else "cron", str(error)
+    else:
+        if upcoming is None:
+            yield "cron", _("This cron line never comes.")
+
+
+def _kept(texts: Any) -> list[str]:
+    """Return the texts that the database can be asked for at all."""
+    return [text for text in texts if not holds_nul(text)]

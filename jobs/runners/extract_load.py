@@ -1,0 +1,371 @@
+"""The kind ``extract_load``: reads data from elsewhere, checks it, and publishes it in the lake."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from jobs.models import Job, Run
+from jobs.runners.apart import There, apart
+from jobs.runners.base import Context, Step
+from jobs.runners.extraction.extracted import NULL
+from jobs.runners.extraction.models import HttpApi, MySql, PostgreSql, tagged
+from jobs.runners.extraction.reading import empty, extract
+from jobs.runners.extraction.statements import names_partition
+from jobs.runners.landing import (
+    ColumnWords,
+    DatasetWords,
+    Landing,
+    TargetName,
+    check_staged,
+    publish,
+    record_published,
+)
+from jobs.runners.rules import CheckRule
+from jobs.runners.sources import RefusedPath, find_files, plain_parts, source_folder
+from portal.warehouse.port import FileSource, How, SourceFile, StagedTable, Warehouse
+
+RUN_COLUMN = "_run_id"
+_PLACE = "{partition}"
+_TYPES = (
+    r"^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d{1,2}, ?\d{1,2}\)|VARCHAR"
+    r"|DATE|TIME|TIMESTAMP|TIMESTAMPTZ|JSON)$"
+)
+
+
+class WrongPartition(Exception):
+    """The run does not say which partition it loads."""
+
+    error_class = "bad_input"
+
+
+class LoadedColumn(ColumnWords):
+    """A column that the source must have."""
+
+    type: Annotated[str, Field(pattern=_TYPES)] = Field(
+        title=gettext_noop("Type"),
+        description=gettext_noop(
+            "BOOLEAN, INTEGER, BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIMESTAMPTZ, JSON …"
+        ),
+    )
+
+
+class Files(BaseModel):
+    """Files below the folder of source files (SOURCE_FOLDER)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["files"] = Field(default="files", title=gettext_noop("Source"))
+    path: str = Field(
+        min_length=1,
+        max_length=500,
+        title=gettext_noop("Path"),
+        description=gettext_noop(
+            "A file, a folder or a pattern such as orders/2026-*.csv, below the folder of source files. "
+            "{partition} stands for the run's partition."
+        ),
+        examples=["orders/*.csv"],
+    )
+    format: Literal["csv", "parquet", "json"] = Field(default="csv", title=gettext_noop("Format"))
+    delimiter: str = Field(
+        default=",",
+        min_length=1,
+        max_length=1,
+        title=gettext_noop("Delimiter"),
+        description=gettext_noop("CSV: what separates values."),
+    )
+    quote: str = Field(
+        default='"',
+        max_length=1,
+        title=gettext_noop("Quote"),
+        description=gettext_noop("CSV: what encloses texts."),
+    )
+    header: bool = Field(
+        default=True,
+        title=gettext_noop("Header"),
+        description=gettext_noop("CSV: whether the first line names the columns."),
+    )
+    nulls: list[str] = Field(
+        default=["", "NA", "NULL"],
+        title=gettext_noop("Empty values"),
+        description=gettext_noop("CSV: texts that stand for no value."),
+    )
+    encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252", "cp949", "euc-kr", "shift_jis", "gb18030"] = (
+        Field(
+            default="utf-8",
+            title=gettext_noop("Encoding"),
+            description=gettext_noop("How the file's characters are written as bytes."),
+        )
+    )
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        try:
+            plain_parts(self.path)
+        except RefusedPath as error:
+            raise ValueError(str(error)) from error
+        return self
+
+
+class ExtractLoadConfig(BaseModel):
+    """Where the rows come from, which table they fill, and what must hold for them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Files | PostgreSql | MySql | HttpApi = Field(title=gettext_noop("Source"), discriminator="type")
+    target: TargetName
+    columns: list[LoadedColumn] = Field(
+        default=[],
+        title=gettext_noop("Columns"),
+        description=gettext_noop(
+            "The columns the source must have, with their types. Without any, the first load looks at the "
+            "values, and later loads keep to the types that it found."
+        ),
+    )
+    mode: Literal["full", "partition", "upsert", "append"] = Field(
+        default="full",
+        title=gettext_noop("Mode"),
+        description=gettext_noop(
+            "«full» replaces all rows, «partition» those of the run's partition, «upsert» those with the "
+            "same key; «append» adds rows and marks them with their run (_run_id)."
+        ),
+    )
+    key: list[str] = Field(
+        default=[],
+        title=gettext_noop("Key"),
+        description=gettext_noop("For «upsert»: the columns that name a row."),
+    )
+    partition_column: str = Field(
+        default="",
+        title=gettext_noop("Partition column"),
+        description=gettext_noop("For «partition»: the column that tells partitions apart, such as a day."),
+    )
+    partition_parameter: str = Field(
+        default="partition",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        title=gettext_noop("Partition parameter"),
+        description=gettext_noop("For «partition»: the parameter of the run that names its partition."),
+    )
+    new_columns: Literal["refuse", "add"] = Field(
+        default="refuse",
+        title=gettext_noop("New columns"),
+        description=gettext_noop(
+            "Where the source has more columns than the table: fail, or add them, empty in older rows."
+        ),
+    )
+    checks: list[CheckRule] = Field(
+        default=[],
+        title=gettext_noop("Checks"),
+        description=gettext_noop("What must hold for the loaded rows."),
+    )
+    dataset: DatasetWords = Field(default=DatasetWords(), title=gettext_noop("In the catalog"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_its_type(cls, config: Any) -> Any:
+        return tagged(config)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.mode == "upsert") != bool(self.key):
+            raise ValueError("key: name the key's columns for the mode «upsert», and for no other")
+        if (self.mode == "partition") != bool(self.partition_column):
+            raise ValueError("partition_column: name it for the mode «partition», and for no other")
+        if self.mode != "partition" and _names_partition(self.source):
+            raise ValueError("source: the partition in it needs the mode «partition»")
+        if isinstance(self.source, Files) and not self.source.header and not self.columns:
+            raise ValueError("columns: without a header they must be declared")
+        names = [column.name.casefold() for column in self.columns]
+        if len(names) != len(set(names)):
+            raise ValueError("columns: each may be declared once")
+        if RUN_COLUMN in names:
+            raise ValueError("columns: _run_id is the table's own column")
+        return self
+
+
+class ExtractLoadRunner:
+    """Stage the rows apart, put the checks to them, publish them in one transaction."""
+
+    Config: type[BaseModel] = ExtractLoadConfig
+    label = _("Extract and load")
+    icon = "source"
+    confined = False
+    docs = _(
+        "Reads files, databases and APIs into the lake. Rows are staged and checked first; only when all "
+        "blocking checks pass are they published, all at once."
+    )
+
+    def steps(self, job: Job) -> list[Step]:
+        """Return the same four steps for every job."""
+        return [
+            Step("extract", _("Extract")),
+            Step("stage", _("Stage")),
+            Step("check", _("Check")),
+            Step("publish", _("Publish")),
+        ]
+
+    def parameters_schema(self, config: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the schema of a run's parameters: the partition, where there is one."""
+        checked = ExtractLoadConfig.model_validate(config)
+        if checked.mode != "partition":
+            return None
+        name = checked.partition_parameter
+        return {
+            "type": "object",
+            "properties": {name: {"type": "string", "minLength": 1, "maxLength": 100}},
+            "required": [name],
+            "additionalProperties": False,
+        }
+
+    def run(self, context: Context) -> dict[str, Any]:
+        """Return the published dataset under ``published``, and how many rows were loaded."""
+        config: ExtractLoadConfig = context.config
+        partition = _partition(context)
+        with context.warehouse() as writer:
+            known = _known(writer, config.target)
+            with context.step("extract"):
+                source = _source(context, known, partition)
+            staging = context.folder / "staging"
+            read = source_folder() if isinstance(config.source, Files) else _copies(context)
+            with apart(read=[read], write=[staging]) as there:
+                reader = there(lambda: context.warehouse(read_only=True, folders=[read, staging]))
+                with context.step("stage"):
+                    staged = _stage(context, there, reader, source, partition)
+                with context.step("check"):
+                    results = check_staged(context, there, reader, staged, config.checks)
+                with context.step("publish"):
+                    outputs = publish(
+                        context,
+                        there,
+                        reader=reader,
+                        writer=writer,
+                        staged=staged,
+                        landing=Landing(
+                            target=config.target,
+                            words=config.dataset,
+                            columns=config.columns,
+                            upstream=[("source", _upstream(config.source))],
+                        ),
+                        results=results,
+                    )
+                there(reader.close)
+        return outputs
+
+    def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Register the dataset in the catalog; the run keeps its key and counts."""
+        return record_published(run=run, outputs=outputs)
+
+
+def _partition(context: Context) -> str | None:
+    config: ExtractLoadConfig = context.config
+    if config.mode != "partition":
+        return None
+    value = context.params.get(config.partition_parameter)
+    if value is None or str(value) == "":
+        message = f"The run needs the parameter «{config.partition_parameter}»: which partition to load."
+        raise WrongPartition(message)
+    return str(value)
+
+
+def _known(warehouse: Warehouse, target: str) -> dict[str, str]:
+    """Return the columns of the target as the last load left them; none before the first."""
+    if target not in warehouse.tables():
+        return {}
+    return {each.name: each.data_type for each in warehouse.columns(target) if each.name != RUN_COLUMN}
+
+
+def _source(context: Context, known: dict[str, str], partition: str | None) -> FileSource:
+    config: ExtractLoadConfig = context.config
+    declared = {column.name: column.type for column in config.columns}
+    # What an earlier load found is what later ones must keep to.
+    wanted, adds = declared or known, config.new_columns == "add"
+    added = {RUN_COLUMN: ("VARCHAR", str(context.run_id))} if config.mode == "append" else {}
+    if isinstance(config.source, Files):
+        source = _file_source(context, config.source, partition)
+        return replace(source, columns=wanted, add_columns=adds, added=added)
+    found = extract(
+        context,
+        config.source,
+        partition=partition,
+        column=config.partition_column,
+        folder=_copies(context),
+    )
+    if found.format == "json" and not found.rows:
+        found = empty(config.source, found, list(wanted))
+    if not wanted or adds:
+        # A database tells its types; nobody has to guess them from the values.
+        wanted = {**found.columns, **wanted}
+    return FileSource(
+        files=(SourceFile(config.source.place, found.path),),
+        format=found.format,
+        columns=wanted,
+        add_columns=adds,
+        added=added,
+        nulls=(NULL,),
+    )
+
+
+def _file_source(context: Context, source: Files, partition: str | None) -> FileSource:
+    path = source.path.replace(_PLACE, partition or "")
+    files = find_files(path, file_format=source.format)
+    total = sum(file.path.stat().st_size for file in files)
+    context.log.info("%s: %d files, %s bytes", path, len(files), f"{total:,}")
+    return FileSource(
+        files=files,
+        format=source.format,
+        delimiter=source.delimiter,
+        quote=source.quote,
+        header=source.header,
+        nulls=tuple(source.nulls),
+        encoding=source.encoding,
+    )
+
+
+def _copies(context: Context) -> Path:
+    """Return the folder that the rows of a database or an API are copied to."""
+    return context.folder / "extracted"
+
+
+def _names_partition(source: Files | PostgreSql | MySql | HttpApi) -> bool:
+    if isinstance(source, Files):
+        return _PLACE in source.path
+    if isinstance(source, HttpApi):
+        return _PLACE in source.url
+    return bool(source.sql) and names_partition(source.sql, dialect=source.dialect)
+
+
+def _upstream(source: Files | PostgreSql | MySql | HttpApi) -> str:
+    """Return what the catalog calls the source."""
+    path = source.path if isinstance(source, Files) else source.place
+    return f"{source.type}/{path}"[:200]
+
+
+def _stage(
+    context: Context, there: There, reader: Warehouse, source: FileSource, partition: str | None
+) -> StagedTable:
+    config: ExtractLoadConfig = context.config
+    began = time.monotonic()
+    folder = context.folder / "staging"
+    staged: StagedTable = there(lambda: reader.stage_files(source, target=config.target, folder=folder))
+    context.log.info("staged %s rows in %.2f s", f"{staged.row_count:,}", time.monotonic() - began)
+    if not source.columns:
+        found = ", ".join(f"{column.name} {column.data_type}" for column in staged.columns)
+        context.log.info("found these columns: %s", found)
+    columns = tuple(config.key) or ((config.partition_column,) if config.partition_column else ())
+    for name in columns:
+        if name not in {column.name for column in staged.columns}:
+            message = f"The column «{name}» of the job's configuration is not in the source."
+            raise WrongPartition(message)
+    how = How(mode=config.mode, columns=columns, value=partition, drift=config.new_columns)
+    return StagedTable(
+        target=staged.target,
+        path=staged.path,
+        columns=staged.columns,
+        row_count=staged.row_count,
+        files=staged.files,
+        how=how,
+    )

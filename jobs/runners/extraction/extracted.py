@@ -1,0 +1,66 @@
+"""What an extraction leaves behind, and how it fails."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, AnyStr, Final, Generic, Literal
+
+from jobs.choices import ErrorClass
+from jobs.runners.base import Context
+
+# Stands for no value in the copies; a text of the data is never this one.
+NULL: Final = "\\N:4f1d0c8e-no-value"
+# Seconds until a database has to answer the connection.
+CONNECT: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A copy of the source's rows in one file; ``columns`` are their types as far as it tells them."""
+
+    path: Path
+    format: Literal["csv", "json"]
+    rows: int
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+class ExtractError(Exception):
+    """The source could not be read to its end; says where and whose fault it is."""
+
+    def __init__(self, place: str, reason: str, error_class: ErrorClass) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.error_class = error_class
+
+
+class Counted(Generic[AnyStr]):
+    """A file that tells the run how much has been written to it."""
+
+    def __init__(self, file: IO[AnyStr], context: Context) -> None:
+        self._file: IO[AnyStr] = file
+        self._context, self._size = context, 0
+
+    def write(self, text: AnyStr) -> int:
+        """Write a piece."""
+        self._size += len(text)
+        self._context.progress(None, f"{self._size / 1e6:,.1f} MB")
+        return self._file.write(text)
+
+
+def write_rows(
+    file: Counted[str] | IO[str], names: Sequence[str], rows: Iterable[Sequence[str | None]]
+) -> int:
+    """Write rows of texts as CSV and return how many they are."""
+    # Everything is quoted: what a lone carriage return means is then no question.
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(names)
+    count = 0
+    for row in rows:
+        writer.writerow([NULL if value is None else value for value in row])
+        count += 1
+    return count
+
+
+def first_line(error: BaseException) -> str:
+    """Return the beginning of what a driver says."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -1,0 +1,166 @@
+"""Copy the records of an HTTP API into a file of JSON lines, page by page."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+from jobs.choices import ErrorClass
+from jobs.runners.base import Context
+from jobs.runners.extraction.extracted import Extracted, ExtractError
+from jobs.runners.extraction.models import PARTITION, Cursor, HttpApi, NextUrl, Offsets, PageNumbers
+from jobs.runners.http import HttpError, header_value
+from portal.outgoing import Answer, OutgoingError, call
+
+# Of one page, in bytes: it is held in memory.
+LARGEST_PAGE: Final = 32 * 1024 * 1024
+# How often a page is asked for while the other side says «not now», and the longest wait between, in seconds.
+_TRIES: Final = 4
+_LONGEST_WAIT: Final = 30.0
+_PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+
+
+def extract(context: Context, source: HttpApi, partition: str | None, path: Path) -> Extracted:
+    """Write each record as a line of JSON to ``path``; raises ExtractError."""
+    try:
+        headers = {each.name: header_value(each, context) for each in source.headers}
+    except HttpError as error:
+        raise ExtractError(source.place, str(error), error.error_class) from error
+    url: str | None = _first(source, partition)
+    pages = count = 0
+    before: bytes | None = None
+    seen: set[str] = set()
+    with path.open("w", encoding="utf-8") as file:
+        while url is not None:
+            if pages >= source.most_pages:
+                raise _bad(source, f"there are more than {source.most_pages:,} pages (most_pages)")
+            if url in seen:
+                raise _bad(
+                    source, f"page {pages + 1} has the address of a page before: the paging goes round"
+                )
+            seen.add(url)
+            answer = _page(context, source, url, headers)
+            pages += 1
+            records, document = _records(source, answer, pages)
+            if records and answer.body == before:
+                raise _bad(
+                    source, f"page {pages} is page {pages - 1} once more: is the parameter's name right?"
+                )
+            before = answer.body
+            for record in records:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += len(records)
+            context.progress(None, f"{pages:,} pages, {count:,} records")
+            url = _following(source, url, document, answer, len(records))
+    return Extracted(path, "json", count)
+
+
+def _first(source: HttpApi, partition: str | None) -> str:
+    text = quote(partition or "", safe="")
+    # «.» and «..» would lead to another path.
+    url = source.url.replace(PARTITION, text.replace(".", "%2E") if set(text) <= {"."} else text)
+    match source.paging:
+        case PageNumbers(parameter=name, first=first):
+            return _with(url, {name: str(first)})
+        case Offsets(parameter=name, limit_parameter=size, limit=limit):
+            return _with(url, {name: "0", size: str(limit)})
+    return url
+
+
+def _following(source: HttpApi, url: str, document: Any, answer: Answer, found: int) -> str | None:
+    """Return the address of the next page; None behind the last one."""
+    match source.paging:
+        case PageNumbers(parameter=name):
+            return _with(url, {name: str(int(_said(url, name)) + 1)}) if found else None
+        case Offsets(parameter=name, limit=limit):
+            return _with(url, {name: str(int(_said(url, name)) + found)}) if found >= limit else None
+        case Cursor(parameter=name, path=path):
+            mark = _at(document, path)
+            if isinstance(mark, dict | list):
+                raise _bad(source, f"the mark at «{path}» is no text")
+            return None if mark in (None, "", False) else _with(url, {name: str(mark)})
+        case NextUrl(path=path):
+            linked = _NEXT.search(answer.headers.get("link", ""))
+            target = _at(document, path) if path else linked and linked[1]
+            return _on_same_host(source, url, target) if target else None
+    return None
+
+
+def _on_same_host(source: HttpApi, url: str, target: Any) -> str:
+    following = urljoin(url, str(target))
+    here, there = urlsplit(url), urlsplit(following)
+    if (here.scheme, here.netloc.lower()) != (there.scheme, there.netloc.lower()):
+        reason = f"the next page is on another host ({there.netloc}); the headers do not go there"
+        raise ExtractError(source.place, reason, ErrorClass.REFUSED)
+    return following
+
+
+def _page(context: Context, source: HttpApi, url: str, headers: Mapping[str, str]) -> Answer:
+    for tries in range(1, _TRIES + 1):
+        try:
+            answer = call(
+                "GET",
+                url,
+                headers={"Accept": "application/json", **headers},
+                patience=source.patience,
+                largest_answer=LARGEST_PAGE,
+            )
+        except OutgoingError as error:
+            kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
+            raise ExtractError(source.place, str(error), kind) from error
+        if answer.status not in _PASSING or tries == _TRIES:
+            break
+        wait = _wait(answer, tries)
+        context.log.warning("answered %d; asking again in %.0f s", answer.status, wait)
+        time.sleep(wait)
+    if not answer.is_success:
+        passing = answer.status >= 500 or answer.status in _PASSING
+        kind = ErrorClass.ELSEWHERE if passing else ErrorClass.REFUSED
+        refused = " (is the secret right?)" if answer.status in {401, 403} else ""
+        raise ExtractError(source.place, f"answered {answer.status}{refused}", kind)
+    return answer
+
+
+def _wait(answer: Answer, tries: int) -> float:
+    said = answer.headers.get("retry-after", "")
+    return min(float(said) if said.isascii() and said.isdigit() else 2.0 ** (tries - 1), _LONGEST_WAIT)
+
+
+def _records(source: HttpApi, answer: Answer, page: int) -> tuple[list[Any], Any]:
+    try:
+        document = answer.json()
+    except (ValueError, RecursionError) as error:
+        raise _bad(source, f"page {page} is no JSON") from error
+    records = _at(document, source.records) if source.records else document
+    if records is None and source.records and isinstance(document, dict):
+        raise _bad(source, f"page {page} has nothing at «{source.records}»")
+    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+        where = f"at «{source.records}»" if source.records else "as a whole"
+        raise _bad(source, f"page {page} is no list of objects {where}")
+    return records, document
+
+
+def _at(document: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(name)
+    return document
+
+
+def _said(url: str, name: str) -> str:
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))[name]
+
+
+def _with(url: str, changes: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] not in changes]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *changes.items()])))
+
+
+def _bad(source: HttpApi, reason: str) -> ExtractError:
+    return ExtractError(source.place, reason, ErrorClass.BAD_INPUT)

@@ -1,0 +1,253 @@
+"""How a job's configuration describes a database or an HTTP API as its source."""
+
+from typing import Annotated, Any, Literal, Self
+
+from django.utils.translation import gettext_noop
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from jobs.runners.extraction.statements import RefusedStatement, parsed
+from jobs.runners.http import HttpHeader
+from portal.outgoing import Mistyped, check_url
+
+PARTITION = "{partition}"
+_ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+_PARAMETER = r"^[A-Za-z0-9_.\[\]-]{1,100}$"
+
+
+class _Database(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$",
+        title=gettext_noop("Host"),
+        description=gettext_noop(
+            "A host that is not public must be named, with its port, in OUTGOING_ALLOW; any other needs TLS."
+        ),
+        examples=["db.example.com"],
+    )
+    database: str = Field(min_length=1, max_length=128, title=gettext_noop("Database"))
+    user: str = Field(
+        min_length=1,
+        max_length=128,
+        title=gettext_noop("User"),
+        description=gettext_noop("An account that may read only what is loaded."),
+    )
+    secret: str = Field(
+        min_length=1,
+        max_length=100,
+        title=gettext_noop("Secret with the password"),
+        description=gettext_noop("The secret's name, never the password itself."),
+    )
+    table: str = Field(
+        default="",
+        pattern=r"^([^.\x00-\x1f]{1,64}(\.[^.\x00-\x1f]{1,64})?)?$",
+        title=gettext_noop("Table"),
+        description=gettext_noop("As table or schema.table. In the mode «partition» only its rows are read."),
+        examples=["public.orders"],
+    )
+    columns: list[_ColumnName] = Field(
+        default=[],
+        max_length=1000,
+        title=gettext_noop("Columns of the table"),
+        description=gettext_noop("Which ones to read; without any, all."),
+    )
+    sql: str = Field(
+        default="",
+        max_length=100_000,
+        title=gettext_noop("SELECT"),
+        description=gettext_noop(
+            "In the place of a table: one SELECT in the database's own SQL. :partition stands for the run's "
+            "partition."
+        ),
+        json_schema_extra={"widget": "sql"},
+    )
+    patience: int = Field(
+        default=600,
+        ge=1,
+        le=21_600,
+        title=gettext_noop("Time limit of the SELECT"),
+        description=gettext_noop("Seconds after which the database stops it."),
+    )
+
+    @model_validator(mode="after")
+    def _reads_one_thing(self) -> Self:
+        if bool(self.table) == bool(self.sql.strip()):
+            raise ValueError("table: name a table or write a SELECT, one of the two")
+        if self.columns and not self.table:
+            raise ValueError("columns: a SELECT names its own columns")
+        if self.sql.strip():
+            try:
+                parsed(self.sql, dialect=self.dialect)
+            except RefusedStatement as error:
+                message = f"sql: {error}"
+                raise ValueError(message) from error
+        return self
+
+    @property
+    def dialect(self) -> str:
+        """What sqlglot calls the database's SQL."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> str:
+        """Where the rows stand, for messages and the catalog; without the user."""
+        return f"{self.host}/{self.database}/{self.table or 'SELECT'}"
+
+
+class PostgreSql(_Database):
+    """A table or a SELECT of a PostgreSQL database."""
+
+    type: Literal["postgresql"] = Field(title=gettext_noop("Source"))
+    port: int = Field(default=5432, ge=1, le=65_535, title=gettext_noop("Port"))
+
+    @property
+    def dialect(self) -> str:
+        """PostgreSQL's."""
+        return "postgres"
+
+
+class MySql(_Database):
+    """A table or a SELECT of a MySQL or MariaDB database."""
+
+    type: Literal["mysql"] = Field(title=gettext_noop("Source"))
+    port: int = Field(default=3306, ge=1, le=65_535, title=gettext_noop("Port"))
+
+    @property
+    def dialect(self) -> str:
+        """MySQL's, which is MariaDB's too."""
+        return "mysql"
+
+
+class OnePage(BaseModel):
+    """All records come in one answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["none"] = "none"
+
+
+class PageNumbers(BaseModel):
+    """Pages are asked for by their number, until one brings no records."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["page"]
+    parameter: str = Field(default="page", pattern=_PARAMETER, title=gettext_noop("Parameter"))
+    first: int = Field(default=1, ge=0, le=1, title=gettext_noop("Number of the first page"))
+
+
+class Offsets(BaseModel):
+    """Pages are asked for by how many records come before them, until one is not full."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["offset"]
+    parameter: str = Field(default="offset", pattern=_PARAMETER, title=gettext_noop("Parameter"))
+    limit_parameter: str = Field(
+        default="limit", pattern=_PARAMETER, title=gettext_noop("Parameter of the page's size")
+    )
+    limit: int = Field(default=100, ge=1, le=100_000, title=gettext_noop("Records a page"))
+
+
+class Cursor(BaseModel):
+    """Each answer holds a mark that asks for the next page; the last one holds none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["cursor"]
+    parameter: str = Field(default="cursor", pattern=_PARAMETER, title=gettext_noop("Parameter"))
+    path: str = Field(
+        min_length=1,
+        max_length=500,
+        title=gettext_noop("Path to the mark"),
+        description=gettext_noop("Names in the answer's JSON, joined by dots."),
+        examples=["meta.next_cursor"],
+    )
+
+
+class NextUrl(BaseModel):
+    """Each answer holds the address of the next page, on the same host; the last one holds none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["next_url"]
+    path: str = Field(
+        default="",
+        max_length=500,
+        title=gettext_noop("Path to the address"),
+        description=gettext_noop(
+            "Names in the answer's JSON, joined by dots; empty: the header Link with rel=next."
+        ),
+        examples=["links.next"],
+    )
+
+
+Paging = Annotated[
+    OnePage | PageNumbers | Offsets | Cursor | NextUrl,
+    Field(discriminator="type"),
+]
+
+
+class HttpApi(BaseModel):
+    """Records that an HTTP API answers as JSON, page by page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["http"] = Field(title=gettext_noop("Source"))
+    url: str = Field(
+        title=gettext_noop("Address"),
+        description=gettext_noop("Of the first page. {partition} stands for the run's partition."),
+        examples=["https://api.example.com/orders"],
+    )
+    headers: list[HttpHeader] = Field(default=[], max_length=30, title=gettext_noop("Headers"))
+    records: str = Field(
+        default="",
+        max_length=500,
+        title=gettext_noop("Path to the records"),
+        description=gettext_noop(
+            "Names in the answer's JSON, joined by dots; empty: the answer itself is the list."
+        ),
+        examples=["data.items"],
+    )
+    paging: Paging = Field(default=OnePage(), title=gettext_noop("Paging"))
+    most_pages: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        title=gettext_noop("Most pages"),
+        description=gettext_noop("More than these fail the run."),
+    )
+    patience: int = Field(
+        default=30,
+        ge=1,
+        le=300,
+        title=gettext_noop("Time limit of a page"),
+        description=gettext_noop("Seconds."),
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _leads_somewhere(cls, url: str) -> str:
+        if PARTITION in "/".join(url.split("/", maxsplit=3)[:3]):
+            raise ValueError("the host is written out: no partition may choose where a secret goes")
+        try:
+            check_url(url.replace(PARTITION, "x"))
+        except Mistyped as error:
+            raise ValueError(str(error)) from None
+        return url
+
+    @property
+    def place(self) -> str:
+        """Where the records stand, for messages and the catalog; without the query, which may hold a key."""
+        return self.url.split("://", maxsplit=1)[-1].split("?", maxsplit=1)[0].split("#", maxsplit=1)[0]
+
+
+External = PostgreSql | MySql | HttpApi
+
+
+def tagged(config: Any) -> Any:
+    """Return a configuration whose source says its type: one without a type is one of files."""
+    source = config.get("source") if isinstance(config, dict) else None
+    if not isinstance(source, dict) or "type" in source:
+        return config
+    return {**config, "source": {"type": "files", **source}}

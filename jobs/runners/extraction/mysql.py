@@ -1,0 +1,145 @@
+"""Copy a SELECT of a MySQL or MariaDB database into a CSV file, row by row as the server sends them."""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pymysql
+import pymysql.cursors
+from pymysql.constants import CR, ER, FIELD_TYPE
+from pymysql.converters import encoders
+
+from jobs.choices import ErrorClass
+from jobs.runners.base import Context
+from jobs.runners.extraction.extracted import (
+    CONNECT,
+    Counted,
+    Extracted,
+    ExtractError,
+    first_line,
+    write_rows,
+)
+from jobs.runners.extraction.models import MySql
+from portal.outgoing import OutgoingError, reach
+
+# None for what comes in: every value stays the text that the server sent.
+_CONVERSIONS: Final[dict[Any, Any]] = dict(encoders)
+# Seconds without a byte after which the other side counts as gone, beyond the statement's own limit.
+_SILENCE: Final = 30
+_TYPES: Final = {
+    FIELD_TYPE.TINY: "SMALLINT", FIELD_TYPE.SHORT: "INTEGER", FIELD_TYPE.INT24: "INTEGER",
+    FIELD_TYPE.LONG: "BIGINT", FIELD_TYPE.LONGLONG: "BIGINT", FIELD_TYPE.YEAR: "SMALLINT",
+    FIELD_TYPE.FLOAT: "FLOAT", FIELD_TYPE.DOUBLE: "DOUBLE", FIELD_TYPE.DATE: "DATE",
+    FIELD_TYPE.DATETIME: "TIMESTAMP", FIELD_TYPE.TIMESTAMP: "TIMESTAMPTZ", FIELD_TYPE.JSON: "JSON",
+}  # fmt: skip
+_NO_ENTRY: Final = frozenset(
+    {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR,
+     ER.COLUMNACCESS_DENIED_ERROR, ER.BAD_DB_ERROR, ER.SPECIFIC_ACCESS_DENIED_ERROR, 1698}
+)  # fmt: skip
+# MySQL's and MariaDB's words for a statement that took too long.
+_TOO_LONG: Final = frozenset({3024, 1969})
+
+
+def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
+    """Write the rows of the SELECT to ``path``; raises ExtractError."""
+    place = f"MySQL {source.place}"
+    try:
+        with contextlib.closing(_connect(source, context.secret(source.secret))) as connection:
+            cursor = connection.cursor(pymysql.cursors.SSCursor)
+            _settle(cursor, source)
+            cursor.execute(sql)
+            described: Sequence[Any] = cursor.description or ()
+            with path.open("w", encoding="utf-8", newline="") as file:
+                count = write_rows(
+                    Counted(file, context), [each[0] for each in described], _rows(cursor, described)
+                )
+            return Extracted(path, "csv", count, {each[0]: _type(each) for each in described})
+    except OutgoingError as error:
+        kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
+        raise ExtractError(place, str(error), kind) from error
+    except (pymysql.MySQLError, OSError) as error:
+        code, words = (*error.args, "", "")[:2]
+        raise ExtractError(place, str(words) or first_line(error), _class_of(error, code)) from error
+
+
+def _connect(source: MySql, password: str) -> Any:
+    destination, addresses = reach(source.host, source.port, CONNECT)
+    tls = None if destination.allowed else ssl.create_default_context()
+    connection = pymysql.connect(
+        host=source.host,
+        port=source.port,
+        user=source.user,
+        password=password,
+        database=source.database,
+        charset="utf8mb4",
+        conv=_CONVERSIONS,
+        read_timeout=source.patience + _SILENCE,
+        connect_timeout=CONNECT,
+        program_name="data-desk",
+        defer_connect=True,
+        ssl=tls,
+    )
+    # The very address that was judged; the name is for the certificate.
+    connection.connect(_socket(addresses, source.port))
+    return connection
+
+
+def _socket(addresses: Sequence[str], port: int) -> socket.socket:
+    failed: OSError = OSError("there is no address")
+    for address in addresses:
+        try:
+            opened = socket.create_connection((address, port), timeout=CONNECT)
+        except OSError as error:
+            failed = error
+        else:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            return opened
+    raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"no connection: {failed}")
+
+
+def _settle(cursor: Any, source: MySql) -> None:
+    cursor.execute("SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'")
+    maria = "mariadb" in str(cursor.connection.get_server_info()).lower()
+    limit = (
+        f"max_statement_time = {source.patience}"
+        if maria
+        else f"max_execution_time = {source.patience * 1000}"
+    )
+    cursor.execute(f"SET SESSION {limit}")
+    cursor.execute("SET SESSION TRANSACTION READ ONLY")
+    cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+
+
+def _rows(cursor: Any, described: Sequence[Any]) -> Iterator[list[str | None]]:
+    instants = {place for place, each in enumerate(described) if each[1] == FIELD_TYPE.TIMESTAMP}
+    for row in cursor:
+        yield [_text(value, instant=place in instants) for place, value in enumerate(row)]
+
+
+def _text(value: Any, *, instant: bool) -> str | None:
+    if value is None:
+        return None
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return f"{text}+00" if instant else text
+
+
+def _type(column: Sequence[Any]) -> str:
+    _name, code, _shown, _size, length, scale, _null = column
+    if code in {FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL}:
+        # The length counts the point, and a sign where there may be one.
+        precision = length - (1 if scale else 0)
+        return f"DECIMAL({min(precision, 38)},{scale})" if scale <= 38 and precision <= 39 else "VARCHAR"
+    return _TYPES.get(code, "VARCHAR")
+
+
+def _class_of(error: Exception, code: Any) -> ErrorClass:
+    if code in _NO_ENTRY:
+        return ErrorClass.REFUSED
+    if code in _TOO_LONG:
+        return ErrorClass.TIMEOUT
+    if isinstance(error, pymysql.ProgrammingError | pymysql.DataError | pymysql.NotSupportedError):
+        return ErrorClass.BAD_INPUT
+    return ErrorClass.BAD_INPUT if code in {ER.BAD_FIELD_ERROR, ER.NO_SUCH_TABLE} else ErrorClass.ELSEWHERE

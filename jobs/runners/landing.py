@@ -1,0 +1,260 @@
+"""What kinds that fill a table have in common: its texts, its checks, its publish, and the catalog's rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from django.utils.translation import gettext_noop
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from catalog.actions.datasets import record_publish
+from catalog.published import Node, PublishedColumn, PublishedDataset, PublishedSample
+from jobs.models import Run
+from jobs.runners.apart import There
+from jobs.runners.base import Context
+from jobs.runners.rules import CheckRule, checks_of, published_checks
+from portal.audit.actions import Actor
+from portal.warehouse import checks
+from portal.warehouse.port import (
+    Check,
+    CheckResult,
+    ColumnProfile,
+    Publishable,
+    StagedTable,
+    Table,
+    Warehouse,
+)
+
+_RESERVED = frozenset(
+    {"publish_ledger", "information_schema", "pg_catalog", "main", "temp", "system", "lake"}
+)
+
+
+def _free(name: str) -> str:
+    schema = name.split(".", maxsplit=1)[0]
+    if schema in _RESERVED:
+        message = f"the schema {schema} is the warehouse's own; choose another one"
+        raise ValueError(message)
+    return name
+
+
+# A key of the catalog and a table of the lake at once.
+TargetName = Annotated[
+    str,
+    AfterValidator(_free),
+    Field(
+        pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$",
+        title=gettext_noop("Target table"),
+        description=gettext_noop(
+            "The table that is filled, as schema.table in small letters; also the dataset's key."
+        ),
+        examples=["sales.orders"],
+    ),
+]
+
+
+class ColumnWords(BaseModel):
+    """What a column means."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200, title=gettext_noop("Column"))
+    personal: bool | None = Field(
+        default=None,
+        title=gettext_noop("Personal data"),
+        description=gettext_noop("Whether it identifies people; left open, its name and values are judged."),
+    )
+    description_en: str = Field(default="", max_length=1000, title=gettext_noop("Meaning in English"))
+    description_ko: str = Field(default="", max_length=1000, title=gettext_noop("Meaning in Korean"))
+
+
+class DatasetWords(BaseModel):
+    """What the catalog says about the table, until somebody describes it there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name_en: str = Field(default="", max_length=200, title=gettext_noop("Name in English"))
+    name_ko: str = Field(default="", max_length=200, title=gettext_noop("Name in Korean"))
+    description_en: str = Field(default="", title=gettext_noop("Description in English"))
+    description_ko: str = Field(default="", title=gettext_noop("Description in Korean"))
+    tags: list[str] = Field(default=[], title=gettext_noop("Tags"))
+    fresh_within_hours: float | None = Field(
+        default=None,
+        gt=0,
+        title=gettext_noop("Fresh within"),
+        description=gettext_noop("Hours after which it counts as out of date."),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A table on its way into the lake: what is known of it besides its rows.
+
+    ``made_from`` names for a column the columns (dataset, column) that its values come from; ``personal`` are
+    columns made from personal ones, ``restricted`` says that it comes from what not everybody may see.
+    """
+
+    target: str
+    words: DatasetWords
+    columns: Sequence[ColumnWords]
+    upstream: Sequence[Node]
+    made_from: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+    restricted: bool = False
+
+    @property
+    def judged(self) -> dict[str, bool]:
+        """Of columns whether they identify people, as far as somebody has said so."""
+        said = {each.name: each.personal for each in self.columns if each.personal is not None}
+        return {**dict.fromkeys(self.personal, True), **said}
+
+
+def put_checks(
+    context: Context,
+    there: There,
+    reader: Warehouse,
+    source: StagedTable | str,
+    wanted: Sequence[Check],
+) -> list[CheckResult]:
+    """Put the checks, log how each went, and return the results."""
+    results: list[CheckResult] = []
+    for check in wanted:
+        results += there(lambda check=check: reader.check(source, [check]))  # type: ignore[misc]
+        result = results[-1]
+        say = context.log.info if result.passed else context.log.warning
+        place = f" (first at {result.file}, line {result.line})" if result.line else ""
+        say("%s: %s", result.name, "passed" if result.passed else f"found {result.observed}{place}")
+        context.progress(len(results) / len(wanted), result.name)
+    return results
+
+
+def check_staged(
+    context: Context,
+    there: There,
+    reader: Warehouse,
+    staged: StagedTable,
+    rules: Sequence[CheckRule],
+) -> list[CheckResult]:
+    """Put to staged rows what its way into the target needs, and what the rules say; raises CheckFailed."""
+    wanted = _needed(staged)
+    known = {check.name for check in wanted}
+    wanted += [
+        check for check in checks_of(rules, staged.columns, dialect=reader.dialect) if check.name not in known
+    ]
+    results = put_checks(context, there, reader, staged, wanted)
+    checks.require(staged.target, results)
+    return results
+
+
+def _needed(staged: StagedTable) -> list[Check]:
+    how = staged.how
+    kinds = {column.name: column.data_type for column in staged.columns}
+    needed = [checks.not_null(name) for name in how.columns]
+    if how.mode == "upsert":
+        needed.append(checks.unique(*how.columns))
+    if how.mode == "partition" and how.value is not None:
+        needed.append(checks.in_partition(how.columns[0], how.value, kinds[how.columns[0]]))
+    return needed
+
+
+def publish(
+    context: Context,
+    there: There,
+    *,
+    reader: Warehouse,
+    writer: Warehouse,
+    staged: Publishable,
+    landing: Landing,
+    results: Sequence[CheckResult],
+) -> dict[str, Any]:
+    """Publish, and return the outputs that ``record`` takes up."""
+    described: tuple[list[ColumnProfile], Table] | None = None
+    if isinstance(staged, StagedTable) and staged.how.mode == "full":
+        # Before the publish, so that whatever goes wrong here leaves the old rows.
+        described = there(lambda: _describe(reader, staged, landing))
+    context.progress(None, staged.target)
+    snapshot = writer.publish([staged], run_id=str(context.run_id), fence=context.fence)
+    if described is None:
+        described = there(lambda: _describe(reader, staged.target, landing))
+    rows = there(lambda: reader.row_count(staged.target))
+    context.log.info("published %s as snapshot %d: %s rows", staged.target, snapshot, f"{rows:,}")
+    profiles, sample = described
+    published = _published(landing, profiles, sample, results, rows=rows, snapshot=snapshot)
+    loaded = staged.row_count if isinstance(staged, StagedTable) else rows
+    return {"published": [published.model_dump(mode="json")], "rows": loaded, "snapshot": snapshot}
+
+
+def record_published(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
+    """Take the published datasets up into the catalog, owned as the job is; the run keeps keys and counts."""
+    job = run.job
+    owned = {
+        "owner_email": job.owner.email if job.owner else None,
+        "team_key": job.team.key if job.team else None,
+    }
+    published = [
+        each.model_copy(update={**owned, "restricted": each.restricted or job.private})
+        for each in map(PublishedDataset.model_validate, outputs.pop("published", []))
+    ]
+    record_publish(published=published, job_key=job.key, run_id=run.pk, by=Actor.system(job.key))
+    outputs["datasets"] = [
+        {"key": each.key, "row_count": each.row_count, "snapshot": each.snapshot} for each in published
+    ]
+    return outputs
+
+
+def with_how(staged: StagedTable, **how: Any) -> StagedTable:
+    """Return staged rows with other words for how they enter their target."""
+    return replace(staged, how=replace(staged.how, **how))
+
+
+def _describe(
+    reader: Warehouse, source: StagedTable | str, landing: Landing
+) -> tuple[list[ColumnProfile], Table]:
+    profiles = reader.profile(source, personal=landing.judged)
+    judged = {each.name: each.personal for each in profiles}
+    return profiles, reader.sample(source, limit=20, personal=judged)
+
+
+def _published(
+    landing: Landing,
+    profiles: Sequence[ColumnProfile],
+    sample: Table,
+    results: Sequence[CheckResult],
+    *,
+    rows: int,
+    snapshot: int,
+) -> PublishedDataset:
+    words, meanings = landing.words, {each.name: each for each in landing.columns}
+    hours = words.fresh_within_hours
+    return PublishedDataset(
+        key=landing.target,
+        name_en=words.name_en or landing.target,
+        name_ko=words.name_ko,
+        description_en=words.description_en,
+        description_ko=words.description_ko,
+        physical_name=landing.target,
+        columns=[
+            PublishedColumn(
+                name=profile.name,
+                data_type=profile.data_type,
+                description_en=meanings[profile.name].description_en if profile.name in meanings else "",
+                description_ko=meanings[profile.name].description_ko if profile.name in meanings else "",
+                personal=profile.personal,
+                null_fraction=profile.null_fraction,
+                distinct_count=profile.distinct_count,
+                minimum=profile.minimum,
+                maximum=profile.maximum,
+                histogram=profile.histogram,
+                made_from=list(landing.made_from.get(profile.name, ())),
+            )
+            for profile in profiles
+        ],
+        row_count=rows,
+        snapshot=snapshot,
+        sample=PublishedSample(columns=list(sample.columns), rows=[list(row) for row in sample.rows]),
+        checks=published_checks(results),
+        upstream=list(landing.upstream),
+        fresh_within_seconds=round(hours * 3600) if hours else None,
+        tags=words.tags,
+        restricted=landing.restricted,
+    )

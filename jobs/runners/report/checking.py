@@ -1,0 +1,56 @@
+"""Judge what somebody writes into a report by their own rights, since it is run with those of its owner."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from catalog.models import Metric
+from catalog.readable import readable_tables
+from jobs.runners.report.config import MetricSection, QuerySection, ReportConfig
+from portal.accounts.models import User
+from portal.accounts.permissions import Permission
+from portal.warehouse.errors import RefusedSql
+from portal.warehouse.linting import prepare
+
+# The lake's dialect; every warehouse of ours so far is one.
+DIALECT = "duckdb"
+
+
+def refusals(config: Any, parameters: Collection[str], writer: User) -> Iterator[tuple[str, str]]:
+    """Yield field and reason for each section that reads what its writer may not.
+
+    ``parameters`` are the names of the report's own, which serve all its queries.
+    Otherwise whoever may edit a report could ask in the name of its owner, and learn from what fails.
+    A configuration that does not fit its model yields nothing: that is told elsewhere.
+    """
+    try:
+        sections = ReportConfig.model_validate(config).sections
+    except ValidationError:
+        return
+    tables = readable_tables(writer, for_others=True)
+    seen = Metric.objects.visible_to(writer)
+    for place, section in enumerate(sections):
+        if isinstance(section, QuerySection):
+            field = f"config.sections.{place}.sql"
+            if not writer.may(Permission.RUN_SQL):
+                yield field, _("You may not run SQL.")
+                continue
+            try:
+                prepare(
+                    section.sql, dialect=DIALECT, tables=tables, parameters={*section.parameters, *parameters}
+                )
+            except RefusedSql as error:
+                yield field, told(error)
+        elif isinstance(section, MetricSection) and not seen.filter(asset__key=section.metric).exists():
+            yield f"config.sections.{place}.metric", _("There is no such metric.")
+
+
+def told(error: RefusedSql) -> str:
+    """Return the linter's words with the place that they speak of."""
+    if error.line is None:
+        return str(error)
+    if error.column is None:
+        return _("Line {line}: {why}").format(line=error.line, why=error)
+    return _("Line {line}, column {column}: {why}").format(line=error.line, column=error.column, why=error)

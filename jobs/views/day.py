@@ -1,0 +1,50 @@
+"""A day's runs on one time line: what ran when, beside what, and what is still to come."""
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from jobs.choices import QUERY_JOB, RunState
+from jobs.day import MOST_RUNS, day_of, draw, lanes_of, planned_of, pools_of, runs_of, schedules_of
+from jobs.filters import DayFilter, choose
+from jobs.models import Job, Run
+from portal.accounts.access import signed_in
+
+
+@require_safe
+def runs_day(request: HttpRequest) -> HttpResponse:
+    """Show the runs of a day that this person may see, in their own time zone."""
+    user = signed_in(request)
+    now = timezone.now()
+    day = day_of(request.GET.get("day", ""), now=now)
+    visible = Job.objects.visible_to(user).exclude(key=QUERY_JOB)
+    found, chosen = choose(DayFilter, request.GET, Run.objects.visible_to(user).exclude(job__key=QUERY_JOB))
+    runs, more = runs_of(day, found)
+    coming = schedules_of(visible)
+    if "job" in chosen:
+        coming = coming.filter(job__key=chosen["job"])
+    if "pool" in chosen:
+        coming = coming.filter(job__pool__key=chosen["pool"])
+    # What is only planned has no state yet.
+    planned = [] if "state" in chosen else planned_of(day, coming.filter(next_slot__lt=day.ends), now=now)
+    context = {
+        "day": day,
+        "now": now,
+        "before": day.date - timedelta(days=1),
+        "after": day.date + timedelta(days=1),
+        "lanes": [(lane, draw(lane, day, now=now)) for lane in lanes_of(runs, planned)],
+        "runs": runs,
+        "planned": planned,
+        "more": more,
+        "most": MOST_RUNS,
+        "chosen": chosen,
+        "query": urlencode(chosen),
+        "jobs": visible.only("key", "name_en", "name_ko"),
+        "pools": pools_of(visible),
+        "states": RunState.choices,
+    }
+    return render(request, "jobs/day.html", context)

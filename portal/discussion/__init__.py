@@ -1,0 +1,1 @@
+"""Comments, mentions, watching and attachments: written once for questions, assets and runs."""

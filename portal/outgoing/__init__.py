@@ -1,0 +1,25 @@
+"""Calls to other systems: never to an address inside the house unless the configuration names it."""
+
+from portal.outgoing.calls import Answer, call
+from portal.outgoing.destinations import check_url, reach
+from portal.outgoing.exceptions import (
+    AnswerTooLarge,
+    Mistyped,
+    NoConnection,
+    OutgoingError,
+    OutOfTime,
+    Refused,
+)
+
+__all__ = [
+    "Answer",
+    "AnswerTooLarge",
+    "Mistyped",
+    "NoConnection",
+    "OutOfTime",
+    "OutgoingError",
+    "Refused",
+    "call",
+    "check_url",
+    "reach",
+]

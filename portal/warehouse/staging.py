@@ -1,0 +1,109 @@
+"""Write rows to staging, and find again where in a file a row stands."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from portal.warehouse import asking
+from portal.warehouse.checks import literal
+from portal.warehouse.errors import BadRow
+from portal.warehouse.lines import line_of_byte, place_of_record
+from portal.warehouse.port import Check, CheckResult, FileSource, SourceFile, StagedTable
+
+_REJECTS = (
+    "SELECT s.file_path, e.line_byte_position, coalesce(e.column_name, ''), e.error_message"
+    " FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id)"
+    " ORDER BY s.scan_id, s.file_id, e.line_byte_position, e.column_idx LIMIT 1"
+)
+
+
+def write(connection: duckdb.DuckDBPyConnection, sql: str, *, target: str, folder: Path) -> Path:
+    """Write what a SELECT returns into a Parquet file and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{target}.parquet"
+    connection.execute(f"COPY ({sql}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION snappy)")
+    return path
+
+
+def staged_at(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    *,
+    target: str,
+    source: Path | None = None,
+    files: FileSource | None = None,
+) -> StagedTable:
+    """Describe a staged file."""
+    rows = f"read_parquet({literal(str(path))})"
+    (count,) = asking.one(connection, f"SELECT count(*) FROM {rows}")  # noqa: S608
+    columns = tuple(asking.columns(connection, rows))
+    return StagedTable(target=target, path=path, columns=columns, row_count=count, source=source, files=files)
+
+
+def require_no_rejects(connection: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> None:
+    """Raise BadRow for the first row that the last reading of CSV files has rejected."""
+    first = connection.execute(_REJECTS).fetchone()
+    connection.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
+    if first:
+        path, position, column, message = first
+        file = next(
+            (each for each in files if str(each.path) == path), SourceFile(Path(path).name, Path(path))
+        )
+        raise BadRow(
+            file=file.name, line=line_of_byte(file.path, position), column=column, reason=_reason(message)
+        )
+
+
+def first_row(connection: duckdb.DuckDBPyConnection, staged: StagedTable, condition: str) -> int | None:
+    """Return the number (from 0) of the first staged row for which the condition holds."""
+    rows = f"read_parquet({literal(str(staged.path))}, file_row_number = true)"
+    judged = f"SELECT file_row_number, ({condition}) AS bad FROM {rows}"  # noqa: S608
+    number: int | None = asking.one(
+        connection,
+        f"SELECT min(file_row_number) FILTER (bad) FROM ({judged})",  # noqa: S608
+    )[0]
+    return number
+
+
+def put(connection: duckdb.DuckDBPyConnection, source: StagedTable | str, check: Check) -> CheckResult:
+    """Put one check to staged rows or a published table."""
+    rows = asking.relation(source)
+    place: tuple[str, int] | None = None
+    if check.sql:
+        passed, observed = asking.one(connection, check.sql.replace("{rows}", rows))
+    elif check.quick and asking.one(connection, check.quick.replace("{rows}", rows))[0]:
+        passed, observed = True, ""
+    else:
+        # The condition may hold a window, which WHERE does not take.
+        bad = f"SELECT ({check.violations}) AS bad FROM {rows}"  # noqa: S608
+        count, total = asking.one(connection, f"SELECT count(*) FILTER (bad), count(*) FROM ({bad})")  # noqa: S608
+        passed, observed = count == 0, f"{count:,} of {total:,} rows"
+        if count and isinstance(source, StagedTable):
+            place = _place(connection, source, check.violations)
+    return CheckResult(
+        name=check.name,
+        passed=bool(passed),
+        observed="none" if passed and not check.sql else str(observed),
+        expected=check.expected,
+        blocking=check.blocking,
+        file=place[0] if place else "",
+        line=place[1] if place else None,
+    )
+
+
+def _place(
+    connection: duckdb.DuckDBPyConnection, staged: StagedTable, condition: str
+) -> tuple[str, int] | None:
+    files = staged.files
+    if files is None and staged.source is not None:
+        files = FileSource((SourceFile(staged.source.name, staged.source),), "csv")
+    if files is None:
+        return None
+    number = first_row(connection, staged, condition)
+    return place_of_record(files, number) if number is not None else None
+
+
+def _reason(message: str) -> str:
+    # «Error when converting column "a". Could not convert …»: the column is named already.
+    return message.strip().splitlines()[0].split('". ', 1)[-1]

@@ -1,0 +1,109 @@
+"""What the API shows and takes of webhooks, field by field; an address and a secret are never shown again."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from portal.outgoing import Mistyped, check_url
+from portal.vault.exceptions import VaultError
+from portal.webhooks.actions import Wish
+from portal.webhooks.choices import Event, Standing
+from portal.webhooks.forms import known_jobs
+from portal.webhooks.models import Delivery, Endpoint
+from portal.webhooks.reasons import reason_in_words
+
+
+class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
+    """An endpoint; of its address only scheme and host."""
+
+    state = serializers.ChoiceField(choices=Standing.choices, source="standing", read_only=True)
+    host = serializers.SerializerMethodField()
+    owner = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Endpoint
+        fields = [
+            *("id", "name", "host", "owner", "events", "jobs", "state"),
+            *("created_at", "failing_since"),
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField())
+    def get_host(self, endpoint: Endpoint) -> str:
+        """Return scheme and host; "" where the settings hold the address or it cannot be opened."""
+        try:
+            return endpoint.host() if endpoint.url else ""
+        except VaultError:
+            return ""
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_owner(self, endpoint: Endpoint) -> str | None:
+        """Return the owner's name; null for one of the settings."""
+        return endpoint.owner.name if endpoint.owner else None
+
+
+class NewEndpointSerializer(EndpointSerializer):
+    """A new endpoint with its secret, this once."""
+
+    secret = serializers.CharField(read_only=True)
+
+    class Meta(EndpointSerializer.Meta):
+        fields = [*EndpointSerializer.Meta.fields, "secret"]
+        read_only_fields = fields
+
+
+class EndpointWishSerializer(serializers.Serializer[Any]):
+    """An endpoint to be made; without ``jobs`` it hears of all that its owner sees."""
+
+    name = serializers.CharField(max_length=100)
+    url = serializers.CharField(max_length=2000)
+    events = serializers.MultipleChoiceField(choices=Event.choices, allow_empty=False)
+    jobs = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+
+    def validate_url(self, url: str) -> str:
+        """Refuse an address that is never called."""
+        try:
+            check_url(url)
+        except Mistyped as error:
+            raise serializers.ValidationError(str(error)) from error
+        return url
+
+    def validate_jobs(self, keys: list[str]) -> list[str]:
+        """Find the jobs among those that the token's owner sees."""
+        try:
+            return known_jobs(keys, self.context["user"])
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+    def wish(self) -> Wish:
+        """Return what was sent."""
+        given = dict(self.validated_data)
+        return Wish(**{**given, "events": sorted(given["events"])})
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """One delivery; ``body`` is null where it speaks of something that the token's owner does not see."""
+
+    reason = serializers.SerializerMethodField()
+    body = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Delivery
+        fields = [
+            *("id", "message_id", "event", "state", "attempts", "status", "answer", "took", "reason"),
+            *("created_at", "tried_at", "available_at", "ended_at", "body"),
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField())
+    def get_reason(self, delivery: Delivery) -> str:
+        """Return in words why it was not taken; "" for none."""
+        return reason_in_words(delivery.reason)
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_body(self, delivery: Delivery) -> Any:
+        """Return what is sent."""
+        return json.loads(delivery.body) if delivery.pk in self.context["readable"] else None

@@ -1,0 +1,77 @@
+"""What somebody says to make or change an endpoint; an address is never put into a page again."""
+
+import re
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.models import User
+from portal.events import nodes
+from portal.outgoing import Mistyped, check_url
+from portal.webhooks.actions import Wish
+from portal.webhooks.choices import Event
+
+MOST_JOBS: Final = 50
+_BETWEEN: Final = re.compile(r"[\s,]+")
+
+
+def known_jobs(keys: list[str], user: User) -> list[str]:
+    """Return these keys once each; raises ValidationError for one that the person knows no job of."""
+    wanted = list(dict.fromkeys(filter(None, keys)))
+    if len(wanted) > MOST_JOBS:
+        raise ValidationError(_("Name at most %(most)s jobs."), params={"most": MOST_JOBS})
+    seen = nodes.resolve([("job", key) for key in wanted], user)
+    if missing := [key for key in wanted if ("job", key) not in seen]:
+        raise ValidationError(_("There is no job %(keys)s."), params={"keys": ", ".join(missing)})
+    return wanted
+
+
+class EndpointForm(forms.Form):
+    """An endpoint; ``url`` may stay empty where there is one already."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("What listens there, for example: the stock system.")
+    )
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=2000,
+        widget=forms.TextInput(attrs={"type": "url", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("Begins with https://. We send a POST with JSON there."),
+    )
+    events = forms.MultipleChoiceField(
+        label=_("Hears of"), choices=Event.choices, widget=forms.CheckboxSelectMultiple
+    )
+    jobs = forms.CharField(
+        label=_("Only of these jobs"),
+        required=False,
+        max_length=6000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=_("Their keys, separated by commas or lines. Empty means every job that you see."),
+    )
+
+    def __init__(self, *args: Any, user: User, known: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+        if known:
+            self.fields["url"].required = False
+            self.fields["url"].help_text = _("Leave it empty to keep the present address.")
+
+    def clean_url(self) -> str:
+        """Refuse an address that is never called, and say why."""
+        url = str(self.cleaned_data["url"]).strip()
+        try:
+            if url:
+                check_url(url)
+        except Mistyped as error:
+            raise ValidationError(str(error)) from error
+        return url
+
+    def clean_jobs(self) -> list[str]:
+        """Find the jobs among those that the person sees."""
+        return known_jobs(_BETWEEN.split(str(self.cleaned_data["jobs"]).strip()), self._user)
+
+    def wish(self) -> Wish:
+        """Return what was said."""
+        return Wish(**self.cleaned_data)

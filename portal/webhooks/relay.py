@@ -1,0 +1,217 @@
+"""Send what waits for endpoints, each by itself: one that is slow or dead holds up no other.
+
+A delivery is at least once: a clock that dies between sending and noting it sends again after the lease.
+Receivers tell the copies by ``webhook-id``.
+"""
+
+import datetime as dt
+import os
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal.accounts.permissions import Permission
+from portal.events import nodes
+from portal.notifications.choices import OutboxState
+from portal.outgoing import Answer, call
+from portal.webhooks.actions import note_failure, note_success
+from portal.webhooks.choices import Kind
+from portal.webhooks.exceptions import NotTaken
+from portal.webhooks.models import Delivery, Endpoint
+from portal.webhooks.signing import headers
+
+log = structlog.get_logger(__name__)
+
+# One call takes five seconds at most, so a lease never ends under a living sender.
+LEASE: Final = 60
+MOST_ATTEMPTS: Final = 10
+FIRST_WAIT: Final = 10
+LONGEST_WAIT: Final = 6 * 3600
+# An endpoint that took nothing for so long is switched off.
+PATIENCE: Final = dt.timedelta(days=3)
+# Threads of one clock; whoever was tried longest ago goes first.
+MOST_SENDERS: Final = 16
+# Seconds after which a sender lets another endpoint have its thread.
+TURN: Final = 20.0
+SHOWN: Final = 500
+_GONE: Final = 410
+_KEPT: Final = dt.timedelta(days=30)
+_TIDIED_AT_ONCE: Final = 1000
+
+_TAKE = """
+    UPDATE webhooks_delivery SET attempts = attempts + 1, reason = '', tried_at = clock_timestamp(),
+        available_at = clock_timestamp() + make_interval(secs => %(lease)s)
+    WHERE id = (
+        SELECT id FROM webhooks_delivery
+        WHERE endpoint_id = %(endpoint)s AND state = 'waiting' AND available_at <= clock_timestamp()
+        ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) RETURNING id
+"""
+
+_senders: dict[str, threading.Thread] = {}
+_tidied_at: dt.datetime | None = None
+
+
+def send_webhooks() -> None:
+    """Start sending beside the clock; an endpoint to which this process still sends is left alone."""
+    for key in [key for key, sender in _senders.items() if not sender.is_alive()]:
+        del _senders[key]
+    due = Delivery.objects.filter(
+        state=OutboxState.WAITING, available_at__lte=Now(), endpoint__paused_at=None
+    )
+    waiting = due.order_by().values("endpoint").distinct()
+    order = Endpoint.objects.filter(pk__in=waiting).order_by("tried_at", "id").values_list("pk", flat=True)
+    free = MOST_SENDERS - len(_senders)
+    for pk in [pk for pk in order if str(pk) not in _senders][: max(free, 0)]:
+        sender = threading.Thread(target=_send_and_close, args=(str(pk),), name=f"webhook-{pk}", daemon=True)
+        _senders[str(pk)] = sender
+        sender.start()
+
+
+def tidy_webhooks() -> None:
+    """Forget deliveries that ended long ago, once an hour."""
+    global _tidied_at  # noqa: PLW0603 - when this process last did it
+    now = timezone.now()
+    if _tidied_at is not None and now - _tidied_at < dt.timedelta(hours=1):
+        return
+    _tidied_at = now
+    old = Delivery.objects.filter(ended_at__lt=now - _KEPT).values("pk")[:_TIDIED_AT_ONCE]
+    Delivery.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+
+
+def deliver(endpoint: str) -> int:
+    """Send what is due for one endpoint until something fails or its turn ends; return how many arrived."""
+    arrived, ends = 0, time.monotonic() + TURN
+    while time.monotonic() < ends:
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE, {"endpoint": endpoint, "lease": LEASE})
+            taken = cursor.fetchone()
+        row = (
+            Delivery.objects.select_related("endpoint__owner").filter(pk=taken[0]).first() if taken else None
+        )
+        if row is None or not _send(row):
+            break
+        arrived += 1
+    return arrived
+
+
+def _send_and_close(endpoint: str) -> None:
+    try:
+        deliver(endpoint)
+    except Exception as error:
+        log.exception("webhooks_failed", endpoint=endpoint, error=str(error))
+    finally:
+        connection.close()
+
+
+def _send(row: Delivery) -> bool:
+    """Send one; False where the endpoint did not take it. What nobody may send is dropped."""
+    endpoint = row.endpoint
+    if reason := _refusal(row):
+        _note(row, state=OutboxState.DROPPED, reason=reason, ended_at=Now())
+        return True
+    Endpoint.objects.filter(pk=endpoint.pk).update(tried_at=Now())
+    began = time.monotonic()
+    try:
+        answer = _hand_over(row)
+    except Exception as error:
+        _put_off(row, error, took=_milliseconds(began))
+        return False
+    said: dict[str, object] = {"took": _milliseconds(began)}
+    if answer is not None:
+        said |= {"status": answer.status, "answer": _shown(answer)}
+        if not answer.is_success:
+            _put_off(row, NotTaken(f"status_{answer.status}", gone=answer.status == _GONE), **said)
+            return False
+    _note(row, state=OutboxState.SENT, reason="", ended_at=Now(), **said)
+    note_success(endpoint)
+    return True
+
+
+def _refusal(row: Delivery) -> str:
+    """Say why it may not be sent: its owner is gone, may keep no endpoints, or does not see the thing."""
+    endpoint, owner = row.endpoint, row.endpoint.owner
+    if endpoint.off_at is not None:
+        return "switched_off"
+    if owner is None:
+        return ""
+    if not owner.is_active:
+        return "deactivated"
+    if not owner.may(Permission.EDIT_JOBS):
+        return "not_allowed"
+    if row.about_kind and row.reference not in nodes.resolve([row.reference], owner):
+        return "not_visible"
+    return ""
+
+
+def _hand_over(row: Delivery) -> Answer | None:
+    """Post it, or write it down; None where nobody answers."""
+    endpoint, body = row.endpoint, row.body.encode()
+    kind = {"Content-Type": "application/json"}
+    if endpoint.kind == Kind.LINEAGE_FILE:
+        _append(body)
+        return None
+    if endpoint.kind == Kind.LINEAGE_URL:
+        if not settings.OPENLINEAGE_URL:
+            raise NotTaken("not_configured", may_heal=False)
+        key = settings.OPENLINEAGE_API_KEY
+        return call(
+            "POST",
+            settings.OPENLINEAGE_URL,
+            headers={**kind, **({"Authorization": f"Bearer {key}"} if key else {})},
+            body=body,
+        )
+    signed = headers(message_id=row.message_id, timestamp=int(time.time()), body=body, keys=endpoint.keys())
+    return call("POST", endpoint.address(), headers={**kind, **signed}, body=body)
+
+
+def _append(body: bytes) -> None:
+    if not settings.OPENLINEAGE_FILE:
+        raise NotTaken("not_configured", may_heal=False)
+    path = Path(settings.OPENLINEAGE_FILE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One write of a whole line at the end: clocks side by side do not tear each other's.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640), "wb", 0) as file:
+        line = body + b"\n"
+        if file.write(line) != len(line):
+            # The disk is full: it is written again later, on the line that was begun.
+            raise OSError
+
+
+def _put_off(row: Delivery, error: Exception, **said: object) -> None:
+    # The error's own words may quote addresses; its class is enough to look into the log.
+    reason = str(getattr(error, "reason", "") or type(error).__name__)[:300]
+    log.info("webhook_not_taken", endpoint=str(row.endpoint_id), delivery=row.pk, reason=reason)
+    hopeless = not getattr(error, "may_heal", True) or row.attempts >= MOST_ATTEMPTS
+    gone = bool(getattr(error, "gone", False))
+    if hopeless or gone:
+        _note(row, state=OutboxState.FAILED, reason=reason, ended_at=Now(), **said)
+    else:
+        wait = min(FIRST_WAIT * 3 ** (row.attempts - 1), LONGEST_WAIT)
+        wait *= random.uniform(0.5, 1)  # noqa: S311 - spreads load
+        _note(row, available_at=timezone.now() + dt.timedelta(seconds=wait), reason=reason, **said)
+    note_failure(row.endpoint, patience=PATIENCE, gone=gone)
+
+
+def _note(row: Delivery, **values: object) -> None:
+    # Whoever took it after our lease ran out has another count of attempts.
+    still = Q(pk=row.pk, state=OutboxState.WAITING, attempts=row.attempts)
+    Delivery.objects.filter(still).update(**values)
+
+
+def _shown(answer: Answer) -> str:
+    """Return the answer's first characters; no new way in: jobs of its owner read the same hosts."""
+    return answer.body[: SHOWN * 4].decode("utf-8", "replace").replace("\x00", "�")[:SHOWN]
+
+
+def _milliseconds(began: float) -> int:
+    return int((time.monotonic() - began) * 1000)

@@ -1,0 +1,88 @@
+"""The page of an endpoint: what was sent, how it was answered, and the button that sends it again."""
+
+import json
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.accounts.access import signed_in
+from portal.accounts.models import User
+from portal.audit.actions import actor_of
+from portal.notifications.choices import OutboxState
+from portal.ui.paging import keyset
+from portal.vault.exceptions import VaultError
+from portal.webhooks import actions
+from portal.webhooks.access import access_delivery, access_endpoint, readable_bodies
+from portal.webhooks.choices import TEST, Event
+from portal.webhooks.models import Endpoint
+from portal.webhooks.reasons import reason_in_words
+
+
+@require_safe
+def webhook(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show an endpoint and its deliveries, the newest first, all or those in one state."""
+    user = signed_in(request)
+    endpoint = access_endpoint(user, pk)
+    wanted = request.GET.get("state", "")
+    state = wanted if wanted in OutboxState.values else ""
+    found = endpoint.deliveries.filter(**({"state": state} if state else {}))
+    page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=25)
+    readable = readable_bodies(user, page.items)
+    rows = [
+        {
+            "delivery": each,
+            "label": _label(each.event),
+            "node": readable.get(each.pk),
+            "reason": reason_in_words(each.reason),
+            "body": _indented(each.body) if each.pk in readable else "",
+        }
+        for each in page.items
+    ]
+    context = {
+        "endpoint": endpoint,
+        "own": endpoint.owner_id == user.pk,
+        "address": _address(endpoint, user),
+        "heard": [_label(event) for event in endpoint.events],
+        "rows": rows,
+        "page": page,
+        "state": state,
+        "states": list(OutboxState),
+        "query": urlencode({"state": state}) if state else "",
+    }
+    return render(request, "webhooks/endpoint.html", context)
+
+
+@require_POST
+def webhook_redeliver(request: HttpRequest, pk: UUID, delivery: int) -> HttpResponse:
+    """Send one again."""
+    found = access_delivery(signed_in(request), pk, delivery)
+    if actions.redeliver(delivery=found, by=actor_of(request)):
+        messages.success(request, _("It is sent again within seconds."))
+    else:
+        messages.warning(request, _("It is just being sent."))
+    return redirect("webhook", pk)
+
+
+def _label(event: str) -> str:
+    if event == TEST:
+        return _("Test event")
+    return str(Event(event).label) if event in Event.values else event
+
+
+def _address(endpoint: Endpoint, user: User) -> str:
+    """Return the address, to anybody but its owner without its path; "" where the settings hold it."""
+    try:
+        if not endpoint.url:
+            return ""
+        return endpoint.address() if endpoint.owner_id == user.pk else f"{endpoint.host()}/…"
+    except VaultError:
+        return _("The sealed address cannot be read")
+
+
+def _indented(body: str) -> str:
+    return json.dumps(json.loads(body), ensure_ascii=False, indent=2)

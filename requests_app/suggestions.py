@@ -1,0 +1,185 @@
+"""What may spare somebody the question they are typing: answers, the same question, data that fit.
+
+Only titles are compared, in two partial indexes (answered, open), from the strictest demand to the loosest;
+each stage reads a bounded number of rows. The words of one title are few, so the order is worked out here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import combinations
+from typing import Final
+
+from django.db.models import Count
+
+from catalog.models import Asset
+from portal.accounts.models import User
+from portal.search import Matches, Query, analyse, hangul, ranked
+from portal.search.analysis import parts, singular
+from portal.search.vectors import quoted
+from requests_app.choices import AnswerStatus, State
+from requests_app.models import DataRequest, Follower
+from requests_app.models.choosing import DataRequestQuerySet
+
+ANSWERED_SHOWN: Final = 3
+OPEN_SHOWN: Final = 2
+ASSETS_SHOWN: Final = 3
+_FEWEST_WORDS: Final = 3
+_FEWEST_KOREAN: Final = 2
+_MOST_WORDS: Final = 5
+_CAP: Final = 60
+_VERIFIED_BONUS: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """What was found for one reader, the best first; questions carry ``answer`` and ``requester``."""
+
+    answered: list[DataRequest] = field(default_factory=list)
+    open: list[DataRequest] = field(default_factory=list)
+    assets: list[Asset] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Say whether anything was found."""
+        return bool(self.answered or self.open or self.assets)
+
+    @property
+    def references(self) -> list[str]:
+        """What is shown, as «kind:key»."""
+        questions = [f"question:{question.number}" for question in (*self.answered, *self.open)]
+        return questions + [f"{asset.kind}:{asset.key}" for asset in self.assets]
+
+
+def suggest(*, words: str, user: User) -> Suggestions | None:
+    """Return what fits the typed words and may be seen by this person; None for too few words."""
+    query = Query(words)
+    if not enough(query):
+        return None
+    visible = DataRequest.objects.visible_to(user)
+    answered = _alike(_answered(visible), query, ANSWERED_SHOWN)
+    asked = _alike(visible.open(), query, OPEN_SHOWN)
+    whole = _whole(visible, answered + asked)
+    return Suggestions(
+        answered=[whole[pk] for pk in answered if pk in whole],
+        open=_with_me_too([whole[pk] for pk in asked if pk in whole]),
+        assets=_assets(query, user),
+    )
+
+
+def similar(question: DataRequest, user: User, *, most: int = 5) -> list[DataRequest]:
+    """Return questions alike to this one, answered ones first: what it may be a duplicate of."""
+    query = Query(question.title)
+    if not query:
+        return []
+    visible = DataRequest.objects.visible_to(user).exclude(pk=question.pk)
+    alike = (_alike(_answered(visible), query, most) + _alike(visible.open(), query, most))[:most]
+    whole = _whole(visible, alike)
+    return [whole[pk] for pk in alike if pk in whole]
+
+
+def _answered(questions: DataRequestQuerySet) -> DataRequestQuerySet:
+    return questions.filter(state__in=[State.ANSWERED, State.CLOSED], answer__isnull=False)
+
+
+def _whole(questions: DataRequestQuerySet, pks: list[int]) -> dict[int, DataRequest]:
+    """Read what is shown of these questions; they may have changed since they were found."""
+    if not pks:
+        return {}
+    shown = questions.select_related("requester", "answer")
+    return shown.defer("body", "search", "title_search", "answer__body").in_bulk(pks)
+
+
+def enough(query: Query) -> bool:
+    """Say whether there are words enough to compare: three, or two in Korean."""
+    korean = [word for word in query.words if any(map(hangul.is_syllable, word))]
+    return len(query.words) >= _FEWEST_WORDS or len(korean) >= _FEWEST_KOREAN
+
+
+def fitting(question: DataRequest, user: User) -> list[Asset]:
+    """Return metrics and datasets that bear the words of this question's title."""
+    query = Query(question.title)
+    return _assets(query, user) if enough(query) else []
+
+
+def _with_me_too(questions: list[DataRequest]) -> list[DataRequest]:
+    """Add ``me_too_count``: how many others want the same answer."""
+    found = Follower.objects.filter(question__in=questions, me_too=True).order_by()
+    counts = dict(found.values_list("question").annotate(Count("pk"))) if questions else {}
+    for question in questions:
+        question.me_too_count = counts.get(question.pk, 0)  # type: ignore[attr-defined]
+    return questions
+
+
+def _alike(rows: DataRequestQuerySet, query: Query, most: int) -> list[int]:
+    """Return the ids of the questions whose titles are nearest, the nearest first."""
+    words = sorted(query.words, key=len, reverse=True)[:_MOST_WORDS]
+    needles = [needle for needle in (_needle(word) for word in words) if needle]
+    near: dict[int, float] = {}
+    nearness = _nearness(query)
+    for wanted in _demands(len(needles)):
+        found = rows.filter(Matches("title_search", _at_least(needles, wanted))).order_by()
+        # Only what decides is read of each; a whole row with its people costs ten times as much.
+        for pk, title, status in found.values_list("pk", "title", "answer__status")[:_CAP]:
+            near[pk] = nearness(title, status)
+        if len(near) >= most:
+            break
+    return sorted(near, key=lambda pk: (-near[pk], -pk))[:most]
+
+
+def _demands(words: int) -> list[int]:
+    """Return how many of the words a title must hold: all of them, else at least half."""
+    if not words:
+        return []
+    return sorted({words, max(1, (words + 1) // 2)}, reverse=True)
+
+
+def _at_least(needles: list[str], wanted: int) -> str:
+    return " | ".join(f"({' & '.join(chosen)})" for chosen in combinations(needles, wanted))
+
+
+def _needle(word: str) -> str:
+    """Return the condition that a title holds the word. No phrases: the index alone can tell."""
+    forms = [word]
+    if all(map(hangul.is_syllable, word)):
+        forms += filter(None, [hangul.without_particle(word)])
+    readings = [reading for reading in map(_terms, forms) if reading]
+    return f"({' | '.join(readings)})" if readings else ""
+
+
+def _terms(word: str) -> str:
+    wanted: list[str] = []
+    for part in parts(word):
+        if part.is_hangul and part.length > 1:
+            wanted += [quoted("^" + part.text[at : at + 2]) for at in range(part.length - 1)]
+        elif part.is_hangul:
+            # One syllable begins thousands of words and tells nothing.
+            continue
+        else:
+            one = singular(part.text)
+            either = f"({quoted('^' + part.text)} | {quoted('^' + one)})" if one else quoted("^" + part.text)
+            wanted.append(either)
+    return f"({' & '.join(wanted)})" if wanted else ""
+
+
+def _nearness(query: Query) -> Callable[[str, str | None], float]:
+    """Return how near a title is: shared terms of all terms of both, and a little for a checked answer."""
+    asked = _terms_of(" ".join(query.words))
+
+    def near(title: str, status: str | None) -> float:
+        terms = _terms_of(title)
+        shared = len(asked & terms) / (len(asked | terms) or 1)
+        return shared + (_VERIFIED_BONUS if status == AnswerStatus.VERIFIED and shared else 0)
+
+    return near
+
+
+@lru_cache(20_000)
+def _terms_of(title: str) -> frozenset[str]:
+    """Return the terms of a title; while somebody types the same titles are compared again and again."""
+    return frozenset(term for term, _ in analyse(title))
+
+
+def _assets(query: Query, user: User) -> list[Asset]:
+    found = ranked(Asset.objects.visible_to(user), query)[:ASSETS_SHOWN]
+    by_pk = Asset.objects.visible_to(user).defer("search").in_bulk([candidate.pk for candidate in found])
+    return [by_pk[candidate.pk] for candidate in found if candidate.pk in by_pk]

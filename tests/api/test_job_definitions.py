@@ -1,0 +1,235 @@
+"""The API of job definitions: made, read, replaced and changed, with the version in If-Match."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from jobs.choices import Source
+from jobs.models import Job
+from tests.conftest import Cast
+from tests.factories.jobs import make_job, make_run, make_version
+from tests.factories.tokens import bearer
+
+pytestmark = pytest.mark.django_db
+
+BODY: dict[str, Any] = {
+    "key": "refresh-orders",
+    "kind": "metric_refresh",
+    "name_en": "Refresh orders",
+    "config": {"dataset": "ops.orders"},
+    "parameters_schema": {
+        "type": "object",
+        "properties": {"day": {"type": "string", "format": "date"}},
+        "additionalProperties": False,
+    },
+    "team_key": "data",
+    "timeout": 600,
+}
+ADDRESS = "/api/v1/jobs/refresh-orders"
+
+
+def send(client: Client, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    return client.generic(
+        method,
+        path,
+        "" if body is None else json.dumps(body),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+@pytest.fixture
+def dan(client: Client, cast: Cast) -> dict[str, str]:
+    return bearer(cast.dan, "jobs:read", "jobs:write", "jobs:run")
+
+
+@pytest.fixture
+def made(client: Client, dan: dict[str, str]) -> Job:
+    assert send(client, "POST", "/api/v1/jobs", BODY, **dan).status_code == 201
+    return Job.objects.get()
+
+
+def errors(response: Any) -> dict[str, str]:
+    assert response["Content-Type"] == "application/problem+json"
+    return {each["field"]: each["message"] for each in response.json()["errors"]}
+
+
+def test_a_job_is_made_once(client: Client, dan: dict[str, str]) -> None:
+    response = send(client, "POST", "/api/v1/jobs", BODY, **dan)
+    assert response.status_code == 201
+    assert (response["ETag"], response["Location"]) == ('"1"', ADDRESS)
+    assert response.json()["config"] == {"dataset": "ops.orders"}
+    job = Job.objects.get()
+    assert (job.source, job.timeout, job.team.key) == (Source.PORTAL, 600, "data")
+    again = send(client, "POST", "/api/v1/jobs", BODY, **dan)
+    assert again.status_code == 422
+    assert "already" in errors(again)["key"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "nonsense"}, "kind"),
+        ({"kind": "query", "config": {}}, "kind"),
+        ({"config": {"datset": "x"}}, "config.datset"),
+        ({"config": {"dataset": "a\x00b"}}, "config"),
+        ({"timeout": "long"}, "timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeot": 5}, "timeot"),
+        ({"key": "a/b"}, "key"),
+        ({"after": ["nothing"]}, "after"),
+        ({"after": ["refresh-orders"]}, "after"),
+        ({"owner_email": "nobody@example.org"}, "owner_email"),
+        ({"team_key": "nobody"}, "team_key"),
+        ({"editor_teams": ["nobody"]}, "editor_teams"),
+        ({"pool": "nowhere"}, "pool"),
+        ({"parameters_schema": {"type": "array"}}, "parameters_schema.type"),
+        ({"parameters_schema": {"type": "object", "$ref": "http://127.0.0.1/x"}}, "parameters_schema.$ref"),
+        ({"isolation": "inline"}, "isolation"),
+        ({"enabled": False}, "enabled"),
+        ({"name_en": None}, "name_en"),
+    ],
+)
+def test_what_does_not_fit_is_told_by_its_field_and_stores_nothing(
+    client: Client, dan: dict[str, str], changes: dict[str, Any], field: str
+) -> None:
+    response = send(client, "POST", "/api/v1/jobs", {**BODY, **changes}, **dan)
+    assert response.status_code == 422
+    assert field in errors(response), response.json()
+    assert not Job.objects.exists()
+
+
+def test_a_change_names_the_version_that_was_read(client: Client, dan: dict[str, str], made: Job) -> None:
+    path = f"{ADDRESS}/definition"
+    read = client.get(path, headers=dan)
+    assert read["ETag"] == '"1"'
+    assert send(client, "PATCH", path, {"timeout": 900}, **dan).status_code == 428
+    first = send(client, "PATCH", path, {"timeout": 900}, **dan, **{"If-Match": read["ETag"]})
+    assert (first.status_code, first["ETag"], first.json()["timeout"]) == (200, '"2"', 900)
+    second = send(client, "PATCH", path, {"priority": 5}, **dan, **{"If-Match": read["ETag"]})
+    assert (second.status_code, second.json()["version"]) == (412, 2)
+    assert send(client, "PATCH", path, {"priority": 5}, **dan, **{"If-Match": "*"}).status_code == 412
+    job = Job.objects.get()
+    assert (job.timeout, job.priority, job.version) == (900, 0, 2)
+
+
+def test_a_replacement_takes_defaults_for_what_it_leaves_out(
+    client: Client, dan: dict[str, str], made: Job
+) -> None:
+    body = {
+        "key": "refresh-orders",
+        "kind": "metric_refresh",
+        "name_en": "Orders",
+        "config": {"dataset": "x"},
+    }
+    response = send(client, "PUT", f"{ADDRESS}/definition", body, **dan, **{"If-Match": '"1"'})
+    assert response.status_code == 200
+    job = Job.objects.get()
+    assert (job.name_en, job.timeout, job.team, job.parameters_schema) == ("Orders", 3600, None, {})
+    wrong = {**body, "key": "other", "kind": "python"}
+    response = send(client, "PUT", f"{ADDRESS}/definition", wrong, **dan, **{"If-Match": '"2"'})
+    assert set(errors(response)) == {"key", "kind"}
+
+
+def test_what_is_read_can_be_sent_back(client: Client, dan: dict[str, str], made: Job) -> None:
+    body = client.get(f"{ADDRESS}/definition", headers=dan).json()
+    response = send(client, "PUT", f"{ADDRESS}/definition", body, **dan, **{"If-Match": '"1"'})
+    assert (response.status_code, response["ETag"]) == (200, '"1"')
+
+
+def test_a_job_that_is_defined_elsewhere_is_refused(client: Client, dan: dict[str, str]) -> None:
+    make_version(make_job(source=Source.CODE))
+    path = "/api/v1/jobs/load-weather"
+    response = send(client, "PATCH", f"{path}/definition", {"config": {}}, **dan, **{"If-Match": '"1"'})
+    assert response.status_code == 409
+    assert client.delete(path, headers=dan).status_code == 409
+    assert Job.objects.get().version == 1
+
+
+def test_the_definition_is_shown_to_editors_only(
+    client: Client, cast: Cast, dan: dict[str, str], made: Job
+) -> None:
+    for path in ("/api/v1/jobs", ADDRESS):
+        shown = client.get(path, headers=dan).json()
+        assert shown.get("results", [shown])[0]["definition"]["config"] == {"dataset": "ops.orders"}
+        for token in (bearer(cast.ben, "jobs:read", "jobs:write"), bearer(cast.dan, "jobs:read")):
+            answer = client.get(path, headers=token).json()
+            hidden = answer.get("results", [answer])[0]
+            assert (hidden["definition"], hidden["defined_in"]) == (None, "portal")
+            assert "config" not in hidden
+
+
+def test_it_is_deleted_where_nothing_depends_on_it(client: Client, dan: dict[str, str], made: Job) -> None:
+    follower = make_job("follower")
+    follower.after.add(made)
+    response = client.delete(ADDRESS, headers=dan)
+    assert response.status_code == 409
+    assert "Follower" in response.json()["detail"]
+    follower.delete()
+    make_run(made)
+    assert client.delete(ADDRESS, headers=dan).status_code == 204
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/definition"), ("PUT", "/definition"), ("PATCH", "/definition"), ("DELETE", "")],
+)
+def test_a_foreign_and_a_missing_job_answer_the_same(
+    client: Client, cast: Cast, method: str, path: str
+) -> None:
+    make_version(make_job("hidden", private=True, owner=cast.dan))
+    finn = {**bearer(cast.finn, "jobs:write"), "If-Match": '"1"'}
+    foreign, missing = (
+        send(client, method, f"/api/v1/jobs/{key}{path}", {"timeout": 5}, **finn)
+        for key in ("hidden", "none")
+    )
+    assert (foreign.status_code, missing.status_code) == (404, 404)
+    assert foreign.json()["detail"] == missing.json()["detail"]
+    assert Job.objects.get().version == 1
+
+
+class TestNamedPeople:
+    """A job names Finn and Ben beyond their roles: the API asks the job as the pages do."""
+
+    def test_who_is_named_to_edit_changes_everything_but_access(
+        self, client: Client, cast: Cast, made: Job
+    ) -> None:
+        path = f"{ADDRESS}/definition"
+        finn = bearer(cast.finn, "jobs:write")
+        sent = {"timeout": 900, "private": True, "editors": []}
+        assert send(client, "PATCH", path, sent, **finn, **{"If-Match": '"1"'}).status_code == 403
+        made.editors.add(cast.finn)
+        assert send(client, "PATCH", path, sent, **finn, **{"If-Match": '"1"'}).status_code == 200
+        job = Job.objects.get()
+        assert (job.timeout, job.private, job.editors.get()) == (900, False, cast.finn)
+        assert send(client, "POST", "/api/v1/jobs", {**BODY, "key": "own"}, **finn).status_code == 403
+
+    def test_an_editor_neither_reads_nor_loses_a_job_before_it_that_they_may_not_see(
+        self, client: Client, cast: Cast, made: Job
+    ) -> None:
+        path = f"{ADDRESS}/definition"
+        made.after.add(make_job("hidden-before", private=True))
+        made.editors.add(cast.finn)
+        finn = bearer(cast.finn, "jobs:write")
+        assert client.get(path, headers=finn).json()["after"] == []
+        response = send(client, "PATCH", path, {"timeout": 900}, **finn, **{"If-Match": '"1"'})
+        assert response.status_code == 200
+        assert Job.objects.get(key=made.key).after.get().key == "hidden-before"
+        wrong = send(client, "PATCH", path, {"after": ["x", "hidden"]}, **finn, **{"If-Match": '"2"'})
+        assert "hidden-before" not in wrong.content.decode()
+
+    def test_who_is_named_to_run_starts_and_cancels(self, client: Client, cast: Cast, made: Job) -> None:
+        finn = bearer(cast.finn, "jobs:run")
+        assert send(client, "POST", f"{ADDRESS}/runs", {}, **finn).status_code == 403
+        made.runner_teams.add(cast.finn.teams.get())
+        answer = send(client, "POST", f"{ADDRESS}/runs", {}, **finn)
+        assert answer.status_code == 201
+        assert (
+            send(client, "POST", f"/api/v1/runs/{answer.json()['id']}/cancel", {}, **finn).status_code == 202
+        )
+        path = f"{ADDRESS}/definition"
+        token = bearer(cast.finn, "jobs:write")
+        assert client.get(path, headers=token).status_code == 403

@@ -1,0 +1,109 @@
+"""A PostgreSQL of the fault tests' own, which they may stop, freeze and start as they like."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg2
+from django.db import connection
+
+from portal import configuration as conf
+from portal.embedded.places import Places
+from portal.embedded.postgres import Postgres
+from portal.embedded.process import stop
+from tests.faults.processes import ROOT, children, until
+
+# How `pg_ctl restart -m` names them, and the signal that it sends.
+FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
+
+
+class OwnDatabase:
+    """An embedded PostgreSQL with all migrations; `entered` makes it this process's database for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = Postgres(Places(folder).ready(), for_tests=True)
+        self._server.start()
+        self.url = self._server.url("datadesk")
+        nowhere = {"MODE": "demo", "REDIS_URL": "redis://127.0.0.1:1/0", "VAR": str(folder / "var")}
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=os.environ | nowhere | {"DATABASE_URL": self.url}, check=True)
+        # From here on as users have it: what was committed is there after an immediate stop.
+        self.stop()
+        self._server.for_tests = False
+        self.start()
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Lead Django's connections of this process to it, those of threads too."""
+        connection.close()
+        before = dict(connection.settings_dict)
+        connection.settings_dict.update(
+            {
+                name: conf.database("DATABASE_URL", self.url)[name]
+                for name in ("NAME", "USER", "PASSWORD", "HOST")
+            }
+        )
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict.update(before)
+
+    @contextmanager
+    def holding(self, table: str) -> Iterator[None]:
+        """Lock a table, so that whoever asks for it next waits in the middle of their request."""
+        holder = psycopg2.connect(self.url)
+        try:
+            with holder.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+        finally:
+            holder.close()
+
+    def waiting(self) -> int:
+        """Return how many sessions wait for a lock."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock'"
+            )
+            return int(cursor.fetchone()[0])
+
+    def stop(self, how: signal.Signals = FAST) -> None:
+        """End it as pg_ctl does."""
+        running = self._server.process()
+        assert running is not None
+        assert stop(running, (how, 30)), "PostgreSQL did not end"
+        connection.close()
+
+    def start(self) -> None:
+        """Start it again; after `immediate` it first replays its log."""
+        self._server.start()
+        until(self._server.answers, what="PostgreSQL answers")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hang: the server and each of its sessions stand still; what is sent is taken, nobody answers."""
+        running = self._server.process()
+        assert running is not None
+        # The server first: it starts no further session then.
+        stopped = [running.pid]
+        os.kill(running.pid, signal.SIGSTOP)
+        try:
+            for pid in children(running.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+            yield
+        finally:
+            for pid in reversed(stopped):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        """End it for good."""
+        self._server.stop()

@@ -1,0 +1,117 @@
+"""F12, F13, F14: who was away for longer than the lease stops by itself, and changes nothing afterwards."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs.choices import Outcome, RunState
+from jobs.models import Run, Worker
+from tests.faults.conftest import _clear
+from tests.faults.invariants import assert_invariants
+from tests.faults.own import OwnDatabase
+from tests.faults.partition import Way
+from tests.faults.processes import (
+    LEASE,
+    Broker,
+    Processes,
+    Started,
+    alive,
+    children,
+    ended,
+    job,
+    pool_of,
+    said,
+    start,
+    until,
+)
+
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("web")]
+
+ONE = {"WORKER_SLOTS": "1"}
+
+
+def taken_over(run: Run) -> None:
+    """Check that the run ended once, as the second holder had it."""
+    ended(run, seconds=LEASE + 15)
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, 2)
+    assert [attempt.outcome for attempt in run.attempts.all()] == [Outcome.LOST, Outcome.SUCCEEDED]
+    assert run.outputs == {"fence": run.attempts.last().fence}
+    assert [event.kind for event in run.events.all()].count("succeeded") == 1
+
+
+def fenced_once(worker: Started) -> None:
+    until(lambda: "fenced" in worker.text(), seconds=10, what="the old holder saw that it is one")
+    time.sleep(0.5)
+    assert worker.text().count("fenced") == 1
+
+
+@pytest.fixture
+def way() -> Iterator[Way]:
+    one = Way()
+    yield one
+    one.close()
+
+
+def test_f13_f14_a_holder_that_was_cut_off_or_stood_still_writes_nothing(
+    processes: Processes, way: Way
+) -> None:
+    processes.clock()
+    far = processes.worker(**ONE, DATABASE_URL=way.url)
+    run = start(job("test-sleep-once"), seconds=60)
+    body, _ = map(int, said(run, "asleep"))
+    near = processes.worker(**ONE)
+
+    # Cut off: nobody can tell it that it has lost the run, so it ends its body before another may begin.
+    with way.cut():
+        cut_at = time.monotonic()
+        until(lambda: not alive(body), seconds=LEASE, what="the body was ended by its own supervisor")
+        taken_over(run)
+        assert time.monotonic() - cut_at < LEASE + 15
+    fenced_once(far)
+    before = Worker.objects.get(pid=far.pid).polled_at
+    until(lambda: Worker.objects.get(pid=far.pid).polled_at > before, what="who was cut off polls again")
+
+    # Stood still, and the body went on to its end: what it has to say comes too late.
+    late = start(job("test-sleep-once"), seconds=1)
+    _, supervisor = map(int, said(late, "asleep"))
+    holder, other = (near, far) if supervisor in pool_of(near) else (far, near)
+    told = holder.text().count("fenced")
+    os.kill(supervisor, signal.SIGSTOP)
+    taken_over(late)
+    os.kill(supervisor, signal.SIGCONT)
+    until(lambda: holder.text().count("fenced") == told + 1, seconds=10, what="it saw that it came too late")
+    taken_over(late)
+    assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
+    assert [one.process.poll() for one in (holder, other)] == [None, None]
+
+
+@contextmanager
+def on_its_own(broker: Broker, folder: Path) -> Iterator[Processes]:
+    _clear()
+    processes = Processes(folder, broker)
+    try:
+        yield processes
+        assert_invariants()
+    finally:
+        processes.stop()
+
+
+def test_f12_a_database_that_froze_for_longer_than_the_lease_has_one_attempt_go_on(
+    own: OwnDatabase, broker: Broker, tmp_path: Path
+) -> None:
+    with on_its_own(broker, tmp_path) as processes:
+        processes.clock()
+        worker = processes.worker(**ONE)
+        run = start(job("test-sleep-once"), seconds=60)
+        body, supervisor = map(int, said(run, "asleep"))
+        with own.frozen():
+            until(lambda: not alive(body), seconds=LEASE, what="the body was ended by its own supervisor")
+            assert children(supervisor) == []
+            time.sleep(LEASE)
+        taken_over(run)
+        fenced_once(worker)

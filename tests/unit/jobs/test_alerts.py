@@ -1,0 +1,200 @@
+"""Alerts: opened once whatever the clocks do, told in one message a person, closed by a success."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from jobs.actions.alerts import close_alerts, open_alert, open_late
+from jobs.alerts import digest_nodes, open_alerts, tell_of_alerts
+from jobs.choices import Condition, RunState
+from jobs.models import Alert, AlertDigest, AlertNews, Job
+from jobs.telling import tell_of_runs
+from portal.discussion.watching import watch
+from portal.notifications.models import Notification
+from requests_app.choices import Visibility
+from tests.conftest import Cast
+from tests.factories import catalog
+from tests.factories.jobs import make_job, make_run
+from tests.factories.questions import make_question
+from tests.unit.jobs.conftest import TESTS
+
+pytestmark = pytest.mark.django_db
+
+
+def conditions() -> list[str]:
+    return sorted(Alert.objects.open().values_list("condition", flat=True))
+
+
+class TestConditions:
+    def test_a_run_that_waits_too_long_is_late_and_one_within_its_time_is_not(self) -> None:
+        make_run(make_job("late", late_after=60), RunState.QUEUED, ago=120)
+        make_run(make_job("early", late_after=600), RunState.QUEUED, ago=120)
+        make_run(make_job("unwatched"), RunState.QUEUED, ago=120)
+        assert open_late() == 1
+        assert Alert.objects.get().job.key == "late"
+        assert conditions() == ["late"]
+
+    def test_the_time_counts_from_the_slot(self) -> None:
+        slot = timezone.now() - timedelta(minutes=5)
+        make_run(make_job(late_after=60), RunState.QUEUED, ago=1, slot=slot)
+        assert open_late() == 1
+
+    @pytest.mark.parametrize("state", [RunState.QUEUED, RunState.RUNNING, RunState.DEFERRED])
+    def test_a_run_that_has_not_ended_in_time_missed_its_deadline(self, state: RunState) -> None:
+        make_run(make_job(finish_within=60), state, ago=120)
+        open_late()
+        assert conditions() == ["deadline"]
+
+    def test_a_run_that_ended_missed_nothing(self) -> None:
+        make_run(make_job(finish_within=60), RunState.SUCCEEDED, ago=120)
+        assert open_late() == 0
+
+    def test_a_run_takes_longer_than_usual_once_ten_have_said_what_is_usual(self) -> None:
+        job = make_job(alert_longer=True)
+        for _ in range(9):
+            make_run(job, took=10, ago=5000)
+        make_run(job, RunState.RUNNING, ago=60)
+        assert open_late() == 0
+        make_run(job, took=10, ago=5000)
+        assert open_late() == 1
+        assert conditions() == ["longer"]
+
+    def test_a_run_that_is_hardly_slower_is_no_alert(self) -> None:
+        job = make_job(alert_longer=True)
+        for _ in range(10):
+            make_run(job, took=60, ago=5000)
+        make_run(job, RunState.RUNNING, ago=80)
+        assert open_late() == 0
+
+    def test_a_start_deadline_that_passed_is_a_late_start(self, cast: Cast) -> None:
+        run = make_run(make_job(owner=cast.ben), RunState.SKIPPED, reason="start_deadline")
+        run.events.create(kind="skipped")
+        tell_of_runs()
+        assert conditions() == ["late"]
+
+    def test_a_job_may_be_silent_about_failures(self) -> None:
+        run = make_run(make_job(alert_failed=False), RunState.FAILED)
+        run.events.create(kind="failed")
+        tell_of_runs()
+        assert conditions() == []
+
+    def test_a_failure_that_is_read_after_the_success_opens_nothing(self) -> None:
+        job = make_job()
+        failed = make_run(job, RunState.FAILED)
+        make_run(job, RunState.SUCCEEDED)
+        failed.events.create(kind="failed")
+        tell_of_runs()
+        assert conditions() == []
+
+
+class TestLife:
+    def test_looking_again_opens_nothing_new(self) -> None:
+        make_run(make_job(late_after=60), RunState.QUEUED, ago=120)
+        assert (open_late(), open_late()) == (1, 0)
+
+    def test_a_success_closes_what_older_runs_met_and_never_what_newer_ones_did(self) -> None:
+        job = make_job()
+        old, good, new = make_run(job, RunState.FAILED), make_run(job), make_run(job, RunState.QUEUED)
+        open_alert(run=old, condition=Condition.FAILED)
+        open_alert(run=new, condition=Condition.LATE)
+        close_alerts(run=good)
+        assert conditions() == ["late"]
+
+    def test_a_closed_alert_of_a_run_is_not_opened_again(self) -> None:
+        job = make_job()
+        run = make_run(job, RunState.FAILED)
+        assert open_alert(run=run, condition=Condition.FAILED)
+        close_alerts(run=make_run(job))
+        assert not open_alert(run=run, condition=Condition.FAILED)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_three_clocks_open_one_alert_and_send_one_message(cast: Cast) -> None:
+    make_run(make_job(late_after=60, owner=cast.ben), RunState.QUEUED, ago=120)
+    meeting, failed = threading.Barrier(3, timeout=30), []
+
+    def clock() -> None:
+        try:
+            for _ in range(3):
+                meeting.wait()
+                open_late()
+                tell_of_alerts()
+        except BaseException as error:
+            failed.append(error)
+            meeting.abort()
+        finally:
+            connection.close()
+
+    clocks = [threading.Thread(target=clock) for _ in range(3)]
+    for each in clocks:
+        each.start()
+    for each in clocks:
+        each.join()
+    assert not failed
+    assert Alert.objects.count() == AlertNews.objects.count() == AlertDigest.objects.count() == 1
+    assert Notification.objects.filter(kind="jobs.alerts").count() == 1
+
+
+class TestMessages:
+    def fail(self, job: Job) -> None:
+        open_alert(run=make_run(job, RunState.FAILED), condition=Condition.FAILED)
+
+    def test_a_bad_night_is_one_message_with_the_number_and_its_begin(self, cast: Cast) -> None:
+        for number in range(7):
+            self.fail(make_job(f"load-{number}", owner=cast.dan))
+        assert (tell_of_alerts(), tell_of_alerts()) == (1, 0)
+        key = str(AlertDigest.objects.get().pk)
+        label = digest_nodes([key], cast.dan)[key].label
+        assert label.startswith("7 jobs failed since ")
+        assert label.endswith("Load 0, Load 1, Load 2 and 4 more")
+
+    def test_watchers_hear_too_but_not_of_jobs_they_may_not_see(self, cast: Cast) -> None:
+        job = make_job(owner=cast.dan)
+        hidden = make_job("hidden", private=True, owner=cast.dan)
+        for each in (job, hidden):
+            watch(reference=("job", each.key), user=cast.ada, by=TESTS)
+            self.fail(each)
+        tell_of_alerts()
+        heard = AlertNews.objects.filter(recipient=cast.ada)
+        assert [each.alert.job.key for each in heard] == ["load-weather"]
+
+    def test_a_message_loses_its_words_when_its_reader_loses_the_job(self, cast: Cast) -> None:
+        job = make_job()
+        watch(reference=("job", job.key), user=cast.ada, by=TESTS)
+        self.fail(job)
+        tell_of_alerts()
+        key = str(AlertDigest.objects.get().pk)
+        assert digest_nodes([key], cast.ada)
+        assert not digest_nodes([key], cast.finn)
+        Job.objects.update(private=True)
+        assert not digest_nodes([key, "nonsense"], cast.ada)
+
+    def test_what_is_over_before_it_was_told_is_not_told(self, cast: Cast) -> None:
+        job = make_job(owner=cast.dan)
+        self.fail(job)
+        close_alerts(run=make_run(job))
+        assert tell_of_alerts() == 0
+
+
+def test_an_alert_names_the_data_and_open_questions_it_hurts_as_far_as_its_reader_may_see(cast: Cast) -> None:
+    job = make_job(owner=cast.dan)
+    catalog.dataset("flights")
+    catalog.edge(("job", job.key), ("dataset", "flights"))
+    for title, visibility in (("How late?", Visibility.COMPANY), ("Whom to dismiss?", Visibility.PRIVATE)):
+        make_question(cast.ada, title, visibility=visibility, links=[("dataset", "flights")])
+    open_alert(run=make_run(job, RunState.FAILED), condition=Condition.FAILED)
+    (shown,) = open_alerts(cast.dan)
+    assert [thing.key for thing in shown.fed] == ["flights"]
+    titles = {cast.ada: True, cast.finn: False}
+    for reader, sees_private in titles.items():
+        (seen,) = open_alerts(reader)
+        words = " ".join(usage.node.label for usage in seen.questions)
+        assert "How late?" in words
+        assert ("Whom to dismiss?" in words) is sees_private
+    tell_of_alerts()
+    key = str(AlertDigest.objects.get().pk)
+    label = digest_nodes([key], cast.dan)[key].label
+    assert label.startswith("Load weather: Failed. It holds up ")

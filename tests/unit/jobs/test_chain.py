@@ -1,0 +1,72 @@
+"""A chain of jobs goes on from where it failed; what succeeded is not repeated."""
+
+from collections.abc import Callable
+
+import pytest
+
+from jobs.actions import runs
+from jobs.choices import ErrorClass, RunState
+from jobs.engine import finish
+from jobs.engine.claim import Claim, claim
+from jobs.engine.report import Failure
+from jobs.models import Job, Run
+from tests.conftest import Cast
+from tests.unit.jobs.conftest import TESTS
+
+pytestmark = pytest.mark.django_db
+Make = Callable[..., Job]
+
+
+def work(*, failing: set[str]) -> list[str]:
+    """Run everything that is queued to its end; return the jobs in the order they ran."""
+    ran = []
+    while isinstance(claimed := claim("w"), Claim):
+        ran.append(claimed.job_key)
+        if claimed.job_key in failing:
+            failure = Failure(ErrorClass.BAD_INPUT, "no file")
+            assert finish.fail(claimed, failure, {}, cancelled=False)
+        else:
+            assert finish.succeed(claimed, {}, {})
+    return ran
+
+
+@pytest.fixture
+def chain(make_job: Make) -> Job:
+    first = make_job("first")
+    make_job("left", after=("first",))
+    make_job("right", after=("first",))
+    make_job("last", after=("right",))
+    return first
+
+
+def test_it_goes_on_from_what_failed(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
+    root = start(chain)
+    assert work(failing={"right"}) == ["first", "left", "right"]
+    assert [run.job.key for run in Run.objects.failed_after(root)] == ["right"]
+    started = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
+    assert [run.job.key for run in started] == ["right"]
+    assert Run.objects.failed_after(root) == []
+    assert work(failing=set()) == ["right", "last"]
+    assert Run.objects.failed_after(root) == []
+
+
+def test_a_double_click_and_a_second_failure(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
+    root = start(chain)
+    work(failing={"right", "left"})
+    first = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
+    assert len(first) == 2
+    assert runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS) == []
+    work(failing={"right"})
+    second = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
+    assert [run.job.key for run in second] == ["right"]
+    assert work(failing={"last"}) == ["right", "last"]
+    assert [run.job.key for run in Run.objects.failed_after(root)] == ["last"]
+
+
+def test_what_is_off_or_invisible_is_left_out(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
+    root = start(chain)
+    work(failing={"right", "left"})
+    Job.objects.filter(key="left").update(enabled=False)
+    Job.objects.filter(key="right").update(private=True)
+    assert runs.run_failed_again(after=root, seen_by=cast.ben, by=TESTS) == []
+    assert Run.objects.filter(state=RunState.QUEUED).count() == 0

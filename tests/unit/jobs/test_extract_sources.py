@@ -1,0 +1,195 @@
+"""Databases and HTTP APIs into the lake, by the real run against real servers; the last good data stays."""
+
+import contextlib
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+import psycopg2
+import pymysql
+import pytest
+from pydantic import ValidationError
+
+from jobs.actions import secrets
+from jobs.models import RunLog
+from jobs.runners.extract_load import ExtractLoadConfig
+from tests.conftest import Cast
+from tests.lake import Lake
+from tests.receiver import Receiver
+from tests.unit.jobs.loading import TESTS, make, message_of, succeed, work_off
+
+# Their tables stand on the machine's own servers under fixed names: one test at a time.
+pytestmark = pytest.mark.xdist_group("elsewhere")
+PASSWORD = "hush-hush-42"
+
+
+def rows(lake: Lake) -> list[tuple[Any, ...]]:
+    return lake.ask("SELECT * FROM sales.orders ORDER BY ALL").rows
+
+
+@pytest.fixture
+def pg(settings: Any, cast: Cast) -> Any:
+    try:
+        server = psycopg2.connect(host="127.0.0.1", user="postgres", dbname="postgres", connect_timeout=2)
+    except psycopg2.Error as error:
+        pytest.skip(f"PostgreSQL on 127.0.0.1:5432 does not let postgres in: {error}")
+    server.autocommit = True
+    settings.OUTGOING_ALLOW = (("127.0.0.1", 5432),)
+    secrets.add(name="pg", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+    with contextlib.closing(server), server.cursor() as cursor:
+        cursor.execute(
+            "DROP TABLE IF EXISTS dd_orders; CREATE TABLE dd_orders (id int, day date, word text,"
+            " price numeric(10,2), at timestamptz, ok bool, doc jsonb)"
+        )
+        cursor.execute(
+            "INSERT INTO dd_orders VALUES (1, '2026-01-01', E'a,\"b\\nc', 1.10, now(), true, '{}'),"
+            " (2, '2026-01-02', '', NULL, NULL, NULL, NULL), (3, '2026-01-02', NULL, 3, NULL, false, NULL)"
+        )
+        yield cursor
+        cursor.execute("DROP TABLE IF EXISTS dd_orders")
+
+
+def database(kind: str, **changes: Any) -> dict[str, Any]:
+    usual = {
+        "host": "127.0.0.1",
+        "database": "postgres",
+        "user": "postgres",
+        "secret": "pg",
+        "table": "dd_orders",
+    }
+    return {"type": kind, **usual, **changes}
+
+
+def test_a_table_of_postgresql_keeps_its_types_and_a_failure_the_last_good_rows(lake: Lake, pg: Any) -> None:
+    source = database("postgresql", columns=["id", "day", "word", "price", "ok"])
+    job = make("extract_load", {"source": source, "target": "sales.orders"})
+    run = succeed(job)
+    found = rows(lake)
+    assert [(each[0], each[2], each[4]) for each in found] == [
+        (1, 'a,"b\nc', True),
+        (2, "", None),
+        (3, None, False),
+    ]
+    assert str(found[0][3]) == "1.10"
+    assert PASSWORD not in str(list(RunLog.objects.filter(run=run).values_list("lines", flat=True)))
+    pg.execute("ALTER TABLE dd_orders DROP COLUMN price")
+    message = message_of(work_off(job))
+    assert "127.0.0.1/postgres/dd_orders" in message
+    assert "price" in message
+    assert rows(lake) == found
+
+
+def test_all_columns_and_a_select_by_partition(lake: Lake, pg: Any) -> None:
+    whole = {"source": database("postgresql"), "target": "sales.orders"}
+    succeed(make("extract_load", whole))
+    assert len(rows(lake)[0]) == 7
+    source = database("postgresql", table="", sql="SELECT id, day FROM dd_orders WHERE day = :partition")
+    config = {"source": source, "target": "sales.days", "mode": "partition", "partition_column": "day"}
+    run = succeed(make("extract_load", config, key="days"), partition="2026-01-02")
+    assert run.outputs["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "kind"),
+    [
+        ({"table": "nowhere"}, "nowhere", "bad_input"),
+        ({"database": "no_such_db"}, "no_such_db", "refused"),
+        ({"port": 1}, "network that is not public", "refused"),
+        ({"table": "", "sql": "SELECT pg_sleep(9)", "patience": 1}, "timeout", "timeout"),
+    ],
+)
+def test_a_source_that_fails_says_where_and_why(
+    lake: Lake, pg: Any, changes: Any, words: str, kind: str
+) -> None:
+    run = work_off(
+        make("extract_load", {"source": database("postgresql", **changes), "target": "sales.orders"})
+    )
+    assert words in message_of(run)
+    assert run.error["class"] == kind
+
+
+def test_a_table_of_mysql(lake: Lake, settings: Any, cast: Cast) -> None:
+    try:
+        server = pymysql.connect(host="127.0.0.1", user="root", database="test", autocommit=True)
+    except (pymysql.MySQLError, OSError) as error:
+        pytest.skip(f"MariaDB on 127.0.0.1:3306 does not let root in: {error}")
+    settings.OUTGOING_ALLOW = (("127.0.0.1", 3306),)
+    secrets.add(name="my", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+    with contextlib.closing(server), server.cursor() as cursor:
+        cursor.execute(f"CREATE OR REPLACE USER dd_reader@'%' IDENTIFIED BY '{PASSWORD}'")
+        cursor.execute("GRANT SELECT ON test.* TO dd_reader@'%'")
+        cursor.execute(
+            "CREATE OR REPLACE TABLE dd_orders (id bigint, word text, price decimal(10,2), at timestamp NULL)"
+        )
+        cursor.execute(
+            "INSERT INTO dd_orders VALUES (1, 'a\"\\r\\n하나', 1.10, '2026-01-01'), (2, NULL, NULL, NULL)"
+        )
+        try:
+            source = database("mysql", database="test", user="dd_reader", secret="my")
+            succeed(make("extract_load", {"source": source, "target": "sales.orders"}))
+            assert [each[:2] for each in rows(lake)] == [(1, 'a"\r\n하나'), (2, None)]
+            cursor.execute("ALTER USER dd_reader@'%' IDENTIFIED BY 'another'")
+            run = work_off(make("extract_load", {"source": source, "target": "sales.orders"}))
+            assert (run.error["class"], "Access denied" in message_of(run)) == ("refused", True)
+        finally:
+            cursor.execute("DROP TABLE dd_orders")
+            cursor.execute("DROP USER dd_reader@'%'")
+
+
+@pytest.mark.parametrize("paging", ["page", "offset", "cursor", "next_url"])
+def test_pages_of_an_api_and_one_that_breaks_off(lake: Lake, settings: Any, cast: Cast, paging: str) -> None:
+    with Receiver() as server:
+        settings.OUTGOING_ALLOW = (("127.0.0.1", server.port),)
+        secrets.add(name="api", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+        broken: list[bool] = []
+
+        def behave(handler: Any) -> None:
+            text = next(
+                (each[1] for each in parse_qsl(handler.path.partition("?")[2]) if each[0] != "limit"), "0"
+            )
+            at = int(text) - 1 if paging == "page" else int(text) // (2 if paging == "offset" else 1)
+            if at and broken:
+                server.reset(handler)
+                return
+            found = [[1, 2], [3, 4], [5], []][min(at, 3)]
+            following = at + 1 if at < 2 else None
+            meta = {"mark": following, "next": f"/x?at={following}" if following else None}
+            body = json.dumps({"data": {"items": [{"id": each} for each in found]}, "meta": meta}).encode()
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        server.behave = behave
+        how: dict[str, dict[str, Any]] = {
+            "page": {},
+            "offset": {"limit": 2},
+            "cursor": {"path": "meta.mark"},
+            "next_url": {"path": "meta.next"},
+        }
+        source = {
+            "type": "http",
+            "url": server.url("/x"),
+            "headers": [{"name": "Authorization", "secret": "api", "prefix": "Bearer "}],
+            "records": "data.items",
+            "paging": {"type": paging, **how[paging]},
+        }
+        job = make("extract_load", {"source": source, "target": "sales.orders"})
+        succeed(job)
+        assert rows(lake) == [(1,), (2,), (3,), (4,), (5,)]
+        assert server.received[0].headers["authorization"] == f"Bearer {PASSWORD}"
+        broken.append(True)
+        assert work_off(job).error["class"] == "elsewhere"
+        assert len(rows(lake)) == 5
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["DELETE FROM x", "SELECT 1; DROP TABLE x", "SELECT * INTO y FROM x", "SELECT * FROM x FOR UPDATE",
+     "WITH z AS (DELETE FROM x RETURNING *) SELECT * FROM z", "SELECT 1) TO PROGRAM 'x' --"],
+)  # fmt: skip
+def test_only_one_reading_select_is_taken(sql: str) -> None:
+    with pytest.raises(ValidationError, match="sql:"):
+        ExtractLoadConfig.model_validate(
+            {"source": database("postgresql", table="", sql=sql), "target": "a.b"}
+        )

@@ -1,0 +1,97 @@
+"""Secrets of jobs: which a body gets, and that log, failure, progress and outputs do not keep them."""
+
+import json
+import logging
+from urllib.parse import quote
+
+import pytest
+
+from jobs.actions import secrets
+from jobs.choices import Isolation, RunState
+from jobs.engine import claim as claims
+from jobs.engine.inline import run_inline
+from jobs.models import RunLog, Secret
+from jobs.models.secret import secret_names
+from portal.audit.actions import Actor
+
+TESTS = Actor.system("tests")
+CANARY = 'canary "5b3f" ü/+ x'
+
+
+@pytest.fixture
+def stored(cast):
+    return secrets.add(name="crm", purpose="", value=CANARY, user=cast.dan, by=TESTS)
+
+
+def named(job, *names):
+    job.config = {**job.config, "secrets": list(names)}
+    job.save()
+
+
+def ran(run):
+    claimed = claims.claim("here")
+    assert claimed is not None
+    run_inline(claimed)
+    run.refresh_from_db()
+    return run
+
+
+def everything_kept(run):
+    log = [line for piece in RunLog.objects.filter(run=run) for line in piece.lines]
+    return json.dumps([run.outputs, run.error, run.progress, log], ensure_ascii=False)
+
+
+def test_names_are_found_wherever_they_stand():
+    config = {
+        "secrets": ["a", "b", 3],
+        "headers": [{"name": "X", "secret": "c"}],
+        "deep": {"er": {"secret": "d"}},
+        "secret": {"secret": "e"},
+        "not": "f",
+        "empty": {"secret": ""},
+    }
+    assert secret_names(config) == {"a", "b", "c", "d", "e"}
+    assert secret_names(None) == frozenset()
+
+
+def test_a40_a_body_gets_the_value_and_nothing_keeps_it(make_job, start, stored, caplog):
+    caplog.set_level(logging.DEBUG)
+    job = make_job("tell", "test-tell-secret", isolation=Isolation.INLINE, max_attempts=1)
+    named(job, "crm")
+    run = ran(start(job, {"note": "crm"}))
+    assert run.state == RunState.SUCCEEDED
+    assert run.outputs["length"] == len(CANARY)
+    kept = everything_kept(run)
+    for form in (CANARY, quote(CANARY, safe=""), json.dumps(CANARY)[1:-1], "canary"):
+        assert form not in kept
+        assert form not in caplog.text
+    assert kept.count("•••") >= 5
+
+
+def test_a40_a_failure_does_not_keep_it_either(make_job, start, stored):
+    job = make_job("tell", "test-fail-with-secret", isolation=Isolation.INLINE, max_attempts=1)
+    named(job, "crm")
+    run = ran(start(job, {"note": "crm"}))
+    assert run.state == RunState.FAILED
+    assert "•••" in run.error["message"]
+    assert "canary" not in everything_kept(run)
+
+
+def test_only_what_the_job_names_is_given(make_job, start, stored):
+    job = make_job("tell", "test-tell-secret", isolation=Isolation.INLINE, max_attempts=1)
+    run = ran(start(job, {"note": "crm"}))
+    assert (run.state, run.error["class"]) == (RunState.FAILED, "bad_input")
+    assert "put it under «secrets» first" in run.error["message"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "sealed by a lost key"])
+def test_a43_one_that_cannot_be_had_is_said_and_not_retried(make_job, start, stored, how):
+    job = make_job("tell", "test-tell-secret", isolation=Isolation.INLINE, max_attempts=3)
+    named(job, "crm")
+    if how == "deleted":
+        Secret.objects.all().delete()
+    else:
+        Secret.objects.update(sealed=stored.sealed.replace("v1:", "v1:x"))
+    run = ran(start(job, {"note": "crm"}))
+    assert (run.state, run.error["class"], run.attempt) == (RunState.FAILED, "bad_input", 1)
+    assert "no secret 'crm'" in run.error["message"]
