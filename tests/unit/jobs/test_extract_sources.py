@@ -4,6 +4,7 @@ import contextlib
 import json
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import uuid4
 
 import psycopg2
 import pymysql
@@ -18,9 +19,10 @@ from tests.lake import Lake
 from tests.receiver import Receiver
 from tests.unit.jobs.loading import TESTS, make, message_of, succeed, work_off
 
-# Their tables stand on the machine's own servers under fixed names: one test at a time.
-pytestmark = pytest.mark.xdist_group("elsewhere")
 PASSWORD = "hush-hush-42"
+# The machine's own servers are everybody's: each process of tests has a table and a reader of its own there.
+TABLE = f"dd_orders_{uuid4().hex[:12]}"
+READER = f"dd_{uuid4().hex[:12]}"
 
 
 def rows(lake: Lake) -> list[tuple[Any, ...]]:
@@ -38,15 +40,15 @@ def pg(settings: Any, cast: Cast) -> Any:
     secrets.add(name="pg", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
     with contextlib.closing(server), server.cursor() as cursor:
         cursor.execute(
-            "DROP TABLE IF EXISTS dd_orders; CREATE TABLE dd_orders (id int, day date, word text,"
+            f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (id int, day date, word text,"
             " price numeric(10,2), at timestamptz, ok bool, doc jsonb)"
         )
         cursor.execute(
-            "INSERT INTO dd_orders VALUES (1, '2026-01-01', E'a,\"b\\nc', 1.10, now(), true, '{}'),"
+            f"INSERT INTO {TABLE} VALUES (1, '2026-01-01', E'a,\"b\\nc', 1.10, now(), true, '{{}}'),"
             " (2, '2026-01-02', '', NULL, NULL, NULL, NULL), (3, '2026-01-02', NULL, 3, NULL, false, NULL)"
         )
         yield cursor
-        cursor.execute("DROP TABLE IF EXISTS dd_orders")
+        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
 
 
 def database(kind: str, **changes: Any) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def database(kind: str, **changes: Any) -> dict[str, Any]:
         "database": "postgres",
         "user": "postgres",
         "secret": "pg",
-        "table": "dd_orders",
+        "table": TABLE,
     }
     return {"type": kind, **usual, **changes}
 
@@ -72,9 +74,9 @@ def test_a_table_of_postgresql_keeps_its_types_and_a_failure_the_last_good_rows(
     ]
     assert str(found[0][3]) == "1.10"
     assert PASSWORD not in str(list(RunLog.objects.filter(run=run).values_list("lines", flat=True)))
-    pg.execute("ALTER TABLE dd_orders DROP COLUMN price")
+    pg.execute(f"ALTER TABLE {TABLE} DROP COLUMN price")
     message = message_of(work_off(job))
-    assert "127.0.0.1/postgres/dd_orders" in message
+    assert f"127.0.0.1/postgres/{TABLE}" in message
     assert "price" in message
     assert rows(lake) == found
 
@@ -83,7 +85,7 @@ def test_all_columns_and_a_select_by_partition(lake: Lake, pg: Any) -> None:
     whole = {"source": database("postgresql"), "target": "sales.orders"}
     succeed(make("extract_load", whole))
     assert len(rows(lake)[0]) == 7
-    source = database("postgresql", table="", sql="SELECT id, day FROM dd_orders WHERE day = :partition")
+    source = database("postgresql", table="", sql=f"SELECT id, day FROM {TABLE} WHERE day = :partition")
     config = {"source": source, "target": "sales.days", "mode": "partition", "partition_column": "day"}
     run = succeed(make("extract_load", config, key="days"), partition="2026-01-02")
     assert run.outputs["rows"] == 2
@@ -116,24 +118,24 @@ def test_a_table_of_mysql(lake: Lake, settings: Any, cast: Cast) -> None:
     settings.OUTGOING_ALLOW = (("127.0.0.1", 3306),)
     secrets.add(name="my", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
     with contextlib.closing(server), server.cursor() as cursor:
-        cursor.execute(f"CREATE OR REPLACE USER dd_reader@'%' IDENTIFIED BY '{PASSWORD}'")
-        cursor.execute("GRANT SELECT ON test.* TO dd_reader@'%'")
+        cursor.execute(f"CREATE OR REPLACE USER {READER}@'%' IDENTIFIED BY '{PASSWORD}'")
         cursor.execute(
-            "CREATE OR REPLACE TABLE dd_orders (id bigint, word text, price decimal(10,2), at timestamp NULL)"
+            f"CREATE OR REPLACE TABLE {TABLE} (id bigint, word text, price decimal(10,2), at timestamp NULL)"
         )
         cursor.execute(
-            "INSERT INTO dd_orders VALUES (1, 'a\"\\r\\n하나', 1.10, '2026-01-01'), (2, NULL, NULL, NULL)"
+            f"INSERT INTO {TABLE} VALUES (1, 'a\"\\r\\n하나', 1.10, '2026-01-01'), (2, NULL, NULL, NULL)"
         )
+        cursor.execute(f"GRANT SELECT ON test.{TABLE} TO {READER}@'%'")
         try:
-            source = database("mysql", database="test", user="dd_reader", secret="my")
+            source = database("mysql", database="test", user=READER, secret="my")
             succeed(make("extract_load", {"source": source, "target": "sales.orders"}))
             assert [each[:2] for each in rows(lake)] == [(1, 'a"\r\n하나'), (2, None)]
-            cursor.execute("ALTER USER dd_reader@'%' IDENTIFIED BY 'another'")
+            cursor.execute(f"ALTER USER {READER}@'%' IDENTIFIED BY 'another'")
             run = work_off(make("extract_load", {"source": source, "target": "sales.orders"}))
             assert (run.error["class"], "Access denied" in message_of(run)) == ("refused", True)
         finally:
-            cursor.execute("DROP TABLE dd_orders")
-            cursor.execute("DROP USER dd_reader@'%'")
+            cursor.execute(f"DROP TABLE {TABLE}")
+            cursor.execute(f"DROP USER {READER}@'%'")
 
 
 @pytest.mark.parametrize("paging", ["page", "offset", "cursor", "next_url"])
