@@ -44,7 +44,7 @@ def pg(settings: Any, cast: Cast) -> Any:
             " price numeric(10,2), at timestamptz, ok bool, doc jsonb)"
         )
         cursor.execute(
-            f"INSERT INTO {TABLE} VALUES (1, '2026-01-01', E'a,\"b\\nc', 1.10, now(), true, '{{}}'),"
+            f"INSERT INTO {TABLE} VALUES (1, '2026-01-01', E'a,\"b\\nc', 1.10, now(), true, '{{}}'),"  # noqa: S608
             " (2, '2026-01-02', '', NULL, NULL, NULL, NULL), (3, '2026-01-02', NULL, 3, NULL, false, NULL)"
         )
         yield cursor
@@ -85,7 +85,7 @@ def test_all_columns_and_a_select_by_partition(lake: Lake, pg: Any) -> None:
     whole = {"source": database("postgresql"), "target": "sales.orders"}
     succeed(make("extract_load", whole))
     assert len(rows(lake)[0]) == 7
-    source = database("postgresql", table="", sql=f"SELECT id, day FROM {TABLE} WHERE day = :partition")
+    source = database("postgresql", table="", sql=f"SELECT id, day FROM {TABLE} WHERE day = :partition")  # noqa: S608
     config = {"source": source, "target": "sales.days", "mode": "partition", "partition_column": "day"}
     run = succeed(make("extract_load", config, key="days"), partition="2026-01-02")
     assert run.outputs["rows"] == 2
@@ -123,7 +123,7 @@ def test_a_table_of_mysql(lake: Lake, settings: Any, cast: Cast) -> None:
             f"CREATE OR REPLACE TABLE {TABLE} (id bigint, word text, price decimal(10,2), at timestamp NULL)"
         )
         cursor.execute(
-            f"INSERT INTO {TABLE} VALUES (1, 'a\"\\r\\n하나', 1.10, '2026-01-01'), (2, NULL, NULL, NULL)"
+            f"INSERT INTO {TABLE} VALUES (1, 'a\"\\r\\n하나', 1.10, '2026-01-01'), (2, NULL, NULL, NULL)"  # noqa: S608
         )
         cursor.execute(f"GRANT SELECT ON test.{TABLE} TO {READER}@'%'")
         try:
