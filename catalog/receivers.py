@@ -7,10 +7,15 @@ from catalog.lineage import node_of
 from catalog.models import Asset
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.discussion import subjects
 from portal.discussion.subjects import Subject
 from portal.events import Node, nodes
 from portal.evidence.citers import citers
+
+_NAMED: Prepared[Asset] = Prepared(
+    lambda kind, *, user, keys: Asset.objects.visible_to(user).filter(kind=kind, key__in=keys).defer("search")
+)
 
 
 def dataset_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
@@ -57,8 +62,7 @@ def register() -> None:
 
 
 def _asset_nodes(kind: AssetKind, keys: Iterable[str], user: User) -> dict[str, Node]:
-    found = Asset.objects.visible_to(user).filter(kind=kind, key__in=list(keys)).defer("search")
-    return {asset.key: node_of(asset) for asset in found}
+    return {asset.key: node_of(asset) for asset in _NAMED(kind, user=user, keys=set(keys))}
 
 
 def _subject(kind: AssetKind, key: str, user: User) -> Subject | None:

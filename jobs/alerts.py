@@ -16,6 +16,7 @@ from jobs.choices import Condition
 from jobs.impact import Fed, fed_by
 from jobs.models import Alert, AlertDigest, AlertNews
 from portal.accounts.models import User
+from portal.accounts.prepared import Prepared
 from portal.audit.actions import Actor
 from portal.events import Node, Usage, usages
 from portal.notifications.actions import notify
@@ -28,6 +29,15 @@ NAMED: Final = 3
 _LOOKED_UP: Final = 12
 _BY: Final = Actor.system("jobs")
 _LOCK: Final = 0x6A6F6261
+_LATE: Prepared[Alert] = Prepared(
+    lambda *, user: (
+        Alert.objects.visible_to(user)
+        .open()
+        .exclude(condition=Condition.FAILED)
+        .select_related("job", "run")
+        .order_by("-id")[:SHOWN]
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,7 @@ def open_alerts(user: User, *, job_id: int | None = None) -> list[ShownAlert]:
 
 def late_alerts(user: User) -> list[Alert]:
     """Return the newest open alerts that are no failure: failures stand among the failing jobs."""
-    found = Alert.objects.visible_to(user).open().exclude(condition=Condition.FAILED)
-    return list(found.select_related("job", "run").order_by("-id")[:SHOWN])
+    return _LATE(user=user)
 
 
 def questions_citing(fed: Sequence[Fed], user: User) -> list[Usage]:

@@ -11,6 +11,7 @@ from catalog.access import sees_tables
 from portal.accounts.access import require
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.evidence.models import Citation
 from requests_app import moment
 from requests_app.models import Answer, DataRequest, DutyShift, Pool, Tour
@@ -18,6 +19,19 @@ from requests_app.transitions import Party, Transition, possible
 
 _PEOPLE: Final = ("requester", "assignee", "reviewer")
 _BIGGEST: Final = 2**63
+_SHOWN: Final = Prepared(
+    lambda *, user, number: (
+        DataRequest.objects.visible_to(user)
+        .select_related("on_behalf", "pool", "answer")
+        .defer("search", "title_search")
+        .filter(number=number)
+    )
+)
+_KNOWN: Final = Prepared(lambda *, ids: User.objects.filter(pk__in=ids))
+_ON_DUTY: Final = Prepared(lambda *, day, user: DutyShift.objects.on(day).filter(user=user).values("pk")[:1])
+_PLACED: Final = Prepared(
+    lambda *, day, user, team: Tour.objects.on(day).filter(analyst=user, team=team).values("pk")[:1]
+)
 
 
 def access_question(user: User, number: int, *, for_: Permission = Permission.ASK_QUESTIONS) -> DataRequest:
@@ -25,13 +39,7 @@ def access_question(user: User, number: int, *, for_: Permission = Permission.AS
     # PostgreSQL refuses a number beyond bigint; such a question cannot exist.
     if number >= _BIGGEST:
         raise Http404
-    question = (
-        DataRequest.objects.visible_to(user)
-        .select_related("on_behalf", "pool", "answer")
-        .defer("search", "title_search")
-        .filter(number=number)
-        .first()
-    )
+    question = next(iter(_SHOWN(user=user, number=number)), None)
     if question is None:
         raise Http404
     require(user, for_)
@@ -45,7 +53,7 @@ def _know_people(question: DataRequest) -> None:
     if question.answer is not None:
         roles.append((question.answer, "author"))
     ids = {getattr(thing, f"{name}_id") for thing, name in roles} - {None}
-    people = User.objects.in_bulk(ids)
+    people = {person.pk: person for person in _KNOWN(ids=ids)}
     for thing, name in roles:
         setattr(thing, name, people.get(getattr(thing, f"{name}_id")))
 
@@ -132,11 +140,10 @@ def may_triage(user: User, question: DataRequest | None = None) -> bool:
     if not user.may(Permission.ANSWER_QUESTIONS):
         return False
     today = moment.today(user.time_zone)
-    posts = DutyShift.objects.on(today).filter(user=user).values("pk")
-    if question is not None and question.on_behalf_id is not None:
-        tours = Tour.objects.on(today).filter(analyst=user, team=question.on_behalf_id)
-        posts = posts.union(tours.values("pk"))
-    return bool(posts[:1])
+    if _ON_DUTY(day=today, user=user.pk):
+        return True
+    team = question.on_behalf_id if question is not None else None
+    return team is not None and bool(_PLACED(day=today, user=user.pk, team=team))
 
 
 def placed_in(user: User) -> list[int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from portal.accounts.prepared import Prepared
 from requests_app import moment
 from requests_app.business_time import BusinessTime, business_time
 from requests_app.choices import Category
@@ -18,6 +19,7 @@ _SHOWN: Final = (
     Category.REQUESTER,
     Category.OTHER,
 )
+_FIRST: Final = Prepared(lambda: Calendar.objects.current().order_by("key")[:1])
 _TONES: Final = {
     Category.TRIAGE: "a",
     Category.BACKLOG: "b",
@@ -90,5 +92,5 @@ def lead_time_of(
 
 def _hours(clocks: Sequence[SlaClock]) -> BusinessTime | None:
     """Return the working hours that the deadlines run by, else the first calendar's."""
-    calendar = clocks[0].calendar if clocks else Calendar.objects.current().order_by("key").first()
+    calendar = clocks[0].calendar if clocks else next(iter(_FIRST()), None)
     return business_time(calendar) if calendar else None

@@ -10,12 +10,23 @@ from catalog.filters import search
 from catalog.models import Asset, Dataset, Metric
 from catalog.series import glances
 from portal.accounts.models import User
+from portal.accounts.prepared import Prepared
 from portal.evidence.blocks import Block, Origin, blocks
 from portal.evidence.models import Citation, CitationQuerySet, Evidence
 from requests_app.access import Cited
 from requests_app.models import Answer, DataRequest
 
 METRICS_SHOWN = 6
+_CITED: Prepared[Citation] = Prepared(
+    lambda kind, *, key: Citation.objects.about(kind, key).select_related("evidence", "evidence__result")
+)
+_SEEN: Prepared[tuple[str, str, int | None]] = Prepared(
+    lambda *, user, tables: (
+        Dataset.objects.visible_to(user)
+        .filter(physical_name__in=tables)
+        .values_list("physical_name", "asset__key", "snapshot")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +48,8 @@ def citations_of(answer: Answer) -> CitationQuerySet:
 
 def blocks_of(question: DataRequest, answer: Answer, user: User) -> list[Block]:
     """Return the evidence of an answer that the question shows, as this person may read it."""
-    cited = citations_of(answer).select_related("evidence", "evidence__result")
-    return _blocks(list(cited), question, user)
+    kind, key = answer.reference
+    return _blocks(_CITED(kind, key=key), question, user)
 
 
 def block_of(cited: Cited, user: User) -> Block:
@@ -54,15 +65,8 @@ def page_of(cited: Cited) -> str:
 
 def _blocks(cited: list[Citation], question: DataRequest, user: User) -> list[Block]:
     tables = {table for each in cited for table in each.evidence.tables}
-    seen = (
-        Dataset.objects.visible_to(user).filter(physical_name__in=tables)
-        if tables
-        else Dataset.objects.none()
-    )
-    origins = {
-        name: Origin(("dataset", key), snapshot)
-        for name, key, snapshot in seen.values_list("physical_name", "asset__key", "snapshot")
-    }
+    seen = _SEEN(user=user, tables=tables) if tables else []
+    origins = {name: Origin(("dataset", key), snapshot) for name, key, snapshot in seen}
     return blocks(
         cited,
         reader=user,

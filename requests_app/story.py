@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
@@ -13,13 +14,18 @@ from django.utils.translation import gettext_lazy
 
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.events import Node, Reference, nodes
 from portal.ui import formats
-from portal.ui.paging import Page, keyset
+from portal.ui.paging import Page, first_page, keyset
 from requests_app.choices import BlockReason, DeclineReason, LinkRole, Outcome, Priority, State
 from requests_app.models import DataRequest, QuestionEvent
 
 PAGE: Final = 20
+_ORDER: Final = ("-id",)
+_NEWEST: Final = Prepared(
+    lambda internal, *, question: _events(question, internal=internal).order_by(*_ORDER)[: PAGE + 1]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,19 @@ _SENTENCES: Final[Mapping[str, Promise]] = {
 
 def story_of(question: DataRequest, reader: User, cursor: str | None = None) -> tuple[list[Told], str | None]:
     """Return a page of events, newest first, and the cursor of the earlier ones (None: there are none)."""
-    events = question.events.select_related("user")
-    if not reader.may(Permission.ANSWER_QUESTIONS):
-        events = events.filter(internal=False)
-    page: Page[QuestionEvent] = keyset(events, order=("-id",), cursor=cursor, size=PAGE)
+    internal = reader.may(Permission.ANSWER_QUESTIONS)
+    page: Page[QuestionEvent]
+    if cursor:
+        page = keyset(_events(question.pk, internal=internal), order=_ORDER, cursor=cursor, size=PAGE)
+    else:
+        page = first_page(_NEWEST(internal, question=question.pk), order=_ORDER, size=PAGE)
     known = nodes.resolve(_named(page.items), reader)
     return [_told(event, reader, known) for event in page.items], page.next_cursor
+
+
+def _events(question: int, *, internal: bool) -> QuerySet[QuestionEvent]:
+    events = QuestionEvent.objects.filter(question=question).select_related("user")
+    return events if internal else events.filter(internal=False)
 
 
 def step_in_words(event: QuestionEvent, reader: User) -> str:

@@ -10,12 +10,14 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from catalog.models import Asset
 from portal.accounts.models import User
-from portal.search import Matches, Query, analyse, hangul, ranked
+from portal.accounts.prepared import Prepared
+from portal.search import Matches, Query, analyse, hangul
 from portal.search.analysis import parts, singular
+from portal.search.readers import Ranking
 from portal.search.vectors import quoted
 from requests_app.choices import AnswerStatus, State
 from requests_app.models import DataRequest, Follower
@@ -29,6 +31,32 @@ _FEWEST_KOREAN: Final = 2
 _MOST_WORDS: Final = 5
 _CAP: Final = 60
 _VERIFIED_BONUS: Final = 0.15
+_ASSETS: Final = Ranking(Asset.objects.visible_to)
+_SHOWN_ASSETS: Prepared[Asset] = Prepared(
+    lambda *, user, pks: Asset.objects.visible_to(user).filter(pk__in=pks).defer("search")
+)
+_ANSWERED: Prepared[tuple[int, str, str | None]] = Prepared(
+    lambda *, user, tsquery: _candidates(_answered(DataRequest.objects.visible_to(user)), tsquery)
+)
+_ASKED: Prepared[tuple[int, str, str | None]] = Prepared(
+    lambda *, user, tsquery: _candidates(DataRequest.objects.visible_to(user).open(), tsquery)
+)
+_WHOLE: Prepared[DataRequest] = Prepared(
+    lambda *, user, pks: (
+        DataRequest.objects.visible_to(user)
+        .filter(pk__in=pks)
+        .select_related("requester", "answer")
+        .defer("body", "search", "title_search", "answer__body")
+    )
+)
+_ME_TOO: Prepared[tuple[int, int]] = Prepared(
+    lambda *, questions: (
+        Follower.objects.filter(question__in=questions, me_too=True)
+        .order_by()
+        .values_list("question")
+        .annotate(Count("pk"))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +83,9 @@ def suggest(*, words: str, user: User) -> Suggestions | None:
     query = Query(words)
     if not enough(query):
         return None
-    visible = DataRequest.objects.visible_to(user)
-    answered = _alike(_answered(visible), query, ANSWERED_SHOWN)
-    asked = _alike(visible.open(), query, OPEN_SHOWN)
-    whole = _whole(visible, answered + asked)
+    answered = _alike(_ANSWERED, query, ANSWERED_SHOWN, user)
+    asked = _alike(_ASKED, query, OPEN_SHOWN, user)
+    whole = _whole(answered + asked, user)
     return Suggestions(
         answered=[whole[pk] for pk in answered if pk in whole],
         open=_with_me_too([whole[pk] for pk in asked if pk in whole]),
@@ -71,9 +98,9 @@ def similar(question: DataRequest, user: User, *, most: int = 5) -> list[DataReq
     query = Query(question.title)
     if not query:
         return []
-    visible = DataRequest.objects.visible_to(user).exclude(pk=question.pk)
-    alike = (_alike(_answered(visible), query, most) + _alike(visible.open(), query, most))[:most]
-    whole = _whole(visible, alike)
+    found = _alike(_ANSWERED, query, most + 1, user) + _alike(_ASKED, query, most + 1, user)
+    alike = [pk for pk in found if pk != question.pk][:most]
+    whole = _whole(alike, user)
     return [whole[pk] for pk in alike if pk in whole]
 
 
@@ -81,12 +108,17 @@ def _answered(questions: DataRequestQuerySet) -> DataRequestQuerySet:
     return questions.filter(state__in=[State.ANSWERED, State.CLOSED], answer__isnull=False)
 
 
-def _whole(questions: DataRequestQuerySet, pks: list[int]) -> dict[int, DataRequest]:
+def _candidates(
+    questions: DataRequestQuerySet, tsquery: str
+) -> QuerySet[DataRequest, tuple[int, str, str | None]]:
+    found = questions.filter(Matches("title_search", tsquery)).order_by()
+    # Only what decides is read of each; a whole row with its people costs ten times as much.
+    return found.values_list("pk", "title", "answer__status")[:_CAP]
+
+
+def _whole(pks: list[int], user: User) -> dict[int, DataRequest]:
     """Read what is shown of these questions; they may have changed since they were found."""
-    if not pks:
-        return {}
-    shown = questions.select_related("requester", "answer")
-    return shown.defer("body", "search", "title_search", "answer__body").in_bulk(pks)
+    return {question.pk: question for question in _WHOLE(user=user, pks=pks)} if pks else {}
 
 
 def enough(query: Query) -> bool:
@@ -103,23 +135,22 @@ def fitting(question: DataRequest, user: User) -> list[Asset]:
 
 def _with_me_too(questions: list[DataRequest]) -> list[DataRequest]:
     """Add ``me_too_count``: how many others want the same answer."""
-    found = Follower.objects.filter(question__in=questions, me_too=True).order_by()
-    counts = dict(found.values_list("question").annotate(Count("pk"))) if questions else {}
+    counts = dict(_ME_TOO(questions=[question.pk for question in questions])) if questions else {}
     for question in questions:
         question.me_too_count = counts.get(question.pk, 0)  # type: ignore[attr-defined]
     return questions
 
 
-def _alike(rows: DataRequestQuerySet, query: Query, most: int) -> list[int]:
+def _alike(
+    candidates: Prepared[tuple[int, str, str | None]], query: Query, most: int, user: User
+) -> list[int]:
     """Return the ids of the questions whose titles are nearest, the nearest first."""
     words = sorted(query.words, key=len, reverse=True)[:_MOST_WORDS]
     needles = [needle for needle in (_needle(word) for word in words) if needle]
     near: dict[int, float] = {}
     nearness = _nearness(query)
     for wanted in _demands(len(needles)):
-        found = rows.filter(Matches("title_search", _at_least(needles, wanted))).order_by()
-        # Only what decides is read of each; a whole row with its people costs ten times as much.
-        for pk, title, status in found.values_list("pk", "title", "answer__status")[:_CAP]:
+        for pk, title, status in candidates(user=user, tsquery=_at_least(needles, wanted)):
             near[pk] = nearness(title, status)
         if len(near) >= most:
             break
@@ -180,6 +211,7 @@ def _terms_of(title: str) -> frozenset[str]:
 
 
 def _assets(query: Query, user: User) -> list[Asset]:
-    found = ranked(Asset.objects.visible_to(user), query)[:ASSETS_SHOWN]
-    by_pk = Asset.objects.visible_to(user).defer("search").in_bulk([candidate.pk for candidate in found])
+    found = _ASSETS.of(query, user)[:ASSETS_SHOWN]
+    pks = [candidate.pk for candidate in found]
+    by_pk = {asset.pk: asset for asset in _SHOWN_ASSETS(user=user, pks=pks)} if pks else {}
     return [by_pk[candidate.pk] for candidate in found if candidate.pk in by_pk]

@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.permissions import Permission, Role, permissions_of
+from portal.accounts.prepared import Prepared
 from portal.languages import spoken
 
 
@@ -91,7 +92,7 @@ class User(AbstractBaseUser):
     @cached_property
     def team_ids(self) -> frozenset[int]:
         """The teams this person belongs to (read once a request)."""
-        return frozenset(self.memberships.values_list("team_id", flat=True))
+        return frozenset(_TEAMS_OF(user=self.pk))
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Bind sessions to the password and to the epoch; Django compares it on every request."""
@@ -159,6 +160,11 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.team_id}"
+
+
+_TEAMS_OF: Prepared[int] = Prepared(
+    lambda *, user: Membership.objects.filter(user=user).values_list("team_id", flat=True)
+)
 
 
 class SavedView(models.Model):

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared, counting
 from portal.discussion import references
 from portal.discussion.access import access_subject
 from portal.discussion.models import Attachment, Comment, CommentQuerySet, Watch
@@ -23,6 +24,11 @@ PAGE = 30
 # How long a comment may be changed by its author, and brought back by whoever deleted it.
 CHANGEABLE = timedelta(days=1)
 FACES = 5
+_COUNTED: Prepared[int] = Prepared(
+    lambda internal, kind, *, key: counting(
+        Comment.objects.about((kind, key)).readable(internal=internal).standing()
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,8 @@ def teaser(reference: Reference, reader: User) -> Teaser:
     """Return how much was said about a thing that this reader sees: one query."""
     # As in the subjects of assets and runs: the data team reads internal notes there.
     internal = reader.may(Permission.ANSWER_QUESTIONS)
-    standing = Comment.objects.about(reference).readable(internal=internal).standing()
-    return Teaser(thread_url(reference), standing.count())
+    kind, key = reference
+    return Teaser(thread_url(reference), sum(_COUNTED(internal, kind, key=key)))
 
 
 def thread_of(

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from typing import Final
+from uuid import UUID
 
+from portal.accounts.prepared import Prepared
 from portal.evidence.choices import Verdict
 from portal.evidence.models import Citation
 from portal.evidence.verdicts import newest_verifications
@@ -13,6 +15,12 @@ _GRAVITY: Final = (
     Verdict.SOURCE_GONE,
     Verdict.DEFINITION_CHANGED,
     Verdict.INPUT_CHANGED,
+)
+
+_CITED: Prepared[tuple[str, UUID]] = Prepared(
+    lambda *, kind, keys: Citation.objects.filter(about_kind=kind, about_key__in=keys).values_list(
+        "about_key", "evidence"
+    )
 )
 
 
@@ -28,9 +36,9 @@ def risks(kind: str, keys: Iterable[str]) -> dict[str, Verdict]:
     Two queries. It does not ask what a reader may see of that evidence: that something has changed may be
     told to whoever sees the thing, what has changed only to whoever sees the data.
     """
-    cited = Citation.objects.filter(about_kind=kind, about_key__in=list(keys))
     behind: dict[str, list[Verdict]] = {}
-    links = list(cited.values_list("about_key", "evidence"))
+    wanted = set(keys)
+    links = _CITED(kind=kind, keys=wanted) if wanted else []
     newest = newest_verifications({evidence for _key, evidence in links})
     for key, evidence in links:
         if evidence in newest:

@@ -8,10 +8,20 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.accounts.prepared import Prepared
 from portal.events import Node, nodes
 from portal.evidence.choices import Half, Verdict
 from portal.evidence.differing import RowDifference
 from portal.evidence.models import Verification
+
+_NEWEST: Prepared[Verification] = Prepared(
+    lambda *, evidence: (
+        Verification.objects.filter(evidence__in=evidence)
+        .select_related("by")
+        .order_by("evidence", "-checked_at")
+        .distinct("evidence")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +98,8 @@ class Judged:
 
 def newest_verifications(evidence: Iterable[UUID]) -> dict[UUID, Verification]:
     """Return the newest verification of each of these that has one, with who asked for it; one query."""
-    found = Verification.objects.filter(evidence__in=list(evidence)).select_related("by")
-    newest = found.order_by("evidence", "-checked_at").distinct("evidence")
-    return {each.evidence_id: each for each in newest}
+    wanted = set(evidence)
+    return {each.evidence_id: each for each in _NEWEST(evidence=wanted)} if wanted else {}
 
 
 def under_way(evidence: Iterable[UUID], user: User) -> dict[UUID, Node]:

@@ -4,6 +4,7 @@ Each stage reads a bounded number of rows, the best stage first. One plain cap o
 arbitrary rows of a frequent word and might drop the thing whose very name was typed.
 """
 
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -42,6 +43,8 @@ class Stage(IntEnum):
         return _CAPS[self]
 
 
+# pk, stage, how many words it holds (-1: all), and the columns asked for.
+Found = tuple[Any, ...]
 _CAPS = {Stage.EXACT: 100, Stage.PREFIX: 300, Stage.NAME: 500, Stage.COLUMN: 300, Stage.ANYWHERE: 1000}
 # Fewer hits than this with every word: those with at least half of the words are added.
 _FEW = 5
@@ -68,6 +71,21 @@ def ranked(rows: QuerySet[Any], query: Query, *columns: str) -> list[Candidate]:
     ``rows`` must already be cut down to what the reader may see; its model has a ``search`` vector. Takes
     one database query, two when hardly anything holds all the words.
     """
+    return by_stages(
+        query,
+        columns,
+        lambda stages: staged(rows, stages, columns),
+        lambda: partly(rows, query.any, query.each, columns),
+    )
+
+
+def by_stages(
+    query: Query,
+    columns: tuple[str, ...],
+    find: Callable[[dict[Stage, str]], Iterable[Found]],
+    find_partly: Callable[[], Iterable[Found]],
+) -> list[Candidate]:
+    """Rank what ``find`` gives for the stages' conditions, and ``find_partly`` where that is hardly any."""
     if not query:
         return []
     found: dict[int, Candidate] = {}
@@ -78,11 +96,17 @@ def ranked(rows: QuerySet[Any], query: Query, *columns: str) -> list[Candidate]:
         Stage.COLUMN: query.in_column,
         Stage.ANYWHERE: query.all,
     }
-    parts = [_part(rows, stage, tsquery, columns) for stage, tsquery in stages.items() if tsquery]
-    _keep(found, parts[0].union(*parts[1:], all=True), columns, len(query.words))
+    wanted = {stage: tsquery for stage, tsquery in stages.items() if tsquery}
+    _keep(found, find(wanted), columns, len(query.words))
     if len(found) < _FEW and len(query.words) > 1:
-        _keep(found, _partial(rows, query, columns), columns, len(query.words))
+        _keep(found, find_partly(), columns, len(query.words))
     return sorted(found.values(), key=lambda candidate: (-candidate.score, candidate.pk))
+
+
+def staged(rows: QuerySet[Any], stages: Mapping[Stage, str], columns: tuple[str, ...]) -> QuerySet[Any, Any]:
+    """Choose what meets each stage's condition, a row once for each of them."""
+    first, *others = [_part(rows, stage, tsquery, columns) for stage, tsquery in stages.items()]
+    return first.union(*others, all=True)
 
 
 def _part(rows: QuerySet[Any], stage: Stage, tsquery: str, columns: tuple[str, ...]) -> QuerySet[Any, Any]:
@@ -90,11 +114,14 @@ def _part(rows: QuerySet[Any], stage: Stage, tsquery: str, columns: tuple[str, .
     return _read(found.annotate(words_found=Value(-1, IntegerField())), stage, columns)
 
 
-def _partial(rows: QuerySet[Any], query: Query, columns: tuple[str, ...]) -> QuerySet[Any, Any]:
-    holds = [Cast(Matches("search", tsquery), IntegerField()) for tsquery in query.each]
+def partly(
+    rows: QuerySet[Any], either: str, each: Collection[str], columns: tuple[str, ...]
+) -> QuerySet[Any, Any]:
+    """Choose what holds at least half of the words; ``either`` says that it holds one, ``each`` which."""
+    holds = [Cast(Matches("search", tsquery), IntegerField()) for tsquery in each]
     total = sum(holds[1:], start=holds[0])
-    found = rows.filter(Matches("search", query.any)).order_by().annotate(words_found=total)
-    return _read(found.filter(words_found__gte=(len(query.words) + 1) // 2), Stage.ANYWHERE, columns)
+    found = rows.filter(Matches("search", either)).order_by().annotate(words_found=total)
+    return _read(found.filter(words_found__gte=(len(each) + 1) // 2), Stage.ANYWHERE, columns)
 
 
 def _read(rows: QuerySet[Any], stage: Stage, columns: tuple[str, ...]) -> QuerySet[Any, Any]:
@@ -103,9 +130,7 @@ def _read(rows: QuerySet[Any], stage: Stage, columns: tuple[str, ...]) -> QueryS
     return found[: stage.cap]
 
 
-def _keep(
-    found: dict[int, Candidate], rows: QuerySet[Any, Any], columns: tuple[str, ...], words: int
-) -> None:
+def _keep(found: dict[int, Candidate], rows: Iterable[Found], columns: tuple[str, ...], words: int) -> None:
     for pk, stage, words_found, *values in rows:
         coverage = 1.0 if words_found < 0 else words_found / words
         candidate = Candidate(pk, Stage(stage), coverage, dict(zip(columns, values, strict=True)))

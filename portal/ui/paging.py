@@ -55,6 +55,8 @@ def keyset(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None,
     sought = tuple(_reverse(name) for name in order) if backward else order
     rows = queryset.order_by(*sought)
     found = _read(rows, sought, values, size + 1)
+    if values is None:
+        return first_page(found, order=order, size=size)
     more = len(found) > size
     items = found[:size]
     if backward:
@@ -65,7 +67,13 @@ def keyset(queryset: QuerySet[M], *, order: tuple[str, ...], cursor: str | None,
     before = _encode(items[0], order, backward=True)
     if backward:
         return Page(items, after, before if more else None)
-    return Page(items, after if more else None, before if values is not None else None)
+    return Page(items, after if more else None, before)
+
+
+def first_page(found: list[M], *, order: tuple[str, ...], size: int) -> Page[M]:
+    """Return the first page of a list: ``found`` are its first ``size`` rows, and the next one if any."""
+    items = found[:size]
+    return Page(items, _encode(items[-1], order, backward=False) if len(found) > size else None, None)
 
 
 def _read(rows: QuerySet[M], order: tuple[str, ...], values: list[Any] | None, most: int) -> list[M]:

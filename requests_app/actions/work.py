@@ -3,10 +3,11 @@
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.audit.actions import Actor
 from portal.events import Reference
 from requests_app import moment, news
@@ -158,11 +159,14 @@ def check_wip(user: User, override: str) -> None:
         raise WipLimitReached(held, limit)
 
 
+_LIMITS: Prepared[int] = Prepared(
+    lambda *, user, day: PoolMember.objects.on(day).filter(user=user).values_list("wip_limit", flat=True)
+)
+
+
 def wip_limit(user: User) -> int:
     """Return how many questions this person may have in hand: the widest of their pools', else 3."""
-    own = PoolMember.objects.on(moment.today(user.time_zone)).filter(user=user)
-    widest: int | None = own.aggregate(widest=Max("wip_limit"))["widest"]
-    return DEFAULT_WIP if widest is None else widest
+    return max(_LIMITS(user=user.pk, day=moment.today(user.time_zone)), default=DEFAULT_WIP)
 
 
 def _give(

@@ -1,7 +1,8 @@
 """The list of questions: what waits for whom, by views and filters that the address holds."""
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
@@ -13,10 +14,11 @@ from django.views.decorators.http import require_safe
 
 from portal.accounts.access import signed_in
 from portal.accounts.kept import kept
-from portal.accounts.models import User
+from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.ui.htmx import wants_part
-from portal.ui.paging import Page, keyset
+from portal.ui.paging import Page, first_page, keyset
 from portal.ui.templatetags.desk import capped
 from requests_app.access import may_triage
 from requests_app.choices import Kind, Priority, State
@@ -26,10 +28,11 @@ from requests_app.filters import (
     QuestionFilter,
     View,
     asking_teams,
-    counts_of,
+    counted_of,
     views_of,
 )
 from requests_app.models import DataRequest
+from requests_app.models.choosing import DataRequestQuerySet
 from requests_app.rows import rows
 from requests_app.step_forms import answerers
 
@@ -53,11 +56,10 @@ class Tab:
 def requests(request: HttpRequest) -> HttpResponse:
     """Show the questions that this person may know of; to htmx only the list."""
     reader = signed_in(request)
-    visible = DataRequest.objects.visible_to(reader)
     views = views_of(reader)
     view = next((each for each in views if each.key == request.GET.get("view")), views[0])
-    found, chosen = _choose(request.GET, view.choose(visible, reader), reader)
-    page = _page(found, view, request.GET.get("cursor"))
+    filters, chosen = _choose(request.GET, reader)
+    page = _page(view, filters, chosen, request.GET.get("cursor"), reader)
     context: dict[str, Any] = {
         "rows": rows(page.items, reader),
         "page": page,
@@ -70,27 +72,21 @@ def requests(request: HttpRequest) -> HttpResponse:
     if wants_part(request):
         template += "#results"
     else:
-        context |= _frame(reader, visible, views, view, page)
-        context["is_empty"] = not page and not visible.exists()
+        context |= _frame(reader, views, view, page)
+        context["is_empty"] = not page and not DataRequest.objects.visible_to(reader).exists()
     response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
-def _frame(
-    reader: User,
-    visible: QuerySet[DataRequest],
-    views: tuple[View, ...],
-    current: View,
-    page: Page[DataRequest],
-) -> dict[str, Any]:
+def _frame(reader: User, views: tuple[View, ...], current: View, page: Page[DataRequest]) -> dict[str, Any]:
     # They may be a few seconds old, as the number beside the menu's entry is, unless this list has changed.
     seen = hash(tuple((question.pk, question.version) for question in page.items))
     counts, teams = kept(
         reader,
         f"questions:{current.key}:{seen}",
         COUNTED_FOR,
-        lambda: (dict(counts_of(views, visible)), list(asking_teams(visible))),
+        lambda: (Counter(key for (key,) in _COUNTED(user=reader)), _ASKING(user=reader)),
     )
     tabs = [
         Tab(
@@ -109,29 +105,54 @@ def _frame(
         "assignees": QuestionFilter.ASSIGNEES,
         "teams": teams,
         "may_triage": may_triage(reader),
-        "people": answerers() if reader.may(Permission.ANSWER_QUESTIONS) else (),
+        "people": _PEOPLE() if reader.may(Permission.ANSWER_QUESTIONS) else (),
     }
 
 
-def _choose(
-    data: QueryDict, questions: QuerySet[DataRequest], reader: User
-) -> tuple[QuerySet[DataRequest], dict[str, Any]]:
-    """Return what the filters leave, and their values; one that no list knows counts as not given."""
+def _choose(data: QueryDict, reader: User) -> tuple[QuestionFilter | None, dict[str, Any]]:
+    """Return the filters and their values; one that no list knows counts as not given."""
     if not any(map(data.get, QuestionFilter.base_filters)):
-        return questions, {}
-    found = QuestionFilter(data, queryset=questions, reader=reader)
+        return None, {}
+    found = QuestionFilter(data, queryset=DataRequest.objects.none(), reader=reader)
     if not found.is_valid():
         clean = data.copy()
         for name in found.errors:
             clean.pop(name, None)
-        found = QuestionFilter(clean, queryset=questions, reader=reader)
+        found = QuestionFilter(clean, queryset=DataRequest.objects.none(), reader=reader)
         found.is_valid()
-    return found.qs, {name: value for name, value in found.form.cleaned_data.items() if value}
+    return found, {name: value for name, value in found.form.cleaned_data.items() if value}
 
 
-def _page(questions: QuerySet[DataRequest], view: View, cursor: str | None) -> Page[DataRequest]:
-    listed: Any = questions
-    listed = listed.for_rows()
-    if view.order == WORK_ORDER:
-        listed = listed.with_due()
+def _page(
+    view: View, filters: QuestionFilter | None, chosen: dict[str, Any], cursor: str | None, reader: User
+) -> Page[DataRequest]:
+    if not cursor and chosen.keys() <= _CHOICES:
+        found = _FIRST(view.key, tuple(sorted(chosen.items())), user=reader)
+        return first_page(found, order=view.order, size=SHOWN)
+    listed: QuerySet[DataRequest] = _listed(view, reader)
+    if filters is not None:
+        listed = filters.filter_queryset(listed)
     return keyset(listed, order=view.order, cursor=cursor, size=SHOWN)
+
+
+def _listed(view: View, reader: User) -> QuerySet[DataRequest]:
+    chosen: Any = view.choose(DataRequest.objects.visible_to(reader), reader)
+    listed: DataRequestQuerySet = chosen.for_rows()
+    return listed.with_due() if view.order == WORK_ORDER else listed
+
+
+def _first(key: str, chosen: tuple[tuple[str, str], ...], reader: User) -> QuerySet[DataRequest]:
+    view = next(each for each in views_of(reader) if each.key == key)
+    return _listed(view, reader).filter(**dict(chosen)).order_by(*view.order)[: SHOWN + 1]
+
+
+def _counted(reader: User) -> QuerySet[DataRequest, tuple[str]]:
+    return counted_of(views_of(reader), DataRequest.objects.visible_to(reader))
+
+
+# The filters with so few values that the SQL of each is worth keeping.
+_CHOICES: Final = {"state", "kind", "priority"}
+_FIRST: Prepared[DataRequest] = Prepared(lambda key, chosen, *, user: _first(key, chosen, user))
+_COUNTED: Prepared[tuple[str]] = Prepared(lambda *, user: _counted(user))
+_ASKING: Prepared[Team] = Prepared(lambda *, user: asking_teams(DataRequest.objects.visible_to(user)))
+_PEOPLE: Prepared[User] = Prepared(answerers)

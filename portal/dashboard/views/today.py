@@ -1,7 +1,7 @@
 """Today: what broke, what runs, how the numbers stand, what is fresh."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -21,6 +21,7 @@ from portal.accounts.access import signed_in
 from portal.accounts.kept import kept
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.dashboard.metrics import team_metrics
 from portal.dashboard.questions import asked_by, on_duty, placement_of, waiting_for
 from requests_app.models import DataRequest, Tour
@@ -46,6 +47,17 @@ _OF_A_RUN = (
     "job__name_ko",
     "requested_by__name",
 )
+_RUNNING: Prepared[Run] = Prepared(
+    lambda *, user: (
+        Run.objects.visible_to(user)
+        .open()
+        .select_related("job", "requested_by")
+        .order_by("-id")
+        .only(*_OF_A_RUN)[:50]
+    )
+)
+_LAST_FAILED: Prepared[Run] = Prepared(lambda *, user: broken_runs(user).only(*_OF_A_RUN)[:BROKEN_SHOWN])
+_TEAMS: Final = Prepared(lambda *, user: Team.objects.filter(members=user))
 # Seconds that the figures, the fresh data and the duty may be old.
 CALM_FOR = 10
 
@@ -77,7 +89,7 @@ def today(request: HttpRequest) -> HttpResponse:
     """Show the day of whoever looks."""
     user = signed_in(request)
     works_on_jobs = user.may(Permission.RUN_JOBS)
-    running = _running(user) if works_on_jobs else []
+    running = _RUNNING(user=user) if works_on_jobs else []
     # What moves slowly is drawn once for several looks.
     calm = kept(user, "today", CALM_FOR, lambda: _calm(user))
     answers = user.may(Permission.ANSWER_QUESTIONS)
@@ -87,7 +99,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "asked": [] if answers else asked_by(user),
         "calm": calm,
         "answers": answers,
-        "teams": Team.objects.filter(members=user),
+        "teams": _TEAMS(user=user.pk),
         "works_on_jobs": works_on_jobs,
         "broken": _broken(user, running) if works_on_jobs else [],
         "late": late_alerts(user) if works_on_jobs else [],
@@ -117,15 +129,10 @@ def _calm(user: User) -> Calm:
     )
 
 
-def _running(user: User) -> list[Run]:
-    runs = Run.objects.visible_to(user).open().select_related("job", "requested_by").order_by("-id")
-    return list(runs.only(*_OF_A_RUN)[:50])
-
-
 def _broken(user: User, running: list[Run]) -> list[Broken]:
     open_by_job = {run.job_id: run for run in reversed(running)}
     shown = []
-    for place, run in enumerate(broken_runs(user).only(*_OF_A_RUN)[:BROKEN_SHOWN]):
+    for place, run in enumerate(_LAST_FAILED(user=user)):
         again = open_by_job.get(run.job_id)
         shown.append(
             Broken(
