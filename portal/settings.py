@@ -142,7 +142,7 @@ CACHES = {
 }
 
 # Sessions live in the database, so that losing the cache signs nobody out.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.accounts.session_store"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
 SESSION_IDLE_SECONDS = 60 * 60 * 24 * 3
 SESSION_COOKIE_HTTPONLY = True

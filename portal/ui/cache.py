@@ -3,10 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
@@ -24,12 +25,28 @@ class _Breaker:
     logged_at = -LOG_EVERY
 
 
+class _KeptClient(RedisCacheClient):
+    """Django's client makes its Redis object anew for each call; this one keeps it. Pools are for threads."""
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        """Return the object for the one server there is."""
+        return self._redis
+
+    @cached_property
+    def _redis(self) -> Any:
+        return super().get_client(write=True)
+
+
 class ForgivingRedisCache(RedisCache):
     """Never let the cache take a page down.
 
     After a failure Redis is left alone for a few seconds: a page that reads the cache ten times must not
     wait for ten timeouts.
     """
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = _KeptClient
 
     def _forgive(self, call: Callable[[], T], otherwise: T) -> T:
         now = time.monotonic()

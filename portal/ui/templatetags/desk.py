@@ -2,14 +2,14 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.forms import BoundField
 from django.middleware.csrf import get_token
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 
 from portal.languages import spoken
@@ -19,6 +19,7 @@ from portal.ui.lineage import layout
 register = template.Library()
 # Small drawings are made again and again from the same few words, so they are kept; «typed», since a safe
 # string equals an unsafe one and must never be answered with its drawing.
+SELECTED = SafeString(" selected")
 TONES = frozenset({"neutral", "info", "good", "warn", "bad"})
 
 
@@ -29,6 +30,14 @@ def icon(name: str, size: str = "") -> SafeString:
     return format_html(
         '<svg class="i{}" aria-hidden="true"><use href="#i-{}"/></svg>', f" {size}" if size else "", name
     )
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[Any, Any]], chosen: Any = "") -> SafeString:
+    """Draw the choices (value, label) of a select, the chosen one marked."""
+    wanted = str(chosen)
+    rows = ((str(value), SELECTED if str(value) == wanted else "", label) for value, label in choices)
+    return format_html_join("", '<option value="{}"{}>{}</option>', rows)
 
 
 @register.simple_tag
