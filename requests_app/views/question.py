@@ -13,7 +13,6 @@ from django.views.decorators.vary import vary_on_headers
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
-from portal.accounts.prepared import Prepared
 from portal.discussion.threads import teaser
 from portal.events import Node, nodes
 from portal.evidence.risk import risks
@@ -23,40 +22,14 @@ from requests_app.access import access_question
 from requests_app.choices import AnswerStatus, LinkRole
 from requests_app.due import Due, due_of, due_of_clock
 from requests_app.lead_time import lead_time_of
-from requests_app.models import (
-    Answer,
-    DataRequest,
-    DecisionRecord,
-    Follower,
-    QuestionLink,
-    SlaClock,
-    StateSpan,
-)
+from requests_app.models import Answer, DataRequest, Follower, QuestionLink
 from requests_app.proof import blocks_of
+from requests_app.shown import clocks_of, decisions_of, draft_of, followers_of, links_of, other, spans_of
 from requests_app.step_forms import EFFORTS
 from requests_app.steps import offered, offers_of
 from requests_app.story import reason_in_words, story_of
 
 FACES: Final = 12
-_FOLLOWERS: Final = Prepared(
-    lambda *, question: (
-        Follower.objects.filter(question=question).select_related("user").order_by("-pk")[: FACES + 1]
-    )
-)
-_DRAFT: Final = Prepared(
-    lambda *, question: (
-        Answer.objects.filter(question=question).drafts().select_related("author", "reviewer")[:1]
-    )
-)
-_DECISIONS: Final = Prepared(
-    lambda *, question: DecisionRecord.objects.filter(question=question).select_related("decided_by")[:3]
-)
-_CLOCKS: Final = Prepared(
-    lambda *, question: SlaClock.objects.filter(question=question).select_related("calendar")
-)
-_LINKS: Final = Prepared(lambda *, question: QuestionLink.objects.filter(question=question)[:200])
-_SPANS: Final = Prepared(lambda *, question: StateSpan.objects.filter(question=question)[:500])
-_OTHER: Final = Prepared(lambda *, user, pk: DataRequest.objects.visible_to(user).filter(pk=pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +67,7 @@ def question(request: HttpRequest, number: int) -> HttpResponse:
     context: dict[str, Any] = {"question": shown, "events": events, "earlier": earlier}
     if wants_part(request):
         return render(request, "requests/question/events.html", context)
-    followers = _FOLLOWERS(question=shown.pk)
+    followers = followers_of(shown, FACES + 1)
     among = any(follower.user_id == user.pk for follower in followers)
     context |= head_of(shown, user, follows=None if len(followers) > FACES and not among else among)
     context |= _answer(shown, user)
@@ -131,7 +104,7 @@ def _answer(shown: DataRequest, user: User) -> dict[str, Any]:
     blocks = blocks_of(shown, answer, user) if answer else []
     draft = None
     if user.may(Permission.ANSWER_QUESTIONS) and shown.is_open:
-        draft = next(iter(_DRAFT(question=shown.pk)), None)
+        draft = draft_of(shown)
     return {
         "answer": answer,
         "blocks": blocks,
@@ -141,7 +114,7 @@ def _answer(shown: DataRequest, user: User) -> dict[str, Any]:
         "at_risk": risks("answer", [str(answer.pk)]).get(str(answer.pk)) if answer and blocks else None,
         "is_stale": answer is not None and answer.status == AnswerStatus.STALE,
         "draft": draft,
-        "decisions": _DECISIONS(question=shown.pk) if answer else [],
+        "decisions": decisions_of(shown) if answer else [],
     }
 
 
@@ -149,25 +122,25 @@ def _source(answer: Answer | None, shown: DataRequest, user: User) -> DataReques
     """Return the question whose answer this is, where it is another one that the reader may see."""
     if answer is None or answer.question_id == shown.pk:
         return None
-    return next(iter(_OTHER(user=user, pk=answer.question_id)), None)
+    return other(answer.question_id, user)
 
 
 def _around(shown: DataRequest, user: User, followers: list[Follower]) -> dict[str, Any]:
     now = timezone.now()
-    clocks = _CLOCKS(question=shown.pk)
+    clocks = clocks_of(shown)
     running = sorted(
         (clock for clock in clocks if clock.stopped_at is None),
         key=lambda clock: (clock.due_at is None, clock.due_at, clock.pk),
     )
     return {
-        "links": link_groups(_LINKS(question=shown.pk), user),
+        "links": link_groups(links_of(shown), user),
         "roles": LinkRole.choices,
         "followers": followers[:FACES],
         "more_followers": len(followers) > FACES,
         "clocks": [
             ShownClock(str(clock.get_metric_display()), due_of_clock(clock, now)) for clock in running
         ],
-        "lead": lead_time_of(_SPANS(question=shown.pk), clocks, now),
+        "lead": lead_time_of(spans_of(shown), clocks, now),
         "canonical": _canonical(shown, user),
         "teaser": teaser(("question", shown.key), user),
     }
@@ -192,4 +165,4 @@ def link_groups(links: Iterable[QuestionLink], user: User) -> list[LinkGroup]:
 def _canonical(shown: DataRequest, user: User) -> DataRequest | None:
     if shown.canonical_id is None:
         return None
-    return next(iter(_OTHER(user=user, pk=shown.canonical_id)), None)
+    return other(shown.canonical_id, user)

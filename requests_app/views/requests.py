@@ -113,12 +113,12 @@ def _choose(data: QueryDict, reader: User) -> tuple[QuestionFilter | None, dict[
     """Return the filters and their values; one that no list knows counts as not given."""
     if not any(map(data.get, QuestionFilter.base_filters)):
         return None, {}
-    found = QuestionFilter(data, queryset=DataRequest.objects.none(), reader=reader)
+    found = QuestionFilter(data, reader=reader)
     if not found.is_valid():
         clean = data.copy()
         for name in found.errors:
             clean.pop(name, None)
-        found = QuestionFilter(clean, queryset=DataRequest.objects.none(), reader=reader)
+        found = QuestionFilter(clean, reader=reader)
         found.is_valid()
     return found, {name: value for name, value in found.form.cleaned_data.items() if value}
 
