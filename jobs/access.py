@@ -16,6 +16,7 @@ from jobs.models.job import JobQuerySet
 from portal.accounts.access import require
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.evidence.models import Citation
 
 _RUN_RELATED = (
@@ -30,14 +31,22 @@ _RUN_RELATED = (
     "backfill",
 )
 
+_JOB: Prepared[Job] = Prepared(
+    lambda *, user, key: Job.objects.visible_to(user).select_related("owner", "team", "pool").filter(key=key)
+)
+_RUN: Prepared[Run] = Prepared(
+    lambda name, *, user, identity: (
+        Run.objects.visible_to(user).select_related(*_RUN_RELATED).filter(**{name: identity})
+    )
+)
+
 
 def access_job(user: User, key: str, *, for_: Permission = Permission.VIEW_JOBS) -> Job:
     """Return the job of this key; missing and invisible are both 404, visible but not allowed is 403.
 
     Allowed is who may do it with every job, by role, and whom this job names.
     """
-    jobs = Job.objects.visible_to(user).select_related("owner", "team", "pool")
-    job = jobs.filter(key=key).first()
+    job = next(iter(_JOB(user=user, key=key)), None)
     if job is None:
         raise Http404
     _require_of(job, user, for_)
@@ -95,7 +104,7 @@ def access_run(user: User, identity: int | UUID, *, for_: Permission = Permissio
     # PostgreSQL refuses a number beyond bigint; such a run cannot exist.
     if isinstance(identity, int) and identity >= 2**63:
         raise Http404
-    run = Run.objects.visible_to(user).select_related(*_RUN_RELATED).filter(**{name: identity}).first()
+    run = next(iter(_RUN(name, user=user, identity=identity)), None)
     if run is None:
         raise Http404
     _require_of(run.job, user, for_)

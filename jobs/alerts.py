@@ -29,6 +29,18 @@ NAMED: Final = 3
 _LOOKED_UP: Final = 12
 _BY: Final = Actor.system("jobs")
 _LOCK: Final = 0x6A6F6261
+_OPEN: Prepared[Alert] = Prepared(
+    lambda *, user: Alert.objects.visible_to(user).open().select_related("job", "run").order_by("-id")[:SHOWN]
+)
+_OPEN_OF: Prepared[Alert] = Prepared(
+    lambda *, user, job: (
+        Alert.objects.visible_to(user)
+        .open()
+        .filter(job=job)
+        .select_related("job", "run")
+        .order_by("-id")[:SHOWN]
+    )
+)
 _LATE: Prepared[Alert] = Prepared(
     lambda *, user: (
         Alert.objects.visible_to(user)
@@ -51,10 +63,8 @@ class ShownAlert:
 
 def open_alerts(user: User, *, job_id: int | None = None) -> list[ShownAlert]:
     """Return the newest open alerts of jobs this person may see, each with what it hurts."""
-    found = Alert.objects.visible_to(user).open().select_related("job", "run").order_by("-id")
-    if job_id is not None:
-        found = found.filter(job=job_id)
-    return [_shown(alert, user) for alert in found[:SHOWN]]
+    found = _OPEN(user=user) if job_id is None else _OPEN_OF(user=user, job=job_id)
+    return [_shown(alert, user) for alert in found]
 
 
 def late_alerts(user: User) -> list[Alert]:

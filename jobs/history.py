@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
@@ -11,8 +13,10 @@ from jobs.models import Job, Run
 from jobs.models.run import RunQuerySet
 from jobs.progress import spans_of
 from portal.accounts.models import User
+from portal.accounts.prepared import Prepared
 
 USUAL_RUNS = 20
+_LAST = UUID(int=2**128 - 1)
 # A look-up in the index for each job; a window function would read all their history.
 _RECENT = """
     SELECT recent.* FROM unnest(%(jobs)s::bigint[]) AS wanted (job_id) CROSS JOIN LATERAL (
@@ -20,6 +24,21 @@ _RECENT = """
         WHERE jobs_run.job_id = wanted.job_id ORDER BY id DESC LIMIT %(count)s
     ) AS recent ORDER BY recent.id
 """
+
+_SPANS: Prepared[tuple[datetime | None, datetime | None]] = Prepared(
+    lambda *, job, before: (
+        Run.objects.filter(job_id=job, state=RunState.SUCCEEDED, started_at__isnull=False, id__lt=before)
+        .order_by("-id")
+        .values_list("started_at", "finished_at")[:USUAL_RUNS]
+    )
+)
+_STEPS: Prepared[dict[str, Any]] = Prepared(
+    lambda *, job: (
+        Run.objects.filter(job_id=job, state=RunState.SUCCEEDED)
+        .order_by("-id")
+        .values_list("progress", flat=True)[:USUAL_RUNS]
+    )
+)
 
 
 def recent_runs(job_ids: Collection[int], *, count: int) -> dict[int, list[Run]]:
@@ -36,23 +55,15 @@ def recent_runs(job_ids: Collection[int], *, count: int) -> dict[int, list[Run]]
 
 def usual_duration(job_id: int, *, before: Run | None = None) -> timedelta | None:
     """Return the median duration of the job's last successful runs; None before the first success."""
-    runs = Run.objects.filter(job_id=job_id, state=RunState.SUCCEEDED, started_at__isnull=False)
-    if before is not None:
-        runs = runs.filter(id__lt=before.pk)
-    spans = runs.order_by("-id").values_list("started_at", "finished_at")[:USUAL_RUNS]
+    spans = _SPANS(job=job_id, before=before.pk if before is not None else _LAST)
     durations = sorted(end - start for start, end in spans if start and end)
     return durations[len(durations) // 2] if durations else None
 
 
 def usual_steps(job_id: int) -> dict[str, timedelta]:
     """Return the median duration of each step over the job's last successful runs."""
-    recorded = (
-        Run.objects.filter(job_id=job_id, state=RunState.SUCCEEDED)
-        .order_by("-id")
-        .values_list("progress", flat=True)[:USUAL_RUNS]
-    )
     spans: dict[str, list[timedelta]] = defaultdict(list)
-    for progress in recorded:
+    for progress in _STEPS(job=job_id):
         for step in spans_of(progress):
             if step.duration is not None:
                 spans[step.key].append(step.duration)

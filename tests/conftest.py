@@ -85,6 +85,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.service)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where xdist would not keep groups together: what they share would be used by two at once."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    alone = [
+        each for each in session.items if each.get_closest_marker("xdist_group") and "@" not in each.nodeid
+    ]
+    if alone:
+        message = (
+            f"pytest {pytest.__version__} and pytest-xdist do not keep groups together: {alone[0].nodeid}"
+        )
+        raise pytest.UsageError(message)
+
+
 class Cast:
     """The six people of the product page, by first name."""
 

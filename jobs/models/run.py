@@ -17,6 +17,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import timedelta
 
 # Deeper chains of runs are followed no further.
@@ -69,31 +70,41 @@ class RunQuerySet(models.QuerySet["Run"]):
         standing = self.select_related("job").get(taken)
         return standing, standing.pk == run.pk
 
-    def started_by(self, run: "Run") -> Self:
-        """Keep the runs that this run's success has started."""
-        jobs = Job.objects.filter(Q(after=run.job_id) | Q(data_triggers__isnull=False))
+    def started_by(self, *runs: "Run") -> Self:
+        """Keep the runs that the success of these has started."""
+        jobs = Job.objects.filter(Q(after__in={run.job_id for run in runs}) | Q(data_triggers__isnull=False))
+        principals = [f"run:{run.pk}" for run in runs]
         # With the job first the look-up is by the unique key of (job, principal, key).
-        return self.filter(job__in=jobs, principal=f"run:{run.pk}", trigger__in=[Trigger.AFTER, Trigger.DATA])
+        return self.filter(job__in=jobs, principal__in=principals, trigger__in=[Trigger.AFTER, Trigger.DATA])
 
     def failed_after(self, run: "Run") -> "list[Run]":
         """Return the runs that this run has led to and that did not succeed, the first in each branch.
 
-        A run that was started again is judged by its newest repetition.
+        A run that was started again is judged by its newest repetition. Two queries for each step away.
         """
         found: list[Run] = []
         front, seen = [run], {run.pk}
         while front and len(seen) < LONGEST_CHAIN:
-            here = front.pop(0)
-            for child in self.started_by(here).select_related("job"):
-                newest = self.filter(rerun_of=child).select_related("job").order_by("-id").first() or child
-                if newest.pk in seen:
+            newest = self._newest_of(self.started_by(*front).select_related("job"))
+            front = []
+            for each in newest:
+                if each.pk in seen:
                     continue
-                seen.add(newest.pk)
-                if newest.state == RunState.SUCCEEDED:
-                    front.append(newest)
-                elif newest.state in RunState.ends():
-                    found.append(newest)
+                seen.add(each.pk)
+                if each.state == RunState.SUCCEEDED:
+                    front.append(each)
+                elif each.state in RunState.ends():
+                    found.append(each)
         return found
+
+    def _newest_of(self, runs: "Iterable[Run]") -> "list[Run]":
+        """Return each run, or where it was started again its newest repetition."""
+        runs = list(runs)
+        if not runs:
+            return []
+        again = self.filter(rerun_of__in=runs).select_related("job").order_by("rerun_of_id", "-id")
+        newest = {each.rerun_of_id: each for each in again.distinct("rerun_of_id")}
+        return [newest.get(each.pk, each) for each in runs]
 
     def jobs_leading_to(self, run: "Run") -> set[int]:
         """Return the jobs of the runs that led to this one, its own included."""

@@ -75,8 +75,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     """Show one job."""
     user = signed_in(request)
     shown = access_job(user, key)
-    runs = shown.runs.select_related("requested_by")
-    found, chosen = choose(RunFilter, request.GET, runs)
+    found, chosen = choose(RunFilter, request.GET, shown.runs.select_related("requested_by"))
     page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=RUNS_SHOWN)
     recent = recent_runs([shown.pk], count=HISTORY).get(shown.pk, [])
     now = timezone.now()

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -19,13 +19,30 @@ from jobs.history import broken_runs, recent_runs
 from jobs.kinds import Kind, all_kinds, kind_of
 from jobs.models import Job, Run
 from portal.accounts.access import signed_in
-from portal.accounts.models import User
+from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
-from portal.ui.paging import keyset
+from portal.accounts.prepared import Prepared
+from portal.ui.paging import first_page, keyset
 
 BARS = 12
 RUNNING_SHOWN = 8
 BROKEN_SHOWN = 5
+SHOWN = 50
+ORDER = ("key",)
+_FIRST: Prepared[Job] = Prepared(
+    lambda *, user: Job.objects.visible_to(user).select_related("owner", "team").order_by(*ORDER)[: SHOWN + 1]
+)
+_TEAMS: Prepared[Team] = Prepared(lambda *, user: teams_of(Job.objects.visible_to(user)))
+_OWNERS: Prepared[User] = Prepared(lambda *, user: owners_of(Job.objects.visible_to(user)))
+_RUNNING: Prepared[Run] = Prepared(
+    lambda *, user: (
+        Run.objects.visible_to(user)
+        .open()
+        .select_related("job", "requested_by")
+        .order_by("-id")[: RUNNING_SHOWN + 1]
+    )
+)
+_BROKEN: Prepared[Run] = Prepared(lambda *, user: broken_runs(user)[: BROKEN_SHOWN + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,14 @@ class Row:
 def jobs(request: HttpRequest) -> HttpResponse:
     """Show the jobs this person may see, filtered by what the URL says."""
     user = signed_in(request)
-    visible = Job.objects.visible_to(user)
-    listed = visible.select_related("owner", "team").prefetch_related(
-        "schedules", Prefetch("after", visible, "before")
-    )
+    listed = Job.objects.visible_to(user).select_related("owner", "team")
     found, chosen = choose(JobFilter, request.GET, listed)
-    page = keyset(found, order=("key",), cursor=request.GET.get("cursor"))
-    open_runs = Run.objects.visible_to(user).open().select_related("job", "requested_by").order_by("-id")
+    if chosen or request.GET.get("cursor"):
+        page = keyset(found, order=ORDER, cursor=request.GET.get("cursor"), size=SHOWN)
+    else:
+        page = first_page(_FIRST(user=user), order=ORDER, size=SHOWN)
+    before = Prefetch("after", Job.objects.visible_to(user), "before")
+    prefetch_related_objects(page.items, "schedules", before)
     context = {
         "rows": rows(page.items, user),
         "page": page,
@@ -61,11 +79,11 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "query": urlencode(chosen),
         "states": JobFilter.STATES,
         "kinds": all_kinds(),
-        "teams": teams_of(visible),
-        "owners": owners_of(visible),
-        "running": open_runs[: RUNNING_SHOWN + 1],
+        "teams": _TEAMS(user=user),
+        "owners": _OWNERS(user=user),
+        "running": _RUNNING(user=user),
         "late": late_alerts(user),
-        "broken": broken_runs(user)[: BROKEN_SHOWN + 1],
+        "broken": _BROKEN(user=user),
         "sees_queues": user.may(Permission.RUN_JOBS),
         "may_make": user.may(Permission.EDIT_JOBS),
         "once": uuid4(),

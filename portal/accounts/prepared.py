@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -30,6 +31,13 @@ _NEVER: Final = 9000
 
 class NotPreparable(TypeError):
     """The queryset cannot be written once for all values; the message says why."""
+
+
+class _Special(Enum):
+    """What a shape is known as that has no statement."""
+
+    NO_ROWS = auto()
+    ASKS_FOR_TEAMS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +73,46 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: "Callable[..., QuerySet[Any, Row]]") -> None:
         self._build = build
-        self._known: dict[Hashable, _Statement | None] = {}
+        self._known: dict[Hashable, _Statement | _Special] = {}
 
     def __call__(self, *constants: Hashable, **values: Any) -> list[Row]:
         """Return the rows; raises NotPreparable when the queryset depends on more than its values."""
-        shape = (constants, tuple((name, *_shape(value)) for name, value in values.items()))
-        if shape not in self._known:
-            if len(self._known) >= _MOST_SHAPES:
-                self._known.clear()
-            self._known[shape] = self._write(constants, values)
-        statement = self._known[shape]
-        if statement is None:
+        # Whoever sees everything is not asked for their teams.
+        teams = False
+        statement = self._statement(constants, values, teams=teams)
+        if statement is _Special.ASKS_FOR_TEAMS:
+            teams = True
+            statement = self._statement(constants, values, teams=teams)
+        if isinstance(statement, _Special):
             return list(self._build(*constants, **values))
-        flat = [each for value in values.values() for each in _flat(value)]
+        flat = [each for value in values.values() for each in _flat(value, teams=teams)]
         return cast("list[Row]", _run(statement, flat))
 
-    def _write(self, constants: tuple[Hashable, ...], values: dict[str, Any]) -> _Statement | None:
+    def _statement(
+        self, constants: tuple[Hashable, ...], values: dict[str, Any], *, teams: bool
+    ) -> _Statement | _Special:
+        shape = (constants, tuple((name, *_shape(value, teams=teams)) for name, value in values.items()))
+        known = self._known.get(shape)
+        if known is None:
+            if len(self._known) >= _MOST_SHAPES:
+                self._known.clear()
+            known = self._known[shape] = self._learn(constants, values, teams=teams)
+        return known
+
+    def _learn(
+        self, constants: tuple[Hashable, ...], values: dict[str, Any], *, teams: bool
+    ) -> _Statement | _Special:
         try:
-            one, other = [self._written(base, constants, values) for base in _BASES]
+            return self._write(constants, values, teams=teams)
         except EmptyResultSet:
-            return None
+            return _Special.NO_ROWS
+        except NotPreparable:
+            if teams or not any(isinstance(value, AbstractBaseUser) for value in values.values()):
+                raise
+            return _Special.ASKS_FOR_TEAMS
+
+    def _write(self, constants: tuple[Hashable, ...], values: dict[str, Any], *, teams: bool) -> _Statement:
+        one, other = [self._written(base, constants, values, teams=teams) for base in _BASES]
         if (one.sql, one.constants, one.places) != (other.sql, other.constants, other.places):
             message = "it is not the same twice: it reads the clock, or values stand in the text of its SQL"
             raise NotPreparable(message)
@@ -93,18 +121,22 @@ class Prepared(Generic[Row]):
             raise NotPreparable(message)
         return one
 
-    def _written(self, base: int, constants: tuple[Hashable, ...], values: dict[str, Any]) -> _Statement:
+    def _written(
+        self, base: int, constants: tuple[Hashable, ...], values: dict[str, Any], *, teams: bool
+    ) -> _Statement:
         marks: list[Any] = []
-        stand_ins = {name: _stand_in(value, base, marks) for name, value in values.items()}
+        stand_ins = {name: _stand_in(value, base, marks, teams=teams) for name, value in values.items()}
         with _no_queries():
             queryset: Any = self._build(*constants, **stand_ins)
             compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
             sql, params = compiler.as_sql()
+        if any(getattr(each, "queryset", None) is not None for each in queryset._prefetch_related_lookups):
+            raise NotPreparable("a prefetched queryset of its own would read for the values that stand in")
         numbers = {(type(mark), mark): number for number, mark in enumerate(marks)}
         places = tuple(numbers.get((type(each), each)) for each in params)
         number = 0
         for name, value in values.items():
-            needed = range(number, number := number + len(_flat(value)))
+            needed = range(number, number := number + len(_flat(value, teams=teams)))
             if not isinstance(value, AbstractBaseUser) and not set(needed) <= set(places):
                 message = f"{name} does not stand in the SQL as it is given"
                 raise NotPreparable(message)
@@ -138,23 +170,24 @@ def _run(statement: _Statement, values: list[Any]) -> list[Any]:
     return rows
 
 
-def _shape(value: Any) -> tuple[Hashable, ...]:
+def _shape(value: Any, *, teams: bool) -> tuple[Hashable, ...]:
     match value:
         case AbstractBaseUser():
             person: Any = value
-            return (person.__class__, tuple(sorted(person.roles)), person.is_active, len(_flat(person)))
+            asked = len(_flat(person, teams=True)) if teams else None
+            return (person.__class__, tuple(sorted(person.roles)), person.is_active, asked)
         case tuple() | list() | set() | frozenset():
-            return (type(value) is tuple, *{type(each) for each in value}, len(_flat(value)))
+            return (type(value) is tuple, *{type(each) for each in value}, len(_flat(value, teams=teams)))
     kind: Any = type(value)
     return (kind,)
 
 
-def _flat(value: Any) -> list[Any]:
+def _flat(value: Any, *, teams: bool) -> list[Any]:
     """Return the single values; of a set as many as a power of two, so that there are few shapes."""
     match value:
         case AbstractBaseUser():
             person: Any = value
-            return [person.pk, *_flat(person.team_ids)]
+            return [person.pk, *(_flat(person.team_ids, teams=teams) if teams else ())]
         case tuple():
             return list(value)
         case list() | set() | frozenset():
@@ -164,9 +197,9 @@ def _flat(value: Any) -> list[Any]:
     return [value]
 
 
-def _stand_in(value: Any, base: int, marks: list[Any]) -> Any:
+def _stand_in(value: Any, base: int, marks: list[Any], *, teams: bool) -> Any:
     """Return a value of the same shape made of marks, which are noted."""
-    made = [_mark(each, base + len(marks) + number) for number, each in enumerate(_flat(value))]
+    made = [_mark(each, base + len(marks) + number) for number, each in enumerate(_flat(value, teams=teams))]
     marks += made
     match value:
         case AbstractBaseUser():
@@ -174,7 +207,8 @@ def _stand_in(value: Any, base: int, marks: list[Any]) -> Any:
             # All other columns are missing: who asks for them would read the database, and is told.
             known = {"id": made[0], "roles": list(person.roles), "is_active": person.is_active}
             stand_in = person.__class__.from_db(DEFAULT_DB_ALIAS, list(known), list(known.values()))
-            stand_in.__dict__["team_ids"] = frozenset(made[1:])
+            if teams:
+                stand_in.__dict__["team_ids"] = frozenset(made[1:])
             return stand_in
         case tuple() | list() | set() | frozenset():
             return tuple(made)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -124,6 +124,13 @@ def test_values_lists_counts_and_prefetched_rows_come_as_usual(cast: Cast) -> No
         (lambda *, value: of_users(pk=value, name=f"No. {value}"), 1, "stand in the text"),
         (lambda *, value: of_users(is_active=value), True, "a constant"),
         (lambda *, value: of_users(pk=value), None, "NoneType"),
+        (
+            lambda *, value: of_users(pk=value).prefetch_related(
+                Prefetch("questions", DataRequest.objects.filter(requester=value))
+            ),
+            1,
+            "prefetched",
+        ),
         (lambda *, value: of_users(date=value.time_zone), User(pk=1), "reads the database"),
     ],
 )
