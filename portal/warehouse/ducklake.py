@@ -233,7 +233,7 @@ class DuckLakeWarehouse:
         """Put the checks to staged rows, or to a published table."""
         connection = self._connection(None)
         with as_query_error():
-            return [staging.put(connection, source, check) for check in checks]
+            return staging.put(connection, source, checks)
 
     def profile(
         self, source: StagedTable | str, *, personal: Mapping[str, bool] | None = None
