@@ -8,9 +8,10 @@ from typing import Any
 
 import duckdb
 
+from portal.warehouse.asking import relation, some
 from portal.warehouse.checks import quoted_name
 from portal.warehouse.personal import looks_personal, mask
-from portal.warehouse.port import ColumnInfo, ColumnProfile, Table
+from portal.warehouse.port import ColumnInfo, ColumnProfile, StagedTable, Table
 
 BARS = 12
 # So many values of a column are looked at to judge whether it is personal.
@@ -39,14 +40,15 @@ _TIMES = ("DATE", "TIMESTAMP")
 
 def profile(
     connection: duckdb.DuckDBPyConnection,
-    rows: str,
+    source: StagedTable | str,
     columns: Sequence[ColumnInfo],
     personal: Mapping[str, bool],
 ) -> list[ColumnProfile]:
-    """Describe each column of a relation: one pass counts, another one picks the rows that show the rest."""
+    """Describe each column: one pass counts, another one picks the rows that show the rest."""
+    rows = relation(source)
     (size,) = connection.execute(f"SELECT count(*) FROM {rows}").fetchone() or (0,)  # noqa: S608
     measured = _measured(connection, rows, columns, size)
-    with _picked(connection, rows, columns, size) as picked:
+    with _picked(connection, source, columns, size) as picked:
         hidden = _personal(connection, rows, columns, personal, picked)
         described = []
         for column, (filled, distinct, low, high) in zip(columns, measured, strict=True):
@@ -104,17 +106,18 @@ def _measured(
 
 @contextlib.contextmanager
 def _picked(
-    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[ColumnInfo], size: int
+    connection: duckdb.DuckDBPyConnection,
+    source: StagedTable | str,
+    columns: Sequence[ColumnInfo],
+    size: int,
 ) -> Iterator[str]:
-    """Give a relation of some of the rows, spread over all of them and the same each time; all, if few."""
+    """Give a relation of some of the rows; of all, if they are few."""
     most = max(_LOOK * 10, min(_MANY, _CELLS // len(columns)))
     if size <= most:
-        yield rows
+        yield relation(source)
         return
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE picked AS SELECT * FROM {rows}"  # noqa: S608
-        f" USING SAMPLE reservoir({most} ROWS) REPEATABLE (7)"
-    )
+    chosen = some(source, size=size, most=most)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS {chosen}")
     try:
         yield "temp.picked"
     finally:
@@ -142,9 +145,12 @@ def _values(
 ) -> list[str]:
     """Return some different values of a column as texts."""
     name = quoted_name(column.name)
-    some = f"SELECT {name} FROM {picked or rows} USING SAMPLE reservoir({_LOOK * 10} ROWS) REPEATABLE (7)"  # noqa: S608
-    distinct = f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {{}} WHERE {name} IS NOT NULL LIMIT {_LOOK}"  # noqa: S608
-    found = connection.execute(distinct.format(f"({some})")).fetchall()
+    few = f"SELECT {name} FROM {picked or rows} USING SAMPLE reservoir({_LOOK * 10} ROWS) REPEATABLE (7)"  # noqa: S608
+    distinct = (
+        f"SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT {name} AS v FROM {{}}"  # noqa: S608
+        f" WHERE {name} IS NOT NULL LIMIT {_LOOK})"
+    )
+    found = connection.execute(distinct.format(f"({few})")).fetchall()
     if len(found) < _LOOK // 10:
         # A column that is mostly empty, or has few values: then all of them are soon found.
         found = connection.execute(distinct.format(rows)).fetchall()
