@@ -55,11 +55,15 @@ class Counted(Generic[AnyStr]):
 
     def write(self, text: AnyStr) -> int:
         """Write a piece; raises TooLarge."""
-        self._size += len(text.encode()) if isinstance(text, str) and not text.isascii() else len(text)
+        self._size += _bytes_of(text)
         if self._size > self._most:
             raise TooLarge
         self._context.progress(None, f"{self._size / 1e6:,.1f} MB")
         return self._file.write(text)
+
+
+def _bytes_of(text: str | bytes) -> int:
+    return len(text) if isinstance(text, bytes) or text.isascii() else len(text.encode())
 
 
 def write_rows(

@@ -67,7 +67,7 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
 
 @contextlib.contextmanager
 def _left_unread(connection: Any) -> Iterator[None]:
-    """Leave the rest of the rows with the server where the reading ends early: the driver would fetch it all."""
+    """Leave the rest with the server where the reading ends early: the driver would fetch all of it."""
     try:
         yield
     except BaseException:

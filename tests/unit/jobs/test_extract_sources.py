@@ -144,7 +144,8 @@ def test_a_database_that_drops_the_connection_leaves_the_last_good_rows(lake: La
     thread.join()
     assert sum(ended) == 1
     assert run.error["class"] == "elsewhere", run.error
-    assert "terminat" in message_of(run)
+    assert "127.0.0.1/postgres/SELECT" in message_of(run)
+    assert "connection" in message_of(run)
     assert rows(lake) == before
 
 
