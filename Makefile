@@ -44,6 +44,7 @@ test-services: install-test ## run only the service tests on TEST_DATABASE_URL a
 soak: install-test ## the chaos run 400 x 5, and the other tests of faults that are only begun in make test
 	@CHAOS_RUNS=400 CHAOS_ROUNDS=5 $(BIN)/python -m pytest -n 0 -s tests/faults/test_chaos.py
 	@F01_KILLS=20 F06_SIGNALS=500 $(BIN)/python -m pytest -n 0 tests/faults/test_killed.py -k "f01 or f06"
+	@F24_ROWS=10000000 F24_MEMORY=512 $(BIN)/python -m pytest -n 0 -s tests/unit/jobs/test_large_load.py
 	@F30_STEPS=50000 $(BIN)/python -m pytest -n 0 tests/unit/requests/test_machine.py
 
 check: install-test ## format, lint, types, layers, migrations, translations

@@ -196,6 +196,8 @@ USE_TZ = True
 # Files of comments, in MB: the largest one, and how much one person may send in a day.
 ATTACHMENT_MB = conf.integer("ATTACHMENT_MB", 10, least=1, most=100)
 ATTACHMENTS_A_DAY_MB = conf.integer("ATTACHMENTS_A_DAY_MB", 200, least=1, most=100_000)
+# Most MB that a run copies from a database or an API before it reads them.
+EXTRACT_MB = conf.integer("EXTRACT_MB", 20_000, least=1, most=10_000_000)
 # Files that runs keep: the largest one in MB, and days after which they go (0: never).
 ARTIFACT_MB = conf.integer("ARTIFACT_MB", 1024, least=1, most=100_000)
 MAIL_FILES_MB = conf.integer("MAIL_FILES_MB", 5, least=0, most=25)

@@ -30,6 +30,8 @@ def apart(*, read: Sequence[Path] = (), write: Sequence[Path] = ()) -> Iterator[
     # The engine's modules are loaded before: the place of their files is none that may be read there.
     import_string(settings.WAREHOUSE)
     spill = Path(settings.VAR) / "tmp" / "duckdb"
+    # What is not there when the kernel closes the door stays closed, so the first load's own rows would.
+    Path(settings.LAKE_DATA).mkdir(parents=True, exist_ok=True)
     for folder in (spill, *write):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     code = {Path(config.path) for config in apps.get_app_configs()} | {Path(settings.BASE_DIR) / "portal"}

@@ -117,15 +117,17 @@ def put_checks(
     wanted: Sequence[Check],
 ) -> list[CheckResult]:
     """Put the checks, log how each went, and return the results."""
-    results: list[CheckResult] = []
-    for check in wanted:
-        results += there(lambda check=check: reader.check(source, [check]))  # type: ignore[misc]
-        result = results[-1]
-        say = context.log.info if result.passed else context.log.warning
-        place = f" (first at {result.file}, line {result.line})" if result.line else ""
-        say("%s: %s", result.name, "passed" if result.passed else f"found {result.observed}{place}")
-        context.progress(len(results) / len(wanted), result.name)
-    return results
+    together = [check for check in wanted if check.of_each_row]
+    turns = [together, *([check] for check in wanted if not check.of_each_row)]
+    results: dict[str, CheckResult] = {}
+    for turn in turns:
+        for result in there(lambda turn=turn: reader.check(source, turn)):  # type: ignore[misc]
+            results[result.name] = result
+            say = context.log.info if result.passed else context.log.warning
+            place = f" (first at {result.file}, line {result.line})" if result.line else ""
+            say("%s: %s", result.name, "passed" if result.passed else f"found {result.observed}{place}")
+            context.progress(len(results) / len(wanted), result.name)
+    return [results[check.name] for check in wanted]
 
 
 def check_staged(

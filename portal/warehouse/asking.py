@@ -34,6 +34,15 @@ def relation(source: StagedTable | str) -> str:
     return quoted(f"lake.{source}")
 
 
+def some(source: StagedTable | str, *, size: int, most: int) -> str:
+    """Return a SELECT of about ``most`` of ``size`` rows, spread over all of them and the same each time."""
+    number = "file_row_number"
+    if isinstance(source, StagedTable) and all(each.name.casefold() != number for each in source.columns):
+        rows = f"read_parquet({literal(str(source.path))}, {number} = true)"
+        return f"SELECT * EXCLUDE ({number}) FROM {rows} WHERE hash({number}) % {-(-size // most)} = 0"  # noqa: S608
+    return f"SELECT * FROM {relation(source)} USING SAMPLE reservoir({most} ROWS) REPEATABLE (7)"  # noqa: S608
+
+
 def tables(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     """Return the tables that a query names with their schema, sorted; nothing is looked up or bound."""
     parsed = json.loads(one(connection, "SELECT json_serialize_sql($sql::VARCHAR)", {"sql": sql})[0])

@@ -233,7 +233,7 @@ class DuckLakeWarehouse:
         """Put the checks to staged rows, or to a published table."""
         connection = self._connection(None)
         with as_query_error():
-            return [staging.put(connection, source, check) for check in checks]
+            return staging.put(connection, source, checks)
 
     def profile(
         self, source: StagedTable | str, *, personal: Mapping[str, bool] | None = None
@@ -241,8 +241,8 @@ class DuckLakeWarehouse:
         """Describe each column; ``personal`` says of columns whether they identify people."""
         connection = self._connection(None)
         with as_query_error():
-            rows = asking.relation(source)
-            return profiles.profile(connection, rows, asking.columns(connection, rows), personal or {})
+            columns = asking.columns(connection, asking.relation(source))
+            return profiles.profile(connection, source, columns, personal or {})
 
     def sample(
         self, source: StagedTable | str, *, limit: int = 20, personal: Mapping[str, bool] | None = None

@@ -130,16 +130,21 @@ class Check:
     """One question to the staged rows; make them with the functions of ``portal.warehouse.checks``.
 
     ``violations`` is a SELECT-able condition that is true for a bad row, ``sql`` instead a whole query that
-    returns (passed, observed). ``quick`` is a cheaper query that says whether no row is bad. A failed check
-    that is not ``blocking`` is only reported.
+    returns (passed, observed). ``quick`` are cheaper queries, the cheapest first: where one says yes no row
+    is bad. A failed check that is not ``blocking`` is only reported.
     """
 
     name: str
     expected: str
     violations: str = ""
     sql: str = ""
-    quick: str = ""
+    quick: tuple[str, ...] = ()
     blocking: bool = True
+
+    @property
+    def of_each_row(self) -> bool:
+        """Whether it looks at each row alone: of such ones many are put as quickly as one."""
+        return bool(self.violations) and not self.quick
 
 
 @dataclass(frozen=True, slots=True)

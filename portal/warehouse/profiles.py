@@ -1,22 +1,26 @@
 """Profiles and samples by DuckDB: what a column holds, without showing whom."""
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 
+from portal.warehouse.asking import relation, some
 from portal.warehouse.checks import quoted_name
 from portal.warehouse.personal import looks_personal, mask
-from portal.warehouse.port import ColumnInfo, ColumnProfile, Table
+from portal.warehouse.port import ColumnInfo, ColumnProfile, StagedTable, Table
 
 BARS = 12
 # So many values of a column are looked at to judge whether it is personal.
 _LOOK = 500
 # Up to so many rows distinct values are counted one by one, beyond it they are estimated (within some 2 %).
 _EXACT = 2_000_000
+# Of larger relations so many rows, or fewer where there are many columns, stand for all in its bars.
 _MANY = 100_000
+_CELLS = 1_000_000
 _NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -36,35 +40,31 @@ _TIMES = ("DATE", "TIMESTAMP")
 
 def profile(
     connection: duckdb.DuckDBPyConnection,
-    rows: str,
+    source: StagedTable | str,
     columns: Sequence[ColumnInfo],
     personal: Mapping[str, bool],
 ) -> list[ColumnProfile]:
-    """Describe each column of a relation."""
-    hidden = _personal(connection, rows, columns, personal)
+    """Describe each column: one pass counts, another one picks the rows that show the rest."""
+    rows = relation(source)
     (size,) = connection.execute(f"SELECT count(*) FROM {rows}").fetchone() or (0,)  # noqa: S608
-    distinct = "count(DISTINCT {})" if size <= _EXACT else "approx_count_distinct({})"
-    parts = ", ".join(
-        f"count({name}), {distinct.format(name)}, CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)"
-        for name in (quoted_name(column.name) for column in columns)
-    )
-    (total, *measured) = connection.execute(f"SELECT count(*), {parts} FROM {rows}").fetchone() or (0,)  # noqa: S608
-    described = []
-    for index, column in enumerate(columns):
-        filled, distinct, low, high = measured[index * 4 : index * 4 + 4]
-        shown = column.name not in hidden
-        described.append(
-            ColumnProfile(
-                name=column.name,
-                data_type=column.data_type,
-                personal=not shown,
-                null_fraction=1 - filled / total if total else None,
-                distinct_count=min(distinct, filled),
-                minimum=(low or "")[:200] if shown else "",
-                maximum=(high or "")[:200] if shown else "",
-                histogram=_histogram(connection, rows, column, distinct) if shown and filled else [],
+    measured = _measured(connection, rows, columns, size)
+    with _picked(connection, source, columns, size) as picked:
+        hidden = _personal(connection, rows, columns, personal, picked)
+        described = []
+        for column, (filled, distinct, low, high) in zip(columns, measured, strict=True):
+            shown = column.name not in hidden
+            described.append(
+                ColumnProfile(
+                    name=column.name,
+                    data_type=column.data_type,
+                    personal=not shown,
+                    null_fraction=1 - filled / size if size else None,
+                    distinct_count=min(distinct, filled),
+                    minimum=(low or "")[:200] if shown else "",
+                    maximum=(high or "")[:200] if shown else "",
+                    histogram=_histogram(connection, picked, column) if shown and filled else [],
+                )
             )
-        )
     return described
 
 
@@ -91,44 +91,78 @@ def sample(
     return Table(columns=tuple(column.name for column in columns), rows=cells)
 
 
+def _measured(
+    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[ColumnInfo], size: int
+) -> list[tuple[int, int, str | None, str | None]]:
+    """Return of each column how many values and different values it has, its lowest and its highest."""
+    distinct = "count(DISTINCT {})" if size <= _EXACT else "approx_count_distinct({})"
+    parts = ", ".join(
+        f"count({name}), {distinct.format(name)}, CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR)"
+        for name in (quoted_name(column.name) for column in columns)
+    )
+    found = connection.execute(f"SELECT {parts} FROM {rows}").fetchone() or ()  # noqa: S608
+    return [found[index : index + 4] for index in range(0, len(found), 4)]
+
+
+@contextlib.contextmanager
+def _picked(
+    connection: duckdb.DuckDBPyConnection,
+    source: StagedTable | str,
+    columns: Sequence[ColumnInfo],
+    size: int,
+) -> Iterator[str]:
+    """Give a relation of some of the rows; of all, if they are few."""
+    most = max(_LOOK * 10, min(_MANY, _CELLS // len(columns)))
+    if size <= most:
+        yield relation(source)
+        return
+    chosen = some(source, size=size, most=most)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE picked AS {chosen}")
+    try:
+        yield "temp.picked"
+    finally:
+        connection.execute("DROP TABLE temp.picked")
+
+
 def _personal(
     connection: duckdb.DuckDBPyConnection,
     rows: str,
     columns: Sequence[ColumnInfo],
     classified: Mapping[str, bool],
+    picked: str = "",
 ) -> set[str]:
     hidden = {name for name, personal in classified.items() if personal}
     for column in columns:
         if column.name in classified:
             continue
-        if looks_personal(column.name, _values(connection, rows, column)):
+        if looks_personal(column.name, _values(connection, rows, column, picked)):
             hidden.add(column.name)
     return hidden
 
 
-def _values(connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo) -> list[str]:
+def _values(
+    connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo, picked: str = ""
+) -> list[str]:
     """Return some different values of a column as texts."""
     name = quoted_name(column.name)
-    some = f"SELECT {name} FROM {rows} USING SAMPLE reservoir({_LOOK * 10} ROWS) REPEATABLE (7)"  # noqa: S608
-    distinct = f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {{}} WHERE {name} IS NOT NULL LIMIT {_LOOK}"  # noqa: S608
-    found = connection.execute(distinct.format(f"({some})")).fetchall()
+    few = f"SELECT {name} FROM {picked or rows} USING SAMPLE reservoir({_LOOK * 10} ROWS) REPEATABLE (7)"  # noqa: S608
+    distinct = (
+        f"SELECT CAST(v AS VARCHAR) FROM (SELECT DISTINCT {name} AS v FROM {{}}"  # noqa: S608
+        f" WHERE {name} IS NOT NULL LIMIT {_LOOK})"
+    )
+    found = connection.execute(distinct.format(f"({few})")).fetchall()
     if len(found) < _LOOK // 10:
         # A column that is mostly empty, or has few values: then all of them are soon found.
         found = connection.execute(distinct.format(rows)).fetchall()
     return [value for (value,) in found]
 
 
-def _histogram(
-    connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo, distinct: int
-) -> list[float]:
+def _histogram(connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo) -> list[float]:
     name = quoted_name(column.name)
     if column.data_type.startswith(_NUMBERS):
         return _ranges(connection, rows, f"CAST({name} AS DOUBLE)")
     if column.data_type.startswith(_TIMES):
         return _ranges(connection, rows, f"epoch({name})")
-    if distinct > _MANY:
-        # Which of so many are the commonest a sample tells as well, and without a table of them all.
-        rows = f"(SELECT {name} FROM {rows} USING SAMPLE reservoir({_MANY} ROWS) REPEATABLE (7))"  # noqa: S608
     counts = connection.execute(
         f"SELECT count(*) FROM {rows} WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY 1 DESC LIMIT {BARS}"  # noqa: S608
     ).fetchall()

@@ -1,14 +1,23 @@
-"""Publish into DuckLake: the fence first, then the swap, all in one transaction."""
+"""Publish into DuckLake: the fence first, then the swap, all in one transaction.
 
+Rows are written once, to staging: the lake takes the staged file over as it is.
+"""
+
+import contextlib
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
 
 import duckdb
+import uuid_utils
+from django.conf import settings
 
 from portal.warehouse.asking import columns, one, relation
 from portal.warehouse.checks import literal, quoted, quoted_name
 from portal.warehouse.errors import ColumnsChanged, StalePublish
-from portal.warehouse.port import Publishable, StagedTable, StagedView
+from portal.warehouse.port import ColumnInfo, Publishable, StagedTable, StagedView
 
 # One table of one row for each target, so that publishing one target never waits for another; creating it
 # twice at once conflicts, which stands in for the unique key that DuckLake has not.
@@ -17,6 +26,10 @@ LEDGER = "publish_ledger"
 
 # The rows of runs that appended so long ago cannot meet a late attempt of their run any more.
 _REMEMBERED = "INTERVAL 90 DAY"
+# The lake does not take these over from a file: it calls them by other names than the file does.
+_WRITTEN_ANEW: Final = ("TIME WITH TIME ZONE", "VARIANT")
+# Up to so many rows the lake keeps in its catalog; a file for each few would be many files.
+_FEW: Final = 10
 
 
 def register(connection: duckdb.DuckDBPyConnection, staged: Sequence[Publishable]) -> int:
@@ -53,24 +66,24 @@ def replace(
     connection: duckdb.DuckDBPyConnection, staged: Sequence[Publishable], *, run_id: str, fence: int
 ) -> int:
     """Publish to every target and return the new snapshot; raises StalePublish, ColumnsChanged."""
-    connection.execute("BEGIN")
-    for each in staged:
-        # First of all: two transactions that update one row conflict, so of two publishers only one commits.
-        _take(connection, each, run_id=run_id, fence=fence)
-    for each in staged:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{quoted(each.target.split('.')[0])}")
-        if isinstance(each, StagedView):
-            _set_view(connection, each)
-        else:
-            _swap(connection, each, run_id=run_id)
-    connection.execute(
-        "CALL lake.set_commit_message('data-desk', $message, extra_info => $info)",
-        {
-            "message": ", ".join(each.target for each in staged),
-            "info": json.dumps({"run": run_id, "fence": fence}),
-        },
-    )
-    connection.execute("COMMIT")
+    with _placing(connection) as placed:
+        connection.execute("BEGIN")
+        for each in staged:
+            # First of all: two transactions that update one row conflict, so of two only one commits.
+            _take(connection, each, run_id=run_id, fence=fence)
+        for each in staged:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{quoted(each.target.split('.')[0])}")
+            if isinstance(each, StagedView):
+                _set_view(connection, each)
+            else:
+                _swap(connection, each, placed, run_id=run_id)
+        connection.execute(
+            "CALL lake.set_commit_message('data-desk', $message, extra_info => $info)",
+            {
+                "message": ", ".join(each.target for each in staged),
+                "info": json.dumps({"run": run_id, "fence": fence}),
+            },
+        )
     return int(one(connection, "SELECT id FROM ducklake_last_committed_snapshot('lake')")[0])
 
 
@@ -165,39 +178,99 @@ def _set_view(connection: duckdb.DuckDBPyConnection, staged: StagedView) -> None
     connection.execute(f"CREATE OR REPLACE VIEW {target} AS {staged.sql}")
 
 
-def _swap(connection: duckdb.DuckDBPyConnection, staged: StagedTable, *, run_id: str) -> None:
+def _swap(
+    connection: duckdb.DuckDBPyConnection, staged: StagedTable, placed: list[Path], *, run_id: str
+) -> None:
     target, rows, how = quoted(f"lake.{staged.target}"), relation(staged), staged.how
     kind = _kind(connection, staged.target)
     if kind == "VIEW":
         connection.execute(f"DROP VIEW {target}")
-    same = kind == "BASE TABLE" and tuple(columns(connection, target)) == staged.columns
-    if kind != "BASE TABLE" or (how.drift == "replace" and not same):
-        connection.execute(f"CREATE OR REPLACE TABLE {target} AS SELECT * FROM {rows}")  # noqa: S608
+    there = columns(connection, target) if kind == "BASE TABLE" else []
+    replaced = how.drift == "replace" and tuple(there) != staged.columns
+    added = [] if replaced else _added(staged, there)
+    if not there or replaced or how.mode == "full":
+        # Deleting the rows would read all of them first; a new table is a matter of the catalog alone.
+        names = [each.name for each in (staged.columns if replaced else there)] + added
+        chosen = ", ".join(map(quoted_name, names))
+        connection.execute(f"CREATE OR REPLACE TABLE {target} AS SELECT {chosen} FROM {rows} LIMIT 0")  # noqa: S608
+        _enter(connection, staged, placed)
         return
-    # The table stays the same one, so that its history and grants stay with it.
-    _fit(connection, staged)
+    for each in staged.columns:
+        if each.name in added:
+            connection.execute(f"ALTER TABLE {target} ADD COLUMN {quoted_name(each.name)} {each.data_type}")
     gone, kept = _conditions(connection, staged, run_id=run_id)
     if gone:
         connection.execute(f"DELETE FROM {target} WHERE {gone}")  # noqa: S608
-    connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM {rows} WHERE {kept}")  # noqa: S608
+    _enter(connection, staged, placed, kept=kept)
 
 
-def _fit(connection: duckdb.DuckDBPyConnection, staged: StagedTable) -> None:
-    """Give the target the new columns of the staged rows, or raise ColumnsChanged."""
-    target = quoted(f"lake.{staged.target}")
-    there = {column.name: column.data_type for column in columns(connection, target)}
+def _added(staged: StagedTable, there: Sequence[ColumnInfo]) -> list[str]:
+    """Return the new columns of the staged rows; raises ColumnsChanged where the target cannot take them."""
+    old = {column.name: column.data_type for column in there}
     new = {column.name: column.data_type for column in staged.columns}
-    missing = [name for name in there if name not in new]
-    added = [name for name in new if name not in there]
+    missing = [name for name in old if name not in new]
+    added = [name for name in new if name not in old]
     if missing:
         raise ColumnsChanged(staged.target, f"the column «{missing[0]}» is missing.")
-    if added and staged.how.drift != "add":
+    if old and added and staged.how.drift != "add":
         raise ColumnsChanged(staged.target, f"the column «{added[0]}» is new.")
     for name, kind in new.items():
-        if name in added:
-            connection.execute(f"ALTER TABLE {target} ADD COLUMN {quoted_name(name)} {kind}")
-        elif there[name] != kind:
-            raise ColumnsChanged(staged.target, f"the column «{name}» is {kind} now, it was {there[name]}.")
+        if name not in added and old[name] != kind:
+            raise ColumnsChanged(staged.target, f"the column «{name}» is {kind} now, it was {old[name]}.")
+    return added
+
+
+def _enter(
+    connection: duckdb.DuckDBPyConnection, staged: StagedTable, placed: list[Path], *, kept: str = "true"
+) -> None:
+    """Let the target have the staged rows for which ``kept`` is true: the file itself, where that is all."""
+    if not staged.row_count:
+        return
+    odd = any(kind in each.data_type for each in staged.columns for kind in _WRITTEN_ANEW)
+    if odd or kept != "true" or staged.row_count <= _FEW:
+        connection.execute(
+            f"INSERT INTO {quoted(f'lake.{staged.target}')} BY NAME"  # noqa: S608
+            f" SELECT * FROM {relation(staged)} WHERE {kept}"
+        )
+        return
+    schema, table = staged.target.split(".")
+    folder = Path(settings.LAKE_DATA) / schema / table
+    folder.mkdir(parents=True, exist_ok=True)
+    # A name for each try: the lake deletes a file when the last snapshot of the try that named it goes.
+    path = folder / f"ducklake-{uuid_utils.uuid7()}.parquet"
+    placed.append(path)
+    try:
+        path.hardlink_to(staged.path)
+    except OSError:
+        # The lake lies on another disk than the folders of runs.
+        shutil.copyfile(staged.path, path)
+    connection.execute(
+        f"CALL ducklake_add_data_files('lake', {literal(table)}, {literal(str(path))},"
+        f" schema => {literal(schema)})"
+    )
+
+
+@contextlib.contextmanager
+def _placing(connection: duckdb.DuckDBPyConnection) -> Iterator[list[Path]]:
+    """Commit what was done inside; files that were placed for it go where it surely did not come to be."""
+    placed: list[Path] = []
+    try:
+        yield placed
+    except BaseException:
+        _remove(placed)
+        raise
+    try:
+        connection.execute("COMMIT")
+    except duckdb.TransactionException as error:
+        # Of a commit that broke off otherwise nobody knows whether it came through.
+        if "conflict" in str(error).lower():
+            _remove(placed)
+        raise
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _conditions(

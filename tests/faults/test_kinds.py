@@ -1,11 +1,18 @@
 """The kinds that fill the lake, in the forked body of a real worker."""
 
+import contextlib
+import time
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg2
 import pytest
+from django.conf import settings
 
+from jobs.actions import runs
 from jobs.choices import RunState
-from tests.faults.processes import Processes, ended, start
+from jobs.models import Secret
+from tests.faults.processes import TESTS, Processes, ended, start, until
 from tests.lake import Lake
 from tests.unit.jobs.loading import make
 
@@ -43,3 +50,44 @@ def test_a_worker_loads_files_and_says_what_it_could_not_read(
     run = ended(start(job), seconds=90)
     assert (run.error["class"], run.error["place"]) == ("bad_input", {"line": 2})
     assert lake.ask("SELECT id FROM sales.orders ORDER BY 1").rows == [(1,), (2,)]
+
+
+def test_who_cancels_an_extraction_ends_its_statement_too(processes: Processes, files: Path) -> None:
+    try:
+        server = psycopg2.connect(host="127.0.0.1", user="postgres", dbname="postgres", connect_timeout=2)
+    except psycopg2.Error as error:
+        pytest.skip(f"PostgreSQL on 127.0.0.1:5432 does not let postgres in: {error}")
+    server.autocommit = True
+    secret = Secret(name="pg")
+    secret.put("hush-hush-42")
+    secret.save()
+    mark = f"dd_{uuid4().hex[:12]}"
+    source = {"type": "postgresql", "host": "127.0.0.1", "database": "postgres", "user": "postgres"}
+    config = {
+        "source": {**source, "secret": "pg", "sql": f"SELECT pg_sleep(60)::text AS {mark}"},
+        "target": "sales.orders",
+    }
+    with contextlib.closing(server), server.cursor() as cursor:
+
+        def copies() -> int:
+            find = (
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE state = 'active' AND query LIKE 'COPY %%' || %s || '%%'"
+            )
+            cursor.execute(find, (mark,))
+            (count,) = cursor.fetchone() or (0,)
+            return int(count)
+
+        try:
+            key_ring = str(settings.KEY_RING_FILE)
+            processes.worker(WORKER_SLOTS="1", OUTGOING_ALLOW="127.0.0.1:5432", KEY_RING_FILE=key_ring)
+            run = start(make("extract_load", config))
+            until(copies, seconds=90, what="the server copies")
+            asked_at = time.monotonic()
+            runs.cancel(run=run, by=TESTS)
+            ended(run)
+            assert time.monotonic() - asked_at < 3
+            assert run.state == RunState.CANCELLED
+            until(lambda: not copies(), seconds=6, what="the server stopped the statement")
+        finally:
+            secret.delete()

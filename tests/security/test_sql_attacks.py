@@ -181,8 +181,8 @@ _PUT_TOGETHER = {
     "portal/warehouse/attaching.py": 4,
     "portal/warehouse/ducklake.py": 2,
     "portal/warehouse/expiring.py": 2,
-    "portal/warehouse/profiles.py": 7,
-    "portal/warehouse/publishing.py": 16,
+    "portal/warehouse/profiles.py": 8,
+    "portal/warehouse/publishing.py": 17,
     "portal/warehouse/staging.py": 1,
 }
 _FOLDERS = ("catalog", "jobs", "portal", "requests_app")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, AnyStr, Final, Generic, Literal
 
+from django.conf import settings
+
 from jobs.choices import ErrorClass
 from jobs.runners.base import Context
 
@@ -33,18 +35,35 @@ class ExtractError(Exception):
         self.error_class = error_class
 
 
+class TooLarge(Exception):
+    """The source has more than a run may copy to its disk."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"these are more than {settings.EXTRACT_MB:,} MB (EXTRACT_MB); read less at once, for example by "
+            "partition"
+        )
+
+
 class Counted(Generic[AnyStr]):
-    """A file that tells the run how much has been written to it."""
+    """A file in UTF-8 that tells the run how much has been written to it, and takes EXTRACT_MB at most."""
 
     def __init__(self, file: IO[AnyStr], context: Context) -> None:
         self._file: IO[AnyStr] = file
         self._context, self._size = context, 0
+        self._most = settings.EXTRACT_MB * 1_000_000
 
     def write(self, text: AnyStr) -> int:
-        """Write a piece."""
-        self._size += len(text)
+        """Write a piece; raises TooLarge."""
+        self._size += _bytes_of(text)
+        if self._size > self._most:
+            raise TooLarge
         self._context.progress(None, f"{self._size / 1e6:,.1f} MB")
         return self._file.write(text)
+
+
+def _bytes_of(text: str | bytes) -> int:
+    return len(text) if isinstance(text, bytes) or text.isascii() else len(text.encode())
 
 
 def write_rows(

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsp
 
 from jobs.choices import ErrorClass
 from jobs.runners.base import Context
-from jobs.runners.extraction.extracted import Extracted, ExtractError
+from jobs.runners.extraction.extracted import Counted, Extracted, ExtractError
 from jobs.runners.extraction.models import PARTITION, Cursor, HttpApi, NextUrl, Offsets, PageNumbers
 from jobs.runners.http import HttpError, header_value
 from portal.outgoing import Answer, OutgoingError, call
@@ -34,7 +34,8 @@ def extract(context: Context, source: HttpApi, partition: str | None, path: Path
     pages = count = 0
     before: bytes | None = None
     seen: set[str] = set()
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as opened:
+        file = Counted(opened, context)
         while url is not None:
             if pages >= source.most_pages:
                 raise _bad(source, f"there are more than {source.most_pages:,} pages (most_pages)")

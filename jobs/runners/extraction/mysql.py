@@ -52,7 +52,7 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
             _settle(cursor, source)
             cursor.execute(sql)
             described: Sequence[Any] = cursor.description or ()
-            with path.open("w", encoding="utf-8", newline="") as file:
+            with _left_unread(connection), path.open("w", encoding="utf-8", newline="") as file:
                 count = write_rows(
                     Counted(file, context), [each[0] for each in described], _rows(cursor, described)
                 )
@@ -63,6 +63,16 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
     except (pymysql.MySQLError, OSError) as error:
         code, words = (*error.args, "", "")[:2]
         raise ExtractError(place, str(words) or first_line(error), _class_of(error, code)) from error
+
+
+@contextlib.contextmanager
+def _left_unread(connection: Any) -> Iterator[None]:
+    """Leave the rest with the server where the reading ends early: the driver would fetch all of it."""
+    try:
+        yield
+    except BaseException:
+        connection._result.unbuffered_active = False
+        raise
 
 
 def _connect(source: MySql, password: str) -> Any:

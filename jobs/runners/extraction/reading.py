@@ -6,7 +6,7 @@ from pathlib import Path
 from jobs.choices import ErrorClass
 from jobs.runners.base import Context
 from jobs.runners.extraction import http_pages, mysql, postgresql
-from jobs.runners.extraction.extracted import Extracted, ExtractError, write_rows
+from jobs.runners.extraction.extracted import Extracted, ExtractError, TooLarge, write_rows
 from jobs.runners.extraction.models import External, HttpApi, MySql, PostgreSql
 from jobs.runners.extraction.statements import RefusedStatement, select_from, select_of
 
@@ -18,16 +18,22 @@ def extract(
     began = time.monotonic()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "extracted"
-    match source:
-        case HttpApi():
-            found = http_pages.extract(context, source, partition, path)
-        case PostgreSql():
-            found = postgresql.extract(context, source, _select(source, partition, column), path)
-        case MySql():
-            found = mysql.extract(context, source, _select(source, partition, column), path)
+    try:
+        found = _copied(context, source, partition, column, path)
+    except TooLarge as error:
+        raise ExtractError(source.place, str(error), ErrorClass.BAD_INPUT) from error
     seconds = time.monotonic() - began
     context.log.info("%s: %s rows in %.2f s", source.place, f"{found.rows:,}", seconds)
     return found
+
+
+def _copied(context: Context, source: External, partition: str | None, column: str, path: Path) -> Extracted:
+    match source:
+        case HttpApi():
+            return http_pages.extract(context, source, partition, path)
+        case PostgreSql():
+            return postgresql.extract(context, source, _select(source, partition, column), path)
+    return mysql.extract(context, source, _select(source, partition, column), path)
 
 
 def empty(source: External, found: Extracted, names: list[str]) -> Extracted:

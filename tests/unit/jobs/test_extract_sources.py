@@ -2,6 +2,9 @@
 
 import contextlib
 import json
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -89,6 +92,123 @@ def test_all_columns_and_a_select_by_partition(lake: Lake, pg: Any) -> None:
     config = {"source": source, "target": "sales.days", "mode": "partition", "partition_column": "day"}
     run = succeed(make("extract_load", config, key="days"), partition="2026-01-02")
     assert run.outputs["rows"] == 2
+
+
+def test_rows_of_a_database_are_added_and_replaced_by_key(lake: Lake, pg: Any) -> None:
+    source = database("postgresql", columns=["id", "word"])
+    append = make("extract_load", {"source": source, "target": "sales.log", "mode": "append"}, key="log")
+    upsert = make(
+        "extract_load",
+        {"source": source, "target": "sales.orders", "mode": "upsert", "key": ["id"]},
+    )
+    first = [succeed(job).pk for job in (append, upsert)]
+    pg.execute(f"UPDATE {TABLE} SET word = 'new' WHERE id = 2; DELETE FROM {TABLE} WHERE id = 3")  # noqa: S608
+    pg.execute(f"INSERT INTO {TABLE} (id, word) SELECT g, 'many' FROM generate_series(10, 40) g")  # noqa: S608
+    second = [succeed(job).pk for job in (append, upsert)]
+    found = lake.ask("SELECT _run_id, count(*) FROM sales.log GROUP BY 1").rows
+    assert dict(found) == {str(first[0]): 3, str(second[0]): 33}
+    assert rows(lake)[:4] == [(1, 'a,"b\nc'), (2, "new"), (3, None), (10, "many")]
+    assert len(rows(lake)) == 3 + 31
+
+
+def test_a_database_that_drops_the_connection_leaves_the_last_good_rows(lake: Lake, pg: Any) -> None:
+    job = make("extract_load", {"source": database("postgresql", columns=["id"]), "target": "sales.orders"})
+    succeed(job)
+    before = rows(lake)
+    # The rows keep coming for a minute; no row of it is in the lake yet when the server ends the session.
+    slow = f"SELECT g AS id, pg_sleep(0.01)::text AS {TABLE} FROM generate_series(1, 6000) g"  # noqa: S608
+    job = make(
+        "extract_load",
+        {
+            "source": database("postgresql", table="", sql=slow),
+            "target": "sales.orders",
+            "new_columns": "add",
+        },
+    )
+    ended: list[int] = []
+
+    def end_it() -> None:
+        find = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE query LIKE 'COPY %%' || %s || '%%' AND pid <> pg_backend_pid()"
+        )
+        deadline = time.monotonic() + 30
+        while not sum(ended) and time.monotonic() < deadline:
+            pg.execute(find, (TABLE,))
+            ended.append(pg.fetchone()[0])
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=end_it)
+    thread.start()
+    run = work_off(job)
+    thread.join()
+    assert sum(ended) == 1
+    assert run.error["class"] == "elsewhere", run.error
+    assert "127.0.0.1/postgres/SELECT" in message_of(run)
+    assert "connection" in message_of(run)
+    assert rows(lake) == before
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "http"])
+def test_more_than_a_run_may_copy_is_refused(lake: Lake, settings: Any, cast: Cast, kind: str) -> None:
+    settings.EXTRACT_MB = 1
+    secrets.add(name="pg", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(SOURCES[kind](settings))
+        run = work_off(make("extract_load", {"source": source, "target": "sales.orders"}))
+    assert run.error["class"] == "bad_input", run.error
+    assert "more than 1 MB (EXTRACT_MB)" in message_of(run)
+    with lake.reader() as warehouse:
+        assert warehouse.tables() == []
+
+
+@contextlib.contextmanager
+def large_postgresql(settings: Any) -> Iterator[dict[str, Any]]:
+    settings.OUTGOING_ALLOW = (("127.0.0.1", 5432),)
+    try:
+        psycopg2.connect(host="127.0.0.1", user="postgres", dbname="postgres", connect_timeout=2).close()
+    except psycopg2.Error as error:
+        pytest.skip(f"PostgreSQL on 127.0.0.1:5432 does not let postgres in: {error}")
+    yield database("postgresql", table="", sql="SELECT repeat('x', 1000) AS w FROM generate_series(1, 2000)")
+
+
+@contextlib.contextmanager
+def large_mysql(settings: Any) -> Iterator[dict[str, Any]]:
+    settings.OUTGOING_ALLOW = (("127.0.0.1", 3306),)
+    try:
+        server = pymysql.connect(host="127.0.0.1", user="root", database="test", autocommit=True)
+    except (pymysql.MySQLError, OSError) as error:
+        pytest.skip(f"MariaDB on 127.0.0.1:3306 does not let root in: {error}")
+    with contextlib.closing(server), server.cursor() as cursor:
+        cursor.execute(f"CREATE OR REPLACE USER {READER}@'%' IDENTIFIED BY '{PASSWORD}'")
+        cursor.execute(f"CREATE OR REPLACE TABLE {TABLE} (w mediumtext)")
+        cursor.execute(f"GRANT SELECT ON test.{TABLE} TO {READER}@'%'")
+        # Of three bytes each: characters alone would not be too many.
+        cursor.execute(f"INSERT INTO {TABLE} VALUES (repeat('가', 400000))")  # noqa: S608
+        try:
+            yield database("mysql", database="test", user=READER)
+        finally:
+            cursor.execute(f"DROP TABLE {TABLE}")
+            cursor.execute(f"DROP USER {READER}@'%'")
+
+
+@contextlib.contextmanager
+def large_http(settings: Any) -> Iterator[dict[str, Any]]:
+    with Receiver() as server:
+        settings.OUTGOING_ALLOW = (("127.0.0.1", server.port),)
+
+        def behave(handler: Any) -> None:
+            body = json.dumps([{"w": "x" * 1000}] * 2000).encode()
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        server.behave = behave
+        yield {"type": "http", "url": server.url("/x")}
+
+
+SOURCES = {"postgresql": large_postgresql, "mysql": large_mysql, "http": large_http}
 
 
 @pytest.mark.parametrize(
