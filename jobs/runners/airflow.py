@@ -119,7 +119,7 @@ class AirflowDagRunner:
 
     Config: type[BaseModel] = AirflowDagConfig
     label = _("Airflow DAG")
-    icon = "flow"
+    icon = "split"
     confined = False
     docs = _(
         "Starts a DAG of Airflow 3 and follows it to its end. Meanwhile no worker is held. The parameters go "
