@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from tests.receiver import Receiver
+from tests.receiver import Received, Receiver
 
 USER, PASSWORD, TOKEN = "desk", "open sesame", "token-of-the-desk"
 
@@ -43,6 +43,10 @@ class Airflow:
     @property
     def url(self) -> str:
         return self._receiver.url("").rstrip("/")
+
+    @property
+    def received(self) -> list[Received]:
+        return self._receiver.received
 
     @property
     def asked(self) -> list[tuple[str, str]]:
