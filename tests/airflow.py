@@ -5,6 +5,7 @@ one.
 """
 
 import json
+import threading
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -24,8 +25,10 @@ class Airflow:
         self.broken: list[int] = []
         self.down = False
         self.token = TOKEN
-        # A trigger is carried out, and its answer gets lost.
+        # A trigger is carried out, and its answer gets lost, or waits.
         self.deaf = False
+        self.triggered, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
         self._receiver = Receiver()
         self._receiver.behave = self._answer
 
@@ -34,6 +37,7 @@ class Airflow:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.may_answer.set()
         self._receiver.__exit__()
 
     @property
@@ -76,8 +80,11 @@ class Airflow:
             _send(handler, self.broken.pop(0), {"detail": "of the moon"})
             return
         status, document = self._carry_out(got.method, got.path, got.body, got.headers)
-        if self.deaf and got.method == "POST" and got.path.endswith("/dagRuns"):
-            return
+        if got.method == "POST" and got.path.endswith("/dagRuns"):
+            self.triggered.set()
+            self.may_answer.wait(30)
+            if self.deaf:
+                return
         _send(handler, status, document)
 
     def _carry_out(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
@@ -86,26 +93,23 @@ class Airflow:
             return (201, {"access_token": self.token}) if right else (401, {"detail": "Invalid credentials"})
         if headers.get("authorization") != f"Bearer {self.token}":
             return 401, {"detail": "Invalid JWT token"}
-        parts = [unquote(part) for part in urlsplit(path).path.split("/")[1:]]
-        match method, parts:
+        match method, [unquote(part) for part in urlsplit(path).path.split("/")[1:]]:
             case "GET", ["api", "v2", "dags", dag]:
                 found = self.dags.get(dag)
                 return (200, found) if found else (404, {"detail": f"The Dag with ID: `{dag}` was not found"})
             case "POST", ["api", "v2", "dags", dag, "dagRuns"]:
                 return self._trigger(dag, json.loads(body))
-        run = self.runs.get((parts[3], parts[5])) if len(parts) > 5 else None
-        if run is None:
-            return 404, {"detail": "The DagRun was not found"}
-        match method, parts[6:]:
-            case "GET", []:
-                return 200, run
-            case "PATCH", []:
-                run["state"] = json.loads(body)["state"]
-                return 200, run
-            case "GET", ["taskInstances"]:
-                tasks = [{"task_id": key, "state": state, "map_index": -1} for key, state in self.tasks.items()]
-                return 200, {"task_instances": tasks, "total_entries": len(tasks)}
-        return 405, {"detail": "Method Not Allowed"}
+            case _, ["api", "v2", "dags", dag, "dagRuns", run, *rest] if (dag, run) in self.runs:
+                return self._of_run(self.runs[dag, run], method, rest, body)
+        return 404, {"detail": "Not Found"}
+
+    def _of_run(self, run: dict[str, Any], method: str, rest: list[str], body: bytes) -> tuple[int, Any]:
+        if rest == ["taskInstances"]:
+            tasks = [{"task_id": key, "state": state, "map_index": -1} for key, state in self.tasks.items()]
+            return 200, {"task_instances": tasks, "total_entries": len(tasks)}
+        if method == "PATCH":
+            run["state"] = json.loads(body)["state"]
+        return 200, run
 
     def _trigger(self, dag: str, body: dict[str, Any]) -> tuple[int, Any]:
         if dag not in self.dags:

@@ -41,6 +41,11 @@ def airflow() -> Iterator[RealAirflow]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def described(airflow: RealAirflow) -> dict[str, Any]:
+    return airflow.description()
+
+
 @pytest.fixture
 def begin(airflow: RealAirflow, settings: Any, db: None, cast: Cast) -> Callable[..., Run]:
     settings.OUTGOING_ALLOW = (("127.0.0.1", airflow.port),)
@@ -48,7 +53,12 @@ def begin(airflow: RealAirflow, settings: Any, db: None, cast: Cast) -> Callable
         secrets.add(name=name, purpose="", value=password, user=cast.dan, by=TESTS)
 
     def one(
-        *, dag: str = "load", user: str = "desk", secret: str = "", conf: dict[str, Any] | None = None, **params: Any
+        *,
+        dag: str = "load",
+        user: str = "desk",
+        secret: str = "",
+        conf: dict[str, Any] | None = None,
+        **params: Any,
     ) -> Run:
         sign_in = {"type": "password", "username": user, "secret": secret or user}
         definition = JobDefinition(
@@ -102,10 +112,6 @@ def lines(run: Run) -> list[str]:
 
 class TestDescription:
     """What we send and read fits what Airflow says of itself."""
-
-    @pytest.fixture(scope="class")
-    def described(self, airflow: RealAirflow) -> dict[str, Any]:
-        return airflow.description()
 
     def test_each_of_our_requests_is_one_of_airflows(self, described: dict[str, Any], settings: Any) -> None:
         with Imitation() as imitation:

@@ -93,7 +93,11 @@ class RealAirflow:
     def _run(self, *command: str) -> None:
         with (self._home / "migrate.log").open("wb") as log:
             subprocess.run(
-                [PYTHON, "-m", "airflow", *command], env=self._environment(), stdout=log, stderr=log, check=True
+                [PYTHON, "-m", "airflow", *command],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                check=True,
             )
 
     def _start(self, command: str) -> None:

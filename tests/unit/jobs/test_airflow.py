@@ -196,7 +196,8 @@ class TestTrouble:
         assert not any("Traceback" in line for line in told)
 
     @pytest.mark.parametrize(
-        ("status", "words"), [(401, "mend the user"), (403, "right to read and start"), (404, "deleted there")]
+        ("status", "words"),
+        [(401, "mend the user"), (403, "right to read and start"), (404, "deleted there")],
     )
     def test_a_refusal_ends_it_with_what_to_do(
         self, airflow: Airflow, make: Callable[..., Job], status: int, words: str
@@ -363,7 +364,9 @@ class TestStopping:
         look(run, now=False)
         assert (run.state, airflow.run["state"]) == (RunState.CANCELLED, "failed")
 
-    def test_what_never_started_is_cancelled_at_once(self, airflow: Airflow, make: Callable[..., Job]) -> None:
+    def test_what_never_started_is_cancelled_at_once(
+        self, airflow: Airflow, make: Callable[..., Job]
+    ) -> None:
         run = queued(make())
         runs.cancel(run=run, by=TESTS)
         assert (run.state, airflow.asked) == (RunState.CANCELLED, [])
