@@ -29,6 +29,9 @@ class Airflow:
         self.deaf = False
         self.triggered, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
+        # Cleared it says nothing to anybody.
+        self.serving = threading.Event()
+        self.serving.set()
         self._receiver = Receiver()
         self._receiver.behave = self._answer
 
@@ -38,6 +41,7 @@ class Airflow:
 
     def __exit__(self, *_: object) -> None:
         self.may_answer.set()
+        self.serving.set()
         self._receiver.__exit__()
 
     @property
@@ -74,6 +78,7 @@ class Airflow:
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         got = self._receiver.received[-1]
+        self.serving.wait(30)
         if self.down:
             return
         if self.broken and got.path != "/auth/token":

@@ -101,7 +101,11 @@ def test_the_time_limit_is_kept_while_airflow_hangs(
 ) -> None:
     processes.clock()
     processes.worker(WORKER_SLOTS="1")
-    run = start(make(timeout=4))
+    run = start(make(timeout=6))
     until(deferred(run), what="it waits")
+    airflow.serving.clear()
+    stops = run.events.filter(kind="resumed", data__stop="time_out")
+    until(stops.exists, what="the look that hangs is over, and the DAG run is to be stopped")
+    airflow.serving.set()
     ended(run)
     assert (run.state, airflow.run["state"]) == (RunState.TIMED_OUT, "failed")
