@@ -124,7 +124,7 @@ def _loaded() -> float:
         )
     )
     took = time.perf_counter() - began
-    if outputs["rows"] != ROWS:
+    if not isinstance(outputs, dict) or outputs["rows"] != ROWS:
         raise RuntimeError("not all rows were loaded")
     shutil.rmtree(scratch)
     return took

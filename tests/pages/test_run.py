@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -351,7 +352,7 @@ class TestLog:
 
 def test_a_run_that_waits_in_another_system_says_where_and_links_to_it(dan: Client) -> None:
     began = timezone.now().isoformat()
-    fields = {
+    fields: dict[str, Any] = {
         "looks": 3,
         "elsewhere": {"system": "Airflow", "id": "data-desk-x", "url": "https://airflow.example/dags/load"},
         "progress": {
