@@ -27,7 +27,7 @@ _DONE: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "re
 class Token(BaseModel):
     """A token that Airflow accepts as it is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", title=gettext_noop("Token of Airflow"))
 
     type: Literal["token"]
     secret: str = Field(
@@ -41,7 +41,7 @@ class Token(BaseModel):
 class Password(BaseModel):
     """A user of Airflow, for whom it makes a token at each look."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", title=gettext_noop("User and password"))
 
     type: Literal["password"]
     username: str = Field(min_length=1, max_length=200, title=gettext_noop("User"))
@@ -64,7 +64,9 @@ class AirflowDagConfig(BaseModel):
         examples=["https://airflow.example.com"],
     )
     dag_id: str = Field(min_length=1, max_length=250, title=gettext_noop("ID of the DAG"))
-    sign_in: Annotated[Password | Token, Field(discriminator="type")] = Field(title=gettext_noop("Sign-in"))
+    sign_in: Annotated[Password | Token, Field(discriminator="type")] = Field(
+        title=gettext_noop("How Data Desk signs in there")
+    )
     conf: dict[str, Any] = Field(
         default={},
         title=gettext_noop("Fixed configuration"),
