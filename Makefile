@@ -3,7 +3,7 @@
 #   make run     start the portal with demo data: PORT=8001, HOST, VAR and MODE=production change what their names say
 #   make test    run the tests
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-services soak check format bench lock translations demo-remove clean install install-test
+.PHONY: help run dev test test-services test-airflow soak check format bench lock translations demo-remove clean install install-test
 
 BIN := .venv/bin
 # Tools that load the settings but talk to no server get addresses that nobody answers at.
@@ -41,6 +41,11 @@ test: install-test ## run all tests on servers of their own, then the service te
 test-services: install-test ## run only the service tests on TEST_DATABASE_URL and TEST_REDIS_URL
 	@$(BIN)/python -m tests.external $(ARGS)
 
+test-airflow: install-test ## run the kind airflow_dag against a real Airflow 3, installed under build first
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/airflow/venv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python build/airflow/venv/bin/python tests/contract/airflow.lock
+	@$(BIN)/python -m pytest -o python_files='contract_*.py' tests/contract $(ARGS)
+
 soak: install-test ## the chaos run 400 x 5, and the other tests of faults that are only begun in make test
 	@CHAOS_RUNS=400 CHAOS_ROUNDS=5 $(BIN)/python -m pytest -n 0 -s tests/faults/test_chaos.py
 	@F01_KILLS=20 F06_SIGNALS=500 $(BIN)/python -m pytest -n 0 tests/faults/test_killed.py -k "f01 or f06"
@@ -77,6 +82,7 @@ lock: install-test ## resolve the dependencies of pyproject.toml again
 	@set -e; compile="$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11"; \
 	$$compile pyproject.toml --extra demo -o requirements.lock; \
 	$$compile pyproject.toml --extra demo --extra test -c requirements.lock -o requirements-test.lock; \
+	echo 'apache-airflow-core>=3' | $$compile - --no-header --no-annotate -o tests/contract/airflow.lock; \
 	echo 'uv' | $$compile - -c requirements-test.lock --no-header --no-annotate -o requirements-uv.lock
 
 demo-remove: install ## remove the demo people and data (while the portal runs)

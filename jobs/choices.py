@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 QUERY_JOB = "query"
 QUERY_KIND = "query"
 REPORT_KIND = "report"
+# Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
+FOLLOWING_KINDS = frozenset({"airflow_dag"})
 # What its readers are told of a new edition.
 REPORT_READY = "report.ready"
 
@@ -151,6 +153,7 @@ class ErrorClass(models.TextChoices):
     WAREHOUSE = "warehouse", _("The warehouse")
     ELSEWHERE = "elsewhere", _("Another system")
     REFUSED = "refused", _("Another system’s refusal")
+    FAILED_THERE = "failed_there", _("Work in another system")
     CRASH = "crash", _("The process died")
     TIMEOUT = "timeout", _("The time limit")
     WORKER_LOST = "worker_lost", _("The worker died")
@@ -174,9 +177,16 @@ class Outcome(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
     LOST = "lost", _("Lost worker")
     HANDED_OVER = "handed_over", _("Handed over")
+    DEFERRED = "deferred", _("Waits elsewhere")
 
     @property
     def tone(self) -> str:
         """The tone of its mark."""
-        tones = {"running": "info", "succeeded": "good", "cancelled": "neutral", "handed_over": "neutral"}
+        tones = {
+            "running": "info",
+            "deferred": "info",
+            "succeeded": "good",
+            "cancelled": "neutral",
+            "handed_over": "neutral",
+        }
         return tones.get(self.value, "bad")

@@ -33,6 +33,10 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
         _("The other system refused the call"),
         _("The log shows its answer. Mend the job’s settings, its secret or the parameters, run it again."),
     ),
+    ErrorClass.FAILED_THERE: (
+        _("The work in the other system failed"),
+        _("The link to it and the log say where. Mend it there, then run this again."),
+    ),
     ErrorClass.CRASH: (
         _("The process died"),
         _("It may have run out of memory. Look at what it did last in the log, and give it less at a time."),

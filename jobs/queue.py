@@ -18,7 +18,10 @@ SILENT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Whether a worker is alive, and how many runs are going of each job, pool and backfill."""
+    """Whether a worker is alive, how many runs go on of each job and backfill, and hold a place in each pool.
+
+    What waits in another system goes on, but holds no place.
+    """
 
     alive: bool
     jobs: Counter[int]
@@ -28,19 +31,22 @@ class Load:
 
 def read_load(now: datetime) -> Load:
     """Read it once for any number of waiting runs."""
-    running = Run.objects.filter(state=RunState.RUNNING)
-    going = list(running.values_list("job_id", "pool_id", "backfill_id"))
+    running = Run.objects.filter(state__in=[RunState.RUNNING, RunState.DEFERRED])
+    going = list(running.values_list("job_id", "pool_id", "backfill_id", "looks"))
     return Load(
         alive=Worker.objects.filter(polled_at__gt=now - SILENT).exists(),
-        jobs=Counter(job for job, _pool, _backfill in going),
-        pools=Counter(pool for _job, pool, _backfill in going),
-        backfills=Counter(backfill for _job, _pool, backfill in going),
+        jobs=Counter(job for job, *_ in going),
+        pools=Counter(pool for _job, pool, _backfill, looks in going if not looks),
+        backfills=Counter(backfill for _job, _pool, backfill, _looks in going),
     )
 
 
 def why_waiting(run: Run, *, now: datetime, load: Load | None = None) -> str:
     """Return one sentence; the first cause that holds, in the order in which they would have to be mended."""
     if run.state == RunState.DEFERRED:
+        system = str(run.elsewhere.get("system") or "")
+        if system:
+            return _("Waits for %(system)s") % {"system": system}
         return _("Waiting for another system to finish its part")
     if run.available_at > now:
         words = _("Tries again %(when)s") if run.reason == Reason.RETRY else _("Starts %(when)s")

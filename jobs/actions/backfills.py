@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from jobs.actions.runs import checked
-from jobs.choices import PartitionUnit, RunState, Trigger
+from jobs.choices import FOLLOWING_KINDS, PartitionUnit, RunState, Trigger
 from jobs.engine.wake import wake
 from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RefusedTrigger
 from jobs.models import Backfill, Job, Run, RunEvent
@@ -145,12 +145,12 @@ def cancel(*, backfill: Backfill, by: Actor) -> int:
     own = Run.objects.filter(backfill=backfill.pk)
     asked = {"cancel_requested_at": Now(), "cancel_requested_by": by.label}
     # Locked first: a worker that claims one at this moment has it, or we do.
-    waiting = own.filter(state__in=[RunState.QUEUED, RunState.DEFERRED]).select_for_update()
+    waiting = own.ended_by_word(backfill.job).select_for_update()
     ended = list(waiting.values_list("pk", flat=True))
     own.filter(pk__in=ended).update(state=RunState.CANCELLED, finished_at=Now(), **asked)
-    going = own.filter(state=RunState.RUNNING, cancel_requested_at=None).select_for_update()
+    going = own.stopped_by_holder(backfill.job).select_for_update()
     stopping = list(going.values_list("pk", flat=True))
-    own.filter(pk__in=stopping).update(**asked)
+    own.filter(pk__in=stopping).update(**asked, available_at=Now())
     data = {"by": by.label}
     RunEvent.objects.bulk_create(
         [RunEvent(run_id=pk, kind="cancelled", data=data) for pk in ended]
@@ -158,6 +158,8 @@ def cancel(*, backfill: Backfill, by: Actor) -> int:
     )
     Backfill.objects.filter(pk=backfill.pk).update(cancelled_at=Now(), paused=False)
     if ended or stopping:
+        if backfill.job.kind in FOLLOWING_KINDS:
+            _wake(backfill.job)
         _record("backfill.cancelled", backfill, by, runs=len(ended) + len(stopping))
     return len(ended) + len(stopping)
 

@@ -1,12 +1,13 @@
 """Start and stop runs."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
 from jsonschema import Draft202012Validator
 
-from jobs.choices import RunState, Trigger
+from jobs.choices import FOLLOWING_KINDS, RunState, Trigger
 from jobs.engine.wake import wake
 from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
 from jobs.models import Job, Run, RunEvent
@@ -99,21 +100,25 @@ def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
 
 @transaction.atomic
 def cancel(*, run: Run, by: Actor) -> Run:
-    """Cancel a queued run at once, or ask a running one to stop (within seconds); raises RunAlreadyEnded."""
+    """Cancel a queued run at once, or ask one that began to stop (within seconds); raises RunAlreadyEnded.
+
+    Where its work goes on in another system, a worker tells that one to stop before the run ends.
+    """
+    own = Run.objects.filter(pk=run.pk)
     for _ in range(CANCEL_ROUNDS):
         asked = {"cancel_requested_at": Now(), "cancel_requested_by": by.label}
-        waiting = Run.objects.filter(pk=run.pk, state__in=[RunState.QUEUED, RunState.DEFERRED])
-        if waiting.update(state=RunState.CANCELLED, finished_at=Now(), **asked):
+        if own.ended_by_word(run.job).update(state=RunState.CANCELLED, finished_at=Now(), **asked):
             RunEvent.objects.create(run=run, kind="cancelled", data={"by": by.label})
             break
-        running = Run.objects.filter(pk=run.pk, state=RunState.RUNNING)
-        if running.filter(cancel_requested_at=None).update(**asked):
+        if own.stopped_by_holder(run.job).update(**asked, available_at=Now()):
             RunEvent.objects.create(run=run, kind="cancel_requested", data={"by": by.label})
+            if run.job.kind in FOLLOWING_KINDS:
+                transaction.on_commit(partial(wake, run.pool.key))
             break
         run.refresh_from_db()
         if not run.is_open:
             raise RunAlreadyEnded
-        if run.state == RunState.RUNNING and run.cancel_requested_at:
+        if run.cancel_requested_at:
             return run
     record("run.cancelled", by=by, about=("run", str(run.number), run.job.key))
     run.refresh_from_db()

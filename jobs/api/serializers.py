@@ -25,6 +25,7 @@ RUN_EXAMPLE = {
     "attempt": 1,
     "max_attempts": 3,
     "progress": {"step": "stage", "fraction": 0.4, "note": "flights.csv"},
+    "elsewhere": None,
     "outputs": {},
     "error": None,
     "rerun_of": None,
@@ -163,6 +164,14 @@ class ProgressSerializer(serializers.Serializer[dict[str, Any]]):
     note = serializers.CharField(allow_blank=True)
 
 
+class ElsewhereSerializer(serializers.Serializer[dict[str, Any]]):
+    """What of a run goes on, or went on, in another system."""
+
+    system = serializers.CharField(help_text="For example Airflow.")
+    id = serializers.CharField(help_text="What it is called there.")
+    url = serializers.CharField(allow_blank=True, help_text="Its page there.")
+
+
 @extend_schema_serializer(examples=[OpenApiExample("A running run", value=RUN_EXAMPLE, response_only=True)])
 class RunSerializer(serializers.ModelSerializer[Run]):
     """A run; times are UTC."""
@@ -176,6 +185,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     requested_by = serializers.CharField(source="requested_by.name", default=None)
     rerun_of = serializers.UUIDField(source="rerun_of_id", allow_null=True)
     progress = serializers.SerializerMethodField()
+    elsewhere = serializers.SerializerMethodField(help_text="Null where all of it is done here.")
     error = serializers.SerializerMethodField()
     cancel_requested = serializers.SerializerMethodField()
     page = serializers.SerializerMethodField(help_text="The run's page for people.")
@@ -192,6 +202,13 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "fraction": fraction_of(run.progress),
             "note": run.progress.get("note") or "",
         }
+
+    @extend_schema_field(ElsewhereSerializer(allow_null=True))
+    def get_elsewhere(self, run: Run) -> dict[str, Any] | None:
+        """Return what it is called in the other system, without what the next look needs to know."""
+        if not run.elsewhere:
+            return None
+        return {name: str(run.elsewhere.get(name) or "") for name in ("system", "id", "url")}
 
     @extend_schema_field(RunErrorSerializer(allow_null=True))
     def get_error(self, run: Run) -> dict[str, Any] | None:

@@ -97,8 +97,7 @@ def run_body(claim: Claim, *, parent: int, log_fd: int, result_fd: int) -> NoRet
 def do_work(claim: Claim, reporter: PipeReporter, logger: logging.Logger, kept: Kept | None = None) -> int:
     """Do a claim's work, tell its result or its error, and return the status to leave with."""
     try:
-        outputs = work(claim, reporter, logger, kept)
-        reporter.tell({"type": "result", "outputs": outputs})
+        reporter.tell(work(claim, reporter, logger, kept))
     except Cancelled:
         logger.warning("stopped before the end")
         return EXIT_FAILED

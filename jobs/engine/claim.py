@@ -1,7 +1,11 @@
-"""Claim a run: the fairest of the most urgent, under its pool's lock, with a new fence and a lease."""
+"""Claim a run: the fairest of the most urgent, under its pool's lock, with a new fence and a lease.
+
+A deferred run that is due to be looked after goes first, whatever its pool holds: the look takes a moment.
+"""
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 from uuid import UUID
@@ -12,16 +16,60 @@ from django.db import connection, transaction
 # Locks the pool whose claimable runs are most urgent, among those with a free slot. The counts seen here may
 # be stale once the lock is granted, so _CLAIM counts again with a snapshot of its own: that is why these are
 # two statements. NO KEY: a trigger's foreign key check must not wait for a claim.
+# It also says whether a deferred run is due, so that a claim asks no question more while none is.
 _LOCK_POOL = """
-    SELECT pool.id, pool.slots FROM jobs_pool pool
-    CROSS JOIN LATERAL (
-        SELECT max(run.priority) AS priority FROM jobs_run run
-        WHERE run.state = 'queued' AND run.pool_id = pool.id AND run.available_at <= statement_timestamp()
-    ) urgent
-    WHERE urgent.priority IS NOT NULL AND pool.id <> ALL(%(tried)s)
-      AND (SELECT count(*) FROM jobs_run WHERE state = 'running' AND pool_id = pool.id) < pool.slots
-    ORDER BY urgent.priority DESC, pool.id LIMIT 1 FOR NO KEY UPDATE OF pool
+    WITH free AS (
+        SELECT pool.id, pool.slots FROM jobs_pool pool
+        CROSS JOIN LATERAL (
+            SELECT max(run.priority) AS priority FROM jobs_run run
+            WHERE run.state = 'queued' AND run.pool_id = pool.id AND run.available_at <= statement_timestamp()
+        ) urgent
+        WHERE urgent.priority IS NOT NULL AND pool.id <> ALL(%(tried)s)
+          AND (SELECT count(*) FROM jobs_run
+               WHERE state = 'running' AND looks = 0 AND pool_id = pool.id) < pool.slots
+        ORDER BY urgent.priority DESC, pool.id LIMIT 1 FOR NO KEY UPDATE OF pool
+    )
+    SELECT EXISTS (SELECT 1 FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()),
+           free.id, free.slots
+    FROM (SELECT 1) one LEFT JOIN free ON true
 """
+
+# What a claim tells its holder, in the order of the fields of Claim.
+_CLAIMED = """
+    run.id, run.number, run.fence, run.attempt, run.max_attempts, run.hand_overs, run.params,
+    job.key, job.kind, job.config, job.isolation, job.backoff, job.backoff_cap, job.timeout,
+    run.looks, run.progress, run.elsewhere,
+    CASE WHEN run.looks = 0 THEN '' WHEN run.cancel_requested_at IS NOT NULL THEN 'cancel'
+         WHEN run.timeout_at <= clock_timestamp() THEN 'time_out' ELSE '' END AS stop,
+    COALESCE(EXTRACT(epoch FROM clock_timestamp() - COALESCE(run.cancel_requested_at, run.timeout_at)),
+             0)::float AS stopping_for
+"""
+
+# A deferred run whose time has come: neither attempt nor time limit begin anew, and what it told so far
+# stays. The attempt that let it go holds it again, so that each is one line however often somebody looks.
+_RESUME = """
+    WITH due AS (
+        SELECT id FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()
+        ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE jobs_run run SET
+            state = 'running', reason = '', fence = run.fence + 1, worker = %(worker)s, error = '{}',
+            lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+        FROM jobs_job job, due WHERE run.id = due.id AND run.state = 'deferred' AND job.id = run.job_id
+        RETURNING :claimed
+    ), attempt AS (
+        UPDATE jobs_attempt SET fence = claimed.fence, worker = %(worker)s, outcome = 'running',
+            error_class = '', error = '', finished_at = NULL
+        FROM claimed WHERE run_id = claimed.id AND jobs_attempt.fence =
+            (SELECT max(newest.fence) FROM jobs_attempt newest WHERE newest.run_id = claimed.id)
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), 'resumed',
+               jsonb_build_object('attempt', attempt, 'worker', %(worker)s::text, 'stop', stop)
+        FROM claimed
+    )
+    SELECT * FROM claimed
+""".replace(":claimed", _CLAIMED)
 
 # The recursive part lists the requesters with queued runs by hopping along the index, so that a queue of
 # thousands is not sorted for each claim; of each the best run, then the requester with the fewest running.
@@ -35,8 +83,11 @@ _CLAIM = """
                 ORDER BY 1 LIMIT 1)
         FROM requester WHERE requester.id IS NOT NULL
     ), running AS MATERIALIZED (
-        SELECT job_id, pool_id, backfill_id, COALESCE(requested_by_id, 0) AS requester
+        SELECT job_id, pool_id, backfill_id, COALESCE(requested_by_id, 0) AS requester, looks = 0 AS has_place
         FROM jobs_run WHERE state = 'running'
+        UNION ALL
+        SELECT job_id, pool_id, backfill_id, COALESCE(requested_by_id, 0), false
+        FROM jobs_run WHERE state = 'deferred'
     ), closed AS MATERIALIZED (
         SELECT job.id FROM jobs_job job WHERE NOT job.enabled
         UNION ALL
@@ -58,8 +109,9 @@ _CLAIM = """
               AND (run.backfill_id IS NULL OR run.backfill_id NOT IN (SELECT id FROM held_back))
             ORDER BY run.priority DESC, run.available_at, run.id LIMIT 1
         ) best
-        WHERE (SELECT count(*) FROM running WHERE pool_id = %(pool)s) < %(slots)s
-        ORDER BY best.priority DESC, (SELECT count(*) FROM running WHERE running.requester = requester.id),
+        WHERE (SELECT count(*) FROM running WHERE pool_id = %(pool)s AND has_place) < %(slots)s
+        ORDER BY best.priority DESC,
+                 (SELECT count(*) FROM running WHERE running.requester = requester.id AND has_place),
                  best.available_at, best.id
         LIMIT 1
     ), locked AS (
@@ -73,8 +125,7 @@ _CLAIM = """
             timeout_at = clock_timestamp() + make_interval(secs => job.timeout),
             started_at = COALESCE(run.started_at, clock_timestamp())
         FROM jobs_job job, locked WHERE run.id = locked.id AND job.id = run.job_id
-        RETURNING run.id, run.number, run.fence, run.attempt, run.max_attempts, run.hand_overs, run.params,
-                  job.key, job.kind, job.config, job.isolation, job.backoff, job.backoff_cap, job.timeout
+        RETURNING :claimed
     ), attempt AS (
         INSERT INTO jobs_attempt (run_id, number, fence, worker, outcome, error_class, error, started_at)
         SELECT id, attempt, fence, %(worker)s, 'running', '', '', clock_timestamp() FROM claimed
@@ -85,18 +136,27 @@ _CLAIM = """
         FROM claimed
     )
     SELECT *, (SELECT id FROM chosen) FROM (SELECT 1) one LEFT JOIN claimed ON true
-"""
+""".replace(":claimed", _CLAIMED)
 
 _ANY = """
     SELECT count(*) FROM (
-        SELECT 1 FROM jobs_run WHERE state = 'queued' AND available_at <= statement_timestamp() LIMIT %s
+        (SELECT 1 FROM jobs_run WHERE state = 'queued' AND available_at <= statement_timestamp()
+         LIMIT %(limit)s)
+        UNION ALL
+        (SELECT 1 FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()
+         LIMIT %(limit)s)
+        LIMIT %(limit)s
     ) found
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that this process holds by its fence until its lease ends; durations in seconds."""
+    """A run that this process holds by its fence until its lease ends; durations in seconds.
+
+    Where ``looks`` is not 0 its work goes on ``elsewhere``, and this is one look after it. Then ``stop`` says
+    that the work there is to be stopped (``cancel`` or ``time_out``), asked for ``stopping_for`` seconds ago.
+    """
 
     run_id: UUID
     number: int
@@ -112,6 +172,11 @@ class Claim:
     backoff: int
     backoff_cap: int
     timeout: int
+    looks: int = 0
+    progress: dict[str, Any] = field(default_factory=dict)
+    elsewhere: dict[str, Any] = field(default_factory=dict)
+    stop: str = ""
+    stopping_for: float = 0.0
     # The values of the secrets that the config names; None for one that cannot be had. See held.py.
     secrets: dict[str, str | None] = field(default_factory=dict, repr=False)
     # This process's monotonic clock just before the claim: the lease cannot have begun earlier.
@@ -120,7 +185,7 @@ class Claim:
 
 _NAMES = [each.name for each in fields(Claim)][:-2]
 # Django's connections hand JSON columns of raw queries over as text.
-_JSON = frozenset({"params", "config"})
+_JSON = frozenset({"params", "config", "progress", "elsewhere"})
 
 
 def claim(worker: str) -> Claim | None:
@@ -133,24 +198,32 @@ def claim(worker: str) -> Claim | None:
         asked_at = time.monotonic()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_LOCK_POOL, {"tried": tried})
-            pool = cursor.fetchone()
+            due, pool, slots = cursor.fetchone()
+            values = {"pool": pool, "slots": slots, "worker": worker, "lease": settings.RUN_LEASE}
+            if due:
+                cursor.execute(_RESUME, values)
+                if resumed := cursor.fetchone():
+                    return _claim_of(resumed, asked_at)
             if pool is None:
                 return None
-            values = {"pool": pool[0], "slots": pool[1], "worker": worker, "lease": settings.RUN_LEASE}
             cursor.execute(_CLAIM, values)
             _, *claimed, chosen = cursor.fetchone()
         if claimed[0] is not None:
-            values = dict(zip(_NAMES, claimed, strict=True))
-            values |= {name: json.loads(values[name]) for name in _JSON}
-            return Claim(**values, asked_at=asked_at)
+            return _claim_of(claimed, asked_at)
         if chosen is None:
             # Everything in this pool waits for its own job's limit; a chosen run that somebody else held
             # for an instant (a cancel) is simply looked for again.
-            tried.append(pool[0])
+            tried.append(pool)
+
+
+def _claim_of(row: Sequence[Any], asked_at: float) -> Claim:
+    values = dict(zip(_NAMES, row, strict=True))
+    values |= {name: json.loads(values[name]) for name in _JSON}
+    return Claim(**values, asked_at=asked_at)
 
 
 def count_claimable(limit: int) -> int:
-    """Count the runs whose time has come, up to a limit; their pools may be full all the same."""
+    """Count the runs that could be taken, up to a limit; their pools may be full all the same."""
     with connection.cursor() as cursor:
-        cursor.execute(_ANY, [limit])
+        cursor.execute(_ANY, {"limit": limit})
         return int(cursor.fetchone()[0])

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from jobs.choices import OnConflict, Reason, RunState, Trigger
+from jobs.choices import FOLLOWING_KINDS, OnConflict, Reason, RunState, Trigger
 from jobs.engine.due import Due, choose
 from jobs.engine.slots import database_now
 from jobs.engine.wake import wake
@@ -31,27 +31,44 @@ BATCH = 200
 # A worker is alive when it polled within this many seconds.
 ALIVE = 30
 TIDY_EVERY = 60.0
+# Wake-ups for deferred runs at a tick: a worker that is awake takes all that are due.
+LOOKS = 20
+# Seconds after its end was due in which a deferred run's dying holders are followed by others.
+GIVE_UP = 600
+_BATCH = {"batch": BATCH, "following": sorted(FOLLOWING_KINDS)}
 
 # Leases that ran out: back into the queue while attempts are left. SKIP LOCKED: another clock has those rows,
 # or their holder is just ending them. The fence rises, so the old holder can write nothing any more.
+# What goes on elsewhere needs no attempt to be looked after again, or to be stopped there; but whoever dies
+# of it over and over long after its end was due gives up.
 _REAP = """
     WITH expired AS (
-        SELECT id, fence, attempt FROM jobs_run WHERE state = 'running' AND lease_until < clock_timestamp()
-        ORDER BY lease_until LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+        SELECT run.id, run.fence, run.attempt,
+            (run.looks > 0 OR (run.cancel_requested_at IS NOT NULL AND job.kind = ANY(%(following)s)))
+            AND COALESCE(run.cancel_requested_at, run.timeout_at)
+                > clock_timestamp() - make_interval(secs => %(give_up)s) AS elsewhere
+        FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
+        WHERE run.state = 'running' AND run.lease_until < clock_timestamp()
+        ORDER BY run.lease_until LIMIT %(batch)s FOR UPDATE OF run SKIP LOCKED
     ), reaped AS (
         UPDATE jobs_run run SET
-            state = CASE WHEN run.cancel_requested_at IS NOT NULL THEN 'cancelled'
+            state = CASE WHEN expired.elsewhere THEN 'deferred'
+                         WHEN run.cancel_requested_at IS NOT NULL THEN 'cancelled'
                          WHEN run.attempt < run.max_attempts THEN 'queued' ELSE 'lost' END,
-            finished_at = CASE WHEN run.cancel_requested_at IS NOT NULL OR run.attempt >= run.max_attempts
+            finished_at = CASE WHEN NOT expired.elsewhere
+                                AND (run.cancel_requested_at IS NOT NULL OR run.attempt >= run.max_attempts)
                                THEN clock_timestamp() END,
-            reason = 'worker_lost', fence = run.fence + 1, lease_until = NULL, timeout_at = NULL, worker = '',
+            looks = CASE WHEN expired.elsewhere THEN run.looks + 1 ELSE 0 END,
+            timeout_at = CASE WHEN expired.elsewhere THEN run.timeout_at END,
+            reason = 'worker_lost', fence = run.fence + 1, lease_until = NULL, worker = '',
             available_at = clock_timestamp(),
             error = jsonb_build_object('class', 'worker_lost', 'message', %(message)s::text, 'detail', '')
         FROM expired WHERE run.id = expired.id
         RETURNING run.id, run.state, expired.fence AS old_fence, expired.attempt
     ), attempt AS (
-        UPDATE jobs_attempt SET outcome = 'lost', error_class = 'worker_lost', error = %(message)s,
-            finished_at = clock_timestamp()
+        UPDATE jobs_attempt SET outcome = CASE WHEN reaped.state = 'deferred' THEN 'deferred' ELSE 'lost' END,
+            error_class = 'worker_lost', error = %(message)s,
+            finished_at = CASE WHEN reaped.state <> 'deferred' THEN clock_timestamp() END
         FROM reaped WHERE run_id = reaped.id AND jobs_attempt.fence = reaped.old_fence
     ), event AS (
         INSERT INTO jobs_runevent (run_id, at, kind, data)
@@ -61,13 +78,15 @@ _REAP = """
     SELECT count(*) FROM reaped
 """
 
-# Queued runs that may not start any more: too late, or their job was switched off.
+# Queued runs that may not start any more: too late, or their job was switched off. One that may have begun
+# something elsewhere is not simply skipped: see _CANCEL.
 # Not by the attempt: that of a stopping worker is not counted, so it is 0 again after a hand-over.
 _SKIP = """
     WITH late AS (
         SELECT run.id, CASE WHEN job.enabled THEN 'start_deadline' ELSE 'disabled' END AS reason
         FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
-        WHERE run.state = 'queued' AND (NOT job.enabled OR (
+        WHERE run.state = 'queued' AND NOT (run.started_at IS NOT NULL AND job.kind = ANY(%(following)s))
+            AND (NOT job.enabled OR (
             run.started_at IS NULL AND run.backfill_id IS NULL AND job.start_deadline IS NOT NULL
             AND COALESCE(run.slot, run.created_at)
                 < clock_timestamp() - make_interval(secs => job.start_deadline)))
@@ -82,14 +101,26 @@ _SKIP = """
     SELECT count(*) FROM skipped
 """
 
-# A cancel that met a run between two holders: nobody is left who would see it.
+# A cancel that met a run between two holders: nobody is left who would see it. What an earlier attempt may
+# have begun elsewhere is stopped first, also where the job was switched off before the next one.
 _CANCEL = """
-    WITH cancelled AS (
-        UPDATE jobs_run SET state = 'cancelled', reason = '', finished_at = clock_timestamp()
-        WHERE state = 'queued' AND cancel_requested_at IS NOT NULL RETURNING id
+    WITH unwanted AS (
+        SELECT run.id, run.started_at IS NOT NULL AND job.kind = ANY(%(following)s) AS elsewhere
+        FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
+        WHERE run.state = 'queued' AND (run.cancel_requested_at IS NOT NULL OR (
+            NOT job.enabled AND run.started_at IS NOT NULL AND job.kind = ANY(%(following)s)))
+        LIMIT %(batch)s FOR UPDATE OF run SKIP LOCKED
+    ), cancelled AS (
+        UPDATE jobs_run run SET state = CASE WHEN unwanted.elsewhere THEN 'deferred' ELSE 'cancelled' END,
+            finished_at = CASE WHEN NOT unwanted.elsewhere THEN clock_timestamp() END,
+            looks = run.looks + unwanted.elsewhere::int, reason = '', available_at = clock_timestamp(),
+            cancel_requested_at = COALESCE(run.cancel_requested_at, clock_timestamp()),
+            cancel_requested_by = CASE WHEN run.cancel_requested_at IS NULL THEN %(by)s
+                                       ELSE run.cancel_requested_by END
+        FROM unwanted WHERE run.id = unwanted.id RETURNING run.id, run.state
     ), event AS (
         INSERT INTO jobs_runevent (run_id, at, kind, data)
-        SELECT id, clock_timestamp(), 'cancelled', '{}' FROM cancelled
+        SELECT id, clock_timestamp(), state, '{}' FROM cancelled
     )
     SELECT count(*) FROM cancelled
 """
@@ -121,6 +152,7 @@ class Ticker:
             skip_late,
             cancel_between_holders,
             wake_idle,
+            wake_to_look,
             seal_events,
             *clock_steps,
             self._tidy,
@@ -224,17 +256,18 @@ def _tell_missed(schedule: Schedule, due: Due, runs: list[Run]) -> None:
 
 def reap() -> int:
     """Take runs from holders whose lease ran out; return how many."""
-    return _count(_REAP, {"batch": BATCH, "message": "Its worker went silent."})
+    values = {"message": "Its worker went silent.", "give_up": GIVE_UP}
+    return _count(_REAP, {**_BATCH, **values})
 
 
 def skip_late() -> int:
     """End queued runs past their start deadline or of switched-off jobs."""
-    return _count(_SKIP, {"batch": BATCH})
+    return _count(_SKIP, _BATCH)
 
 
 def cancel_between_holders() -> int:
     """End queued runs that were cancelled while a holder was losing them."""
-    return _count(_CANCEL, {})
+    return _count(_CANCEL, {**_BATCH, "by": "Data Desk"})
 
 
 def wake_idle() -> None:
@@ -245,6 +278,12 @@ def wake_idle() -> None:
     if idle <= 0:
         return
     for key in Run.objects.claimable().filter(job__enabled=True).values_list("pool__key", flat=True)[:idle]:
+        wake(key)
+
+
+def wake_to_look() -> None:
+    """Wake workers for deferred runs that are due; the clock itself calls no other system."""
+    for key in Run.objects.to_look_after().values_list("pool__key", flat=True)[:LOOKS]:
         wake(key)
 
 

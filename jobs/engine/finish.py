@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.functional import SimpleLazyObject
 
-from jobs.choices import ErrorClass, Outcome, Reason, RunState
+from jobs.choices import FOLLOWING_KINDS, ErrorClass, Outcome, Reason, RunState
 from jobs.engine.claim import Claim
 from jobs.engine.report import Failure
 from jobs.models import Artifact, DataTrigger, Run
@@ -58,6 +58,33 @@ _REQUEUE = """
     SELECT false FROM ended
 """
 
+# Let go while the work goes on in another system. What was asked of the run in the meantime is looked after
+# at once, unless that is what did not work just now (hurry); nobody sleeps beyond the time limit.
+_DEFER = """
+    WITH ended AS (
+        UPDATE jobs_run SET state = 'deferred', reason = '', lease_until = NULL, fence = fence + 1,
+            worker = '', looks = looks + 1, progress = %(progress)s, error = '{}',
+            elsewhere = COALESCE(%(elsewhere)s::jsonb, elsewhere),
+            available_at = CASE
+                WHEN %(hurry)s AND cancel_requested_at IS NOT NULL THEN clock_timestamp()
+                WHEN %(hurry)s THEN LEAST(clock_timestamp() + make_interval(secs => %(delay)s), timeout_at)
+                ELSE clock_timestamp() + make_interval(secs => %(delay)s) END
+        WHERE id = %(run)s AND fence = %(fence)s AND state = 'running' RETURNING id
+    ), attempt AS (
+        UPDATE jobs_attempt SET outcome = 'deferred', error_class = %(error_class)s, error = %(message)s
+        FROM ended WHERE run_id = ended.id AND jobs_attempt.fence = %(fence)s
+    ), event AS (
+        INSERT INTO jobs_runevent (run_id, at, kind, data)
+        SELECT id, clock_timestamp(), 'deferred', %(data)s FROM ended
+    )
+    SELECT false FROM ended
+"""
+
+# For so many seconds the other system is asked to stop what was cancelled or took too long.
+STOPPING = 120
+# Between two looks that failed on our side, in seconds: doubling from the first to the second.
+LOOK_AGAIN = (2, 60)
+
 _ENDED_BY = {
     RunState.SUCCEEDED: Outcome.SUCCEEDED,
     RunState.FAILED: Outcome.FAILED,
@@ -93,9 +120,22 @@ def succeed(
 
 
 def fail(claim: Claim, failure: Failure, progress: dict[str, Any], *, cancelled: bool) -> bool:
-    """End the run as failed, or queue it again where a try may help; False where it is held elsewhere."""
+    """End the run as failed, or queue it again where a try may help; False where it is held elsewhere.
+
+    A look after a deferred run that failed is taken again, without a new attempt, up to the time limit.
+    """
     if cancelled:
         return cancel(claim, progress)
+    passing = failure.error_class in ErrorClass.retried()
+    if claim.stop and not (passing and claim.stopping_for < STOPPING):
+        ended_there = failure.error_class == ErrorClass.FAILED_THERE
+        if ended_there and claim.stop == "time_out":
+            return _end(claim, RunState.FAILED, progress, failure)
+        return stopped(claim, progress, None if ended_there else failure)
+    if claim.looks and passing:
+        first, longest = LOOK_AGAIN
+        delay = backoff(claim.looks, base=first, cap=longest)
+        return _defer(claim, progress, delay=delay, hurry=not claim.stop, failure=failure)
     if failure.error_class in ErrorClass.retried() and claim.attempt < claim.max_attempts:
         return _requeue(
             claim,
@@ -107,20 +147,50 @@ def fail(claim: Claim, failure: Failure, progress: dict[str, Any], *, cancelled:
     return _end(claim, RunState.FAILED, progress, failure)
 
 
+def defer(claim: Claim, elsewhere: dict[str, Any], progress: dict[str, Any], *, delay: float) -> bool:
+    """Let the run go while its work goes on elsewhere; somebody looks after it when the delay is over."""
+    if claim.stop and claim.stopping_for >= STOPPING:
+        return stopped(claim, progress, Failure(ErrorClass.ELSEWHERE, "The other system did not answer."))
+    return _defer(claim, progress, delay=delay, hurry=not claim.stop, elsewhere=elsewhere)
+
+
+def stopped(claim: Claim, progress: dict[str, Any], failure: Failure | None = None) -> bool:
+    """End a deferred run whose work elsewhere was stopped as asked; a failure says why it could not be."""
+    told = f" Its work there could not be stopped and may go on: {failure.message}" if failure else ""
+    if claim.stop == "cancel":
+        kept = Failure(failure.error_class, told.strip()) if failure else None
+        return _end(claim, RunState.CANCELLED, progress, kept)
+    return _timed_out(claim, progress, told)
+
+
 def time_out(claim: Claim, progress: dict[str, Any]) -> bool:
-    """End the run as timed out."""
-    failure = Failure(ErrorClass.TIMEOUT, f"It took longer than {claim.timeout} s.")
-    return _end(claim, RunState.TIMED_OUT, progress, failure)
+    """End the run as timed out; where its work may go on elsewhere, have that stopped first."""
+    return _have_stopped(claim, progress) or _timed_out(claim, progress)
 
 
 def cancel(claim: Claim, progress: dict[str, Any]) -> bool:
-    """End the run as cancelled."""
-    return _end(claim, RunState.CANCELLED, progress)
+    """End the run as cancelled; where its work may go on elsewhere, have that stopped first."""
+    return _have_stopped(claim, progress) or _end(claim, RunState.CANCELLED, progress)
+
+
+def _have_stopped(claim: Claim, progress: dict[str, Any]) -> bool:
+    """Let the run go where its kind works elsewhere: the next look stops what this attempt began there."""
+    if claim.kind not in FOLLOWING_KINDS or claim.stop:
+        return False
+    return _defer(claim, progress, delay=0)
+
+
+def _timed_out(claim: Claim, progress: dict[str, Any], told: str = "") -> bool:
+    failure = Failure(ErrorClass.TIMEOUT, f"It took longer than {claim.timeout} s.{told}")
+    return _end(claim, RunState.TIMED_OUT, progress, failure)
 
 
 def hand_over(claim: Claim, progress: dict[str, Any]) -> bool:
     """Give the run back because this worker stops; the attempt does not count, unless that came too often."""
     failure = Failure(ErrorClass.WORKER_LOST, "Its worker was stopped.")
+    if claim.looks:
+        # Nothing was begun here that could be begun too often.
+        return _defer(claim, progress, delay=0)
     forgiven = claim.hand_overs < settings.RUN_HAND_OVERS
     if not forgiven and claim.attempt >= claim.max_attempts:
         return _end(claim, RunState.FAILED, progress, failure)
@@ -156,6 +226,28 @@ def _values_of_end(state: RunState, progress: dict[str, Any]) -> dict[str, Any]:
 
 def _end(claim: Claim, state: RunState, progress: dict[str, Any], failure: Failure | None = None) -> bool:
     return _execute(_END, claim, **_values_of_end(state, progress), failure=failure) is not None
+
+
+def _defer(
+    claim: Claim,
+    progress: dict[str, Any],
+    *,
+    delay: float,
+    hurry: bool = True,
+    elsewhere: dict[str, Any] | None = None,
+    failure: Failure | None = None,
+) -> bool:
+    ended = _execute(
+        _DEFER,
+        claim,
+        progress=json.dumps(progress),
+        elsewhere=None if elsewhere is None else json.dumps(elsewhere),
+        delay=delay,
+        hurry=hurry,
+        data={"seconds": round(delay, 1)},
+        failure=failure,
+    )
+    return ended is not None
 
 
 def _requeue(

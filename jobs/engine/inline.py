@@ -37,7 +37,8 @@ class InlineReporter:
     """Take what the body tells, and keep the lease while at it."""
 
     def __init__(self, claim: Claim, pump: LogPump) -> None:
-        self.report = Report(words=words_to_hide(claim.secrets.values()))
+        self.report = Report(claim.progress, words=words_to_hide(claim.secrets.values()))
+        self._stops = bool(claim.stop)
         self.lease = Lease(claim)
         self._pump = pump
 
@@ -46,7 +47,7 @@ class InlineReporter:
         self.report.take(message)
         if self._pump.due_in == 0.0:
             self._pump.flush()
-        if self.lease.due_in == 0.0 and self.lease.beat(self.report.progress).cancel:
+        if self.lease.due_in == 0.0 and self.lease.beat(self.report.progress).cancel and not self._stops:
             raise Cancelled
 
     def stay_alive(self) -> None:
@@ -98,10 +99,14 @@ def run_inline(claim: Claim) -> None:
     logger.addHandler(PumpHandler(pump))
     report = reporter.report
     try:
-        outputs = _work(claim, reporter, logger)
+        _work(claim, reporter, logger)
         pump.close()
-        if outputs is not None:
-            _succeed(claim, report.cleaned(outputs), reporter)
+        if report.outputs is not None and report.failure is None:
+            _succeed(claim, report.outputs, reporter)
+        if report.elsewhere is not None:
+            finish.defer(claim, report.elsewhere, report.progress, delay=report.after)
+        if report.stopped:
+            finish.stopped(claim, report.progress)
         if report.failure is not None:
             finish.fail(claim, report.failure, report.progress, cancelled=False)
     except Cancelled:
@@ -109,23 +114,32 @@ def run_inline(claim: Claim) -> None:
         finish.cancel(claim, report.progress)
     except OutOfTime:
         pump.close()
-        finish.time_out(claim, report.progress)
+        _out_of_time(claim, report)
     except LeaseLost:
         log.warning("fenced", run=claim.number, fence=claim.fence)
     finally:
         remove_folder(claim)
 
 
-def _work(claim: Claim, reporter: InlineReporter, logger: logging.Logger) -> dict[str, Any] | None:
+def _work(claim: Claim, reporter: InlineReporter, logger: logging.Logger) -> None:
     try:
         with _limited(min(claim.timeout, settings.RUN_LEASE * 2 / 3)):
-            return work(claim, reporter, logger)
+            told = work(claim, reporter, logger)
+        reporter.report.take(told)
     except LeaseLost:
         raise
     except (Exception, SystemExit) as error:
         message = error_message(error)
         reporter.report.take(message)
-        return None
+
+
+def _out_of_time(claim: Claim, report: Report) -> None:
+    if claim.looks:
+        # The look took too long, not the work.
+        failure = failure_of(ErrorClass.CRASH, "It took too long to look how far it is.")
+        finish.fail(claim, failure, report.progress, cancelled=False)
+    else:
+        finish.time_out(claim, report.progress)
 
 
 def _succeed(claim: Claim, outputs: dict[str, Any], reporter: InlineReporter) -> None:

@@ -13,6 +13,8 @@ from portal.storage import shown_name
 # A message of this size holds the samples and profiles of dozens of datasets; more belongs into files.
 MESSAGE_BYTES = 16 * 1024 * 1024
 MAX_STEPS = 200
+# Seconds until somebody looks again after what goes on elsewhere.
+LONGEST_PAUSE = 3600.0
 _CLASSES = frozenset(ErrorClass.values)
 
 
@@ -57,7 +59,8 @@ def failure_of(
 class Report:
     """The state of what was told so far; ``progress`` is what goes into the run row.
 
-    ``words`` are secrets that no message may keep.
+    ``words`` are secrets that no message may keep. Where the work goes on ``elsewhere``, somebody looks after
+    it in ``after`` seconds; ``stopped`` says that it was stopped there.
     """
 
     progress: dict[str, Any] = field(default_factory=dict)
@@ -65,6 +68,9 @@ class Report:
     failure: Failure | None = None
     artifacts: list[Announced] = field(default_factory=list)
     changed_step: bool = False
+    elsewhere: dict[str, Any] | None = None
+    after: float = 0.0
+    stopped: bool = False
     words: tuple[str, ...] = ()
     _rest: bytes = b""
 
@@ -94,6 +100,11 @@ class Report:
                 self._artifact(Announced(number, name, str(message.get("media_type", ""))[:100]))
             case {"type": "result", "outputs": dict(outputs)}:
                 self.outputs = self.cleaned(outputs)
+            case {"type": "elsewhere", "elsewhere": dict(elsewhere), "after": float(after) | int(after)}:
+                self.elsewhere = self.cleaned(elsewhere)
+                self.after = min(max(float(after), 0.1), LONGEST_PAUSE)
+            case {"type": "stopped"}:
+                self.stopped = True
             case {"type": "error"}:
                 kind, text, detail = (str(message.get(name, "")) for name in ("class", "message", "detail"))
                 place = message.get("place")

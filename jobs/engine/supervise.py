@@ -6,6 +6,7 @@ import select
 import signal
 import time
 from functools import cache
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
@@ -16,7 +17,7 @@ from jobs.engine.artifacts import NotKept, Taken
 from jobs.engine.bodies import Body, fork_body
 from jobs.engine.claim import Claim
 from jobs.engine.held import with_secrets, words_to_hide
-from jobs.engine.lease import Lease
+from jobs.engine.lease import Lease, Orders
 from jobs.engine.log_pump import LogPump
 from jobs.engine.report import Report, failure_of
 from jobs.engine.stopping import Stopping
@@ -34,6 +35,8 @@ LONGEST_WAIT = 0.5
 KILL_AFTER = 1.5
 # A step that changed is shown this soon after the last beat.
 STEP_PAUSE = 0.5
+# A body that stops work in another system may take so many seconds.
+LONGEST_STOP = 60.0
 # Tries of the transaction that ends the run while the database does not answer.
 FINISH_PAUSE = 0.5
 # The database did not answer, or asked to try again; any other of its errors would come back for ever.
@@ -58,9 +61,10 @@ class Supervisor:
         self._stopping = stopping
         self._lease = Lease(claim)
         self._pump = LogPump(claim)
-        self._report = Report(words=words_to_hide(claim.secrets.values()))
+        self._report = Report(claim.progress, words=words_to_hide(claim.secrets.values()))
         self._taken = Taken(claim, self._report.artifacts, self._stay_alive)
         self._stop_reason = ""
+        self._began = time.monotonic()
         self._kill_at: float | None = None
         # Loaded here once, not in each body anew.
         runner_for(claim.kind)
@@ -115,17 +119,23 @@ class Supervisor:
             self._report.changed_step = False
             self._lease.hasten(STEP_PAUSE)
         if self._lease.due_in == 0.0:
-            orders = self._lease.beat(self._report.progress)
-            if orders.cancel:
-                self._stop("cancel")
-            elif orders.time_out:
-                self._stop("time_out")
+            self._obey(self._lease.beat(self._report.progress))
         self._fence_if_silent()
         if self._stopping.overdue:
             self._stop("hand_over")
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._body.kill()
             self._kill_at = time.monotonic() + KILL_AFTER
+
+    def _obey(self, orders: Orders) -> None:
+        if self._claim.stop:
+            # That is what this body is about; it has its own time.
+            if time.monotonic() - self._began >= LONGEST_STOP:
+                self._stop("too_slow")
+        elif orders.cancel:
+            self._stop("cancel")
+        elif orders.time_out:
+            self._stop("time_out")
 
     def _stop(self, reason: str) -> None:
         if self._stop_reason:
@@ -177,28 +187,40 @@ class Supervisor:
                 connection.close()
                 self._fence_if_silent()
                 time.sleep(FINISH_PAUSE)
-                if self._lease.beat(self._report.progress).time_out:
+                if self._lease.beat(self._report.progress).time_out and not self._claim.stop:
                     self._report.outputs, self._stop_reason = None, "time_out"
             else:
                 return
 
     def _finish(self) -> None:
         claim, report = self._claim, self._report
-        if report.outputs is not None and report.failure is None and self._body.status == 0:
-            try:
-                if not finish.succeed(claim, report.outputs, report.progress, self._taken.rows):
-                    self._taken.drop()
-            except (*UNANSWERED, LeaseLost):
-                raise
-            except NotKept as error:
-                report.failure = failure_of(error.error_class, str(error))
-            except Exception as error:
+        well = report.failure is None and self._body.status == 0
+        if well and report.elsewhere is not None:
+            finish.defer(claim, report.elsewhere, report.progress, delay=report.after)
+        elif well and report.stopped:
+            finish.stopped(claim, report.progress)
+        elif not (well and report.outputs is not None and self._succeed(report.outputs)):
+            self._finish_badly()
+
+    def _succeed(self, outputs: dict[str, Any]) -> bool:
+        """End the run as succeeded; return False where what it brought could not be kept."""
+        claim, report = self._claim, self._report
+        try:
+            if not finish.succeed(claim, outputs, report.progress, self._taken.rows):
                 self._taken.drop()
-                log.exception("record_failed", run=claim.number)
-                told = error_message(error)
-                report.failure = failure_of(told["class"], told["message"], told["detail"])
-            else:
-                return
+        except (*UNANSWERED, LeaseLost):
+            raise
+        except NotKept as error:
+            report.failure = failure_of(error.error_class, str(error))
+        except Exception as error:
+            self._taken.drop()
+            log.exception("record_failed", run=claim.number)
+            told = error_message(error)
+            report.failure = failure_of(told["class"], told["message"], told["detail"])
+        return report.failure is None
+
+    def _finish_badly(self) -> None:
+        claim, report = self._claim, self._report
         if self._stop_reason == "hand_over":
             finish.hand_over(claim, report.progress)
         elif self._stop_reason == "time_out":

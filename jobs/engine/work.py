@@ -10,7 +10,7 @@ from django.conf import settings
 
 from jobs.choices import ErrorClass
 from jobs.engine.claim import Claim
-from jobs.runners.base import Context, Kept, Reporter
+from jobs.runners.base import Context, Elsewhere, Following, Kept, Reporter
 from jobs.runners.registry import runner_for
 
 
@@ -36,7 +36,7 @@ def remove_folder(claim: Claim) -> None:
 def work(
     claim: Claim, reporter: Reporter, logger: logging.Logger, kept: Kept | None = None
 ) -> dict[str, Any]:
-    """Run the kind's body and return its outputs; ``kept`` is what a warm process has open."""
+    """Run the kind's body and return the message of its end; ``kept`` is what a warm process has open."""
     runner = runner_for(claim.kind)
     context = Context(
         job_key=claim.job_key,
@@ -49,9 +49,26 @@ def work(
         log=logger,
         reporter=reporter,
         kept=kept,
+        looks=claim.looks,
         secrets=claim.secrets,
     )
-    return runner.run(context)
+    outcome = _look(runner, context, claim) if isinstance(runner, Following) else runner.run(context)
+    if outcome is None:
+        return {"type": "stopped"}
+    if isinstance(outcome, Elsewhere):
+        return {"type": "elsewhere", "elsewhere": outcome.as_json(), "after": outcome.after}
+    return {"type": "result", "outputs": outcome}
+
+
+def _look(runner: Any, context: Context, claim: Claim) -> dict[str, Any] | Elsewhere | None:
+    """Begin the work elsewhere, look how far it is, or stop it."""
+    known = Elsewhere(**claim.elsewhere) if claim.elsewhere else None
+    outcome: dict[str, Any] | Elsewhere | None
+    if claim.stop:
+        outcome = runner.stop(context, known)
+    else:
+        outcome = runner.follow(context, known) if known else runner.run(context)
+    return outcome
 
 
 def error_message(error: BaseException) -> dict[str, Any]:

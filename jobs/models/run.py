@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 
-from jobs.choices import QUERY_JOB, ErrorClass, Outcome, Reason, RunState, Trigger
+from jobs.choices import FOLLOWING_KINDS, QUERY_JOB, ErrorClass, Outcome, Reason, RunState, Trigger
 from jobs.models.backfill import Backfill
 from jobs.models.job import Job, Pool, Schedule
 from portal.accounts.models import User
@@ -47,6 +47,22 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Keep the queued runs whose time has come."""
         due = self.filter(state=RunState.QUEUED, available_at__lte=Now())
         return due.filter(Q(backfill__isnull=True) | Q(backfill__paused=False))
+
+    def ended_by_word(self, job: Job) -> Self:
+        """Keep the runs of this job that a cancel ends at once: nothing of theirs goes on anywhere."""
+        queued = self.filter(state=RunState.QUEUED)
+        return queued.filter(started_at=None) if job.kind in FOLLOWING_KINDS else queued
+
+    def stopped_by_holder(self, job: Job) -> Self:
+        """Keep the other open runs of this job that nobody asked to stop yet."""
+        waiting = Q(state=RunState.QUEUED, started_at__isnull=False)
+        began = Q(state__in=[RunState.RUNNING, RunState.DEFERRED])
+        began |= waiting if job.kind in FOLLOWING_KINDS else Q()
+        return self.filter(began, cancel_requested_at=None)
+
+    def to_look_after(self) -> Self:
+        """Keep the deferred runs after which a worker should look now."""
+        return self.filter(state=RunState.DEFERRED, available_at__lte=Now())
 
     def held(self, fence: int) -> Self:
         """Keep the run only while the holder of this fence may write: the test of each of its updates."""
@@ -146,7 +162,10 @@ class Run(models.Model):
     """One run of a job: queued, worked on in attempts, ended once.
 
     ``fence`` rises with each claim; a write that names an older fence changes no row. Times are the
-    database's own clock. ``progress`` is ``{"step", "steps": [{"key", "started_at", "ended_at"}],
+    database's own clock. While its work goes on in another system it is deferred: ``elsewhere`` is
+    ``{"system", "id", "url", "memo"}`` and ``looks`` counts how often it was let go; from then on a worker
+    holds it only to look there, without a place in its pool, when ``available_at`` has come.
+    ``progress`` is ``{"step", "steps": [{"key", "started_at", "ended_at"}],
     "fraction", "note"}``; ``error`` is ``{"class", "message", "detail"}``; ``outputs`` is what the kind kept.
     """
 
@@ -186,6 +205,8 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=200, blank=True)
     progress = models.JSONField(default=dict)
+    elsewhere = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    looks = models.PositiveIntegerField(default=0, db_default=0)
     outputs = models.JSONField(default=dict)
     error = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -232,6 +253,7 @@ class Run(models.Model):
             ),
             models.Index(fields=["lease_until"], condition=Q(state="running"), name="run_leases"),
             models.Index(fields=["pool", "job"], condition=Q(state="running"), name="run_running"),
+            models.Index(fields=["available_at"], condition=Q(state="deferred"), name="run_deferred"),
             models.Index(fields=["job", "-id"], name="run_of_job"),
             models.Index(fields=["state", "-id"], name="run_by_state"),
             # What a run has started: its followers, and those that its data started.
@@ -266,6 +288,11 @@ class Run(models.Model):
     def tone(self) -> str:
         """The tone of its state."""
         return RunState(self.state).tone
+
+    @property
+    def waits_elsewhere(self) -> bool:
+        """Whether its work goes on in another system, also while a worker looks after it for a moment."""
+        return self.state == RunState.DEFERRED or (self.state == RunState.RUNNING and self.looks > 0)
 
     @property
     def duration(self) -> "timedelta | None":

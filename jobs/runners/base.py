@@ -37,6 +37,24 @@ class Step:
     label: "str | _StrPromise"
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Work that goes on in another system without us: what to call that, and where people find it.
+
+    ``memo`` is what the next look needs to know, as JSON; ``after`` are the seconds until then.
+    """
+
+    system: str
+    id: str
+    url: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
+    after: float = 2.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the run row keeps it."""
+        return {"system": self.system, "id": self.id, "url": self.url, "memo": self.memo}
+
+
 class Reporter(Protocol):
     """The way out of a body: what it tells its supervisor, and whether it was asked to stop."""
 
@@ -79,7 +97,7 @@ class Context:
 
     ``config`` is the runner's (or pipeline's) config model, already checked; ``params`` is the plain dict of
     the run's parameters, or the pipeline's parameters model where it declares one. ``fence`` goes with every
-    write outside the portal.
+    write outside the portal. ``looks`` counts how often the run was deferred.
     """
 
     job_key: str
@@ -92,6 +110,7 @@ class Context:
     log: logging.Logger
     reporter: Reporter
     kept: Kept | None = None
+    looks: int = 0
     secrets: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     _told_at: float = field(default=0.0, init=False)
     _made: int = field(default=0, init=False)
@@ -127,9 +146,17 @@ class Context:
     @contextlib.contextmanager
     def step(self, key: str) -> Iterator[None]:
         """Mark what happens inside as one of the steps the runner announced."""
-        self._tell_step(key, "started")
+        self.begin_step(key)
         yield
         # A step that was left by an exception keeps no end: there the run stopped.
+        self.end_step(key)
+
+    def begin_step(self, key: str) -> None:
+        """Mark the begin of a step that outlives this body."""
+        self._tell_step(key, "started")
+
+    def end_step(self, key: str) -> None:
+        """Mark the end of such a step."""
         self._tell_step(key, "ended")
 
     def _tell_step(self, key: str, event: str) -> None:
@@ -190,11 +217,30 @@ class Runner(Protocol):
     def steps(self, job: Job) -> list[Step]:
         """Return the steps a run of this job goes through, in order."""
 
-    def run(self, context: Context) -> dict[str, Any]:
+    def run(self, context: Context) -> dict[str, Any] | Elsewhere:
         """Do the work; an exception with ``error_class`` (a value of ErrorClass) says whose fault it was."""
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Write what the run brought about, and return what its row keeps."""
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A runner whose work goes on in another system: the run is deferred, and looked after now and then.
+
+    Its kind stands in FOLLOWING_KINDS. Each look is a body of its own and short; what may pass is an error of
+    a class that is retried, and the run is looked after again. ``run`` may come twice (its worker died before
+    the run was deferred) and must then find what it began.
+    """
+
+    def follow(self, context: Context, elsewhere: Elsewhere) -> dict[str, Any] | Elsewhere:
+        """Look how far it is; return the outputs when it is done, or what to look for the next time."""
+
+    def stop(self, context: Context, elsewhere: Elsewhere | None) -> dict[str, Any] | Elsewhere | None:
+        """Stop it there and return None; the outputs if it was done before; what to try again if it may pass.
+
+        Without ``elsewhere`` nobody knows if it ever began.
+        """
 
 
 @runtime_checkable

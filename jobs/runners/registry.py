@@ -7,8 +7,9 @@ from django.core import checks
 from django.utils.module_loading import import_string
 from pydantic import BaseModel
 
+from jobs.choices import FOLLOWING_KINDS
 from jobs.exceptions import UnknownKind
-from jobs.runners.base import Runner
+from jobs.runners.base import Following, Runner
 
 RUNNERS: dict[str, str] = {
     "python": "jobs.runners.python.PythonRunner",
@@ -20,6 +21,7 @@ RUNNERS: dict[str, str] = {
     "verify": "jobs.runners.verify.VerifyRunner",
     "query": "jobs.runners.query.QueryRunner",
     "http": "jobs.runners.http.HttpRunner",
+    "airflow_dag": "jobs.runners.airflow.AirflowDagRunner",
     "housekeeping": "jobs.runners.housekeeping.HousekeepingRunner",
     "job_files": "jobs.runners.job_files.JobFilesRunner",
 }
@@ -53,6 +55,8 @@ def _check(kind: str) -> list[checks.CheckMessage]:
     missing += [name for name in ("steps", "run", "record") if not callable(getattr(runner, name, None))]
     if not isinstance(getattr(runner, "confined", None), bool):
         missing.append("confined (True or False)")
+    if isinstance(runner, Following) != (kind in FOLLOWING_KINDS):
+        missing.append("follow and stop exactly if it stands in FOLLOWING_KINDS")
     config = getattr(runner, "Config", None)
     if not (isinstance(config, type) and issubclass(config, BaseModel)):
         missing.append("Config (a pydantic model)")

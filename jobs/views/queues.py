@@ -22,6 +22,7 @@ from portal.audit.actions import actor_of
 from portal.ui.htmx import wants_part
 
 SHOWN = 50
+GOING = (RunState.RUNNING, RunState.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def queues(request: HttpRequest) -> HttpResponse:
     ticked = last_tick()
     context = {
         "now": now,
-        "running": visible.filter(state=RunState.RUNNING).order_by("started_at")[:SHOWN],
+        "running": visible.filter(state__in=GOING).order_by("started_at")[:SHOWN],
         "waiting": [Waiting(run, why_waiting(run, now=now, load=load)) for run in queued[:SHOWN]],
         "more": queued[SHOWN : SHOWN + 1].exists(),
         "most": SHOWN,

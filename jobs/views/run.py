@@ -132,8 +132,14 @@ def _live(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "lanes": lanes(list(shown.attempts.all()), now=now),
         "outputs": shown_outputs(shown, user),
         "artifacts": _files(shown, user),
-        "fault": fault_of(shown) if shown.state in RunState.unhappy() else None,
+        "fault": fault_of(shown) if _went_wrong(shown) else None,
     }
+
+
+def _went_wrong(shown: Run) -> bool:
+    # A cancelled one may have left something going elsewhere that did not stop.
+    unstopped = shown.state == RunState.CANCELLED and shown.looks > 0
+    return shown.state in RunState.unhappy() or unstopped
 
 
 def _files(shown: Run, user: User) -> list[Artifact]:
@@ -170,7 +176,9 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
 
 def _stage(shown: Run) -> str:
     """Return what the page around the progress depends on."""
-    return f"{shown.state}{'!' if shown.cancel_requested_at else ''}"
+    # A look after what goes on elsewhere lasts a moment and is none of a stage.
+    state = RunState.DEFERRED if shown.waits_elsewhere else shown.state
+    return f"{state}{'!' if shown.cancel_requested_at else ''}"
 
 
 def _progress(shown: Run, now: datetime) -> Progress:
@@ -178,13 +186,13 @@ def _progress(shown: Run, now: datetime) -> Progress:
     elapsed = (shown.finished_at or now) - shown.started_at if shown.started_at else None
     steps = shown_steps(
         shown.progress,
-        state=shown.state,
+        state=RunState.RUNNING if shown.waits_elsewhere else shown.state,
         named=steps_of(shown.job),
         usual=usual_steps(shown.job_id),
         now=now,
     )
     fraction = None
-    if shown.state == RunState.RUNNING and elapsed is not None:
+    if (shown.state == RunState.RUNNING or shown.waits_elsewhere) and elapsed is not None:
         fraction = overall(steps, fraction_of(shown.progress), elapsed=elapsed, usual=usual)
     left = None
     if fraction is not None and usual is not None and elapsed is not None and not shown.cancel_requested_at:
@@ -196,7 +204,13 @@ def _progress(shown: Run, now: datetime) -> Progress:
 
 
 def _headline(shown: Run, steps: list[ShownStep], now: datetime) -> str:
-    if shown.state in {RunState.QUEUED, RunState.DEFERRED}:
+    if shown.waits_elsewhere:
+        system = str(shown.elsewhere.get("system") or "")
+        if shown.cancel_requested_at or not system:
+            return _("Stopping")
+        waits = _("Waits for %(system)s") % {"system": system}
+        return ": ".join(filter(None, (waits, str(shown.progress.get("note") or ""))))
+    if shown.state == RunState.QUEUED:
         return why_waiting(shown, now=now)
     if shown.state == RunState.RUNNING:
         if shown.cancel_requested_at:

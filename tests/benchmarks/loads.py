@@ -149,7 +149,7 @@ def _loaded() -> None:
             reporter=_Silent(),
         )
     )
-    if outputs["rows"] != ROWS:
+    if not isinstance(outputs, dict) or outputs["rows"] != ROWS:
         raise RuntimeError("not all rows were loaded")
     shutil.rmtree(scratch)
 

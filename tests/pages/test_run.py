@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -347,3 +348,39 @@ class TestLog:
             text(dan, f"/runs/{run.number}/log/?after=99990", headers=HTMX)
             text(dan, f"/runs/{run.number}/log/?before=50000")
         assert timezone.now() - started < timedelta(seconds=2)
+
+
+def test_a_run_that_waits_in_another_system_says_where_and_links_to_it(dan: Client) -> None:
+    began = timezone.now().isoformat()
+    fields: dict[str, Any] = {
+        "looks": 3,
+        "elsewhere": {"system": "Airflow", "id": "data-desk-x", "url": "https://airflow.example/dags/load"},
+        "progress": {
+            "steps": [{"key": "wait", "started_at": began, "ended_at": None}],
+            "fraction": 0.5,
+            "note": "1 of 2 tasks",
+        },
+    }
+    job = make_job(kind="airflow_dag", config={})
+    seen = {}
+    # A look after it lasts a moment: the page shows the same.
+    for state in (RunState.DEFERRED, RunState.RUNNING):
+        run = make_run(job, state, ago=60, **fields)
+        page = seen[state] = text(dan, f"/runs/{run.number}/")
+        for part in (
+            "Waits for Airflow: 1 of 2 tasks",
+            "Waiting elsewhere",
+            'href="https://airflow.example/dags/load"',
+            "Open it in Airflow",
+            'aria-current="step"',
+            "Cancel run",
+        ):
+            assert part in page
+        part = text(dan, f"/runs/{run.number}/?seen=deferred", headers=HTMX)
+        assert "hx-swap-oob" not in part
+    Run.objects.filter(pk=run.pk).update(cancel_requested_at=timezone.now())
+    assert "Stopping" in text(dan, f"/runs/{run.number}/")
+    unstopped = make_run(
+        job, RunState.CANCELLED, error={"class": "elsewhere", "message": "may go on"}, **fields
+    )
+    assert "may go on" in text(dan, f"/runs/{unstopped.number}/")
