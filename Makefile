@@ -75,7 +75,8 @@ translations: install-test ## bring portal/locale into step with code and templa
 lock: install-test ## resolve the dependencies of pyproject.toml again
 	@set -e; compile="$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11"; \
 	$$compile pyproject.toml --extra demo -o requirements.lock; \
-	$$compile pyproject.toml --extra demo --extra test -c requirements.lock -o requirements-test.lock; \
+	$$compile pyproject.toml --extra demo --extra dbt -c requirements.lock -o requirements-dbt.lock; \
+	$$compile pyproject.toml --extra demo --extra dbt --extra test -c requirements-dbt.lock -o requirements-test.lock; \
 	echo 'uv' | $$compile - -c requirements-test.lock --no-header --no-annotate -o requirements-uv.lock
 
 demo-remove: install ## remove the demo people and data (while the portal runs)
