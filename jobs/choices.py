@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 QUERY_JOB = "query"
 QUERY_KIND = "query"
 REPORT_KIND = "report"
+DBT_KIND = "dbt"
 # What its readers are told of a new edition.
 REPORT_READY = "report.ready"
 
