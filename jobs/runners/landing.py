@@ -178,9 +178,7 @@ def publish(
     results: Sequence[CheckResult],
 ) -> dict[str, Any]:
     """Publish, and return the outputs that ``record`` takes up."""
-    return publish_all(
-        context, there, reader=reader, writer=writer, parts=[Part(staged, landing, results)]
-    )
+    return publish_all(context, there, reader=reader, writer=writer, parts=[Part(staged, landing, results)])
 
 
 def publish_all(
@@ -211,9 +209,7 @@ def publish_all(
     }
 
 
-def _described_early(
-    there: There, reader: Warehouse, part: Part
-) -> tuple[list[ColumnProfile], Table] | None:
+def _described_early(there: There, reader: Warehouse, part: Part) -> tuple[list[ColumnProfile], Table] | None:
     """Describe before the publish what replaces all rows, so that whatever goes wrong leaves the old ones."""
     staged = part.staged
     if not isinstance(staged, StagedTable) or staged.how.mode != "full":

@@ -51,7 +51,10 @@ class DbtConfig(BaseModel):
         description=gettext_noop("Only these nodes, in dbt's words: orders+, tag:daily, path:models/marts."),
     )
     exclude: list[Selector] = Field(
-        default=[], max_length=100, title=gettext_noop("Exclude"), description=gettext_noop("Not these nodes.")
+        default=[],
+        max_length=100,
+        title=gettext_noop("Exclude"),
+        description=gettext_noop("Not these nodes."),
     )
     full_refresh: bool = Field(
         default=False,

@@ -33,6 +33,8 @@ class Plugin(BasePlugin):  # type: ignore[misc] # dbt's classes have no types
                 words = str(error).splitlines()[0] if "SECRET" not in statement else "no secret can be made"
                 message = f"The lake cannot be opened for dbt: {words}"
                 raise RuntimeError(message) from None
+        # Among them is a password, and the project's code comes next.
+        Session.opening.clear()
 
 
 def export(orders: Sequence[tuple[str, str]]) -> None:

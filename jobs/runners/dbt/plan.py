@@ -148,7 +148,9 @@ class Landings:
             target=node.table,
             words=DatasetWords(description_en=node.description[:5000], tags=node.tags[:20]),
             columns=[
-                ColumnWords(name=each.name[:200], personal=each.personal, description_en=each.description[:1000])
+                ColumnWords(
+                    name=each.name[:200], personal=each.personal, description_en=each.description[:1000]
+                )
                 for each in node.columns.values()
             ],
             upstream=[
