@@ -3,7 +3,7 @@
 #   make run     start the portal with demo data: PORT=8001, HOST, VAR and MODE=production change what their names say
 #   make test    run the tests
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-services soak check format bench lock translations demo-remove clean install install-test
+.PHONY: help run dev test test-services soak check format bench lock translations demo-remove clean install install-test install-dbt
 
 BIN := .venv/bin
 # Tools that load the settings but talk to no server get addresses that nobody answers at.
@@ -27,6 +27,9 @@ install:
 
 install-test:
 	@sh portal/launch/install.sh requirements-test.lock
+
+install-dbt: ## what jobs of the kind «dbt» need besides
+	@sh portal/launch/install.sh requirements-dbt.lock
 
 run: install ## install what is missing and start the portal with demo data
 	@MODE=$${MODE:-demo} exec $(BIN)/python -m portal.launch

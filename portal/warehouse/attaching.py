@@ -82,7 +82,7 @@ def _load(connection: duckdb.DuckDBPyConnection, files: dict[str, tuple[int, ...
 
 
 def opening_statements() -> list[str]:
-    """Return what another DuckDB process runs to read the newest snapshot as «lake»; they hold the password."""
+    """Return what another DuckDB process runs to read the lake as «lake»; they hold the password."""
     loads = [f"LOAD {literal(path)}" for path in _extension_files()]
     return [*loads, "SET TimeZone = 'UTC'", *_statements(read_only=True, snapshot=None)]
 

@@ -1,13 +1,27 @@
 """The kinds that fill the lake, in the forked body of a real worker."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from jobs.actions.runs import cancel
 from jobs.choices import RunState
-from tests.faults.processes import Processes, ended, start
+from jobs.models import Run
+from tests.conftest import Cast
+from tests.faults.processes import (
+    Processes,
+    Started,
+    alive,
+    children,
+    ended,
+    log_lines,
+    start,
+    until,
+    with_descendants,
+)
 from tests.lake import Lake
-from tests.unit.jobs.loading import make
+from tests.unit.jobs.loading import TESTS, make
 
 pytestmark = pytest.mark.fault
 
@@ -43,3 +57,37 @@ def test_a_worker_loads_files_and_says_what_it_could_not_read(
     run = ended(start(job), seconds=90)
     assert (run.error["class"], run.error["place"]) == ("bad_input", {"line": 2})
     assert lake.ask("SELECT id FROM sales.orders ORDER BY 1").rows == [(1,), (2,)]
+
+
+def test_a_cancelled_dbt_project_leaves_no_process_and_publishes_nothing(
+    processes: Processes, lake: Lake, monkeypatch: pytest.MonkeyPatch, cast: Cast
+) -> None:
+    folder = lake.folder / "dbt" / "slow"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text("name: slow\nversion: '1.0'\nprofile: any\n")
+    (folder / "models" / "quick.sql").write_text("select 1 as one")
+    endless = "select count(*) as n from range(100000000000) a, {{ ref('quick') }} where a.range % 7 = 3"
+    (folder / "models" / "slow.sql").write_text("{{ config(materialized='table') }}\n" + endless)
+    monkeypatch.setenv("DBT_FOLDER", str(lake.folder / "dbt"))
+    for name in ("LAKE_SCHEMA", "LAKE_DATA"):
+        monkeypatch.setenv(name, lake.environment[name])
+    lake.publish("ops.one", "SELECT 1 AS one")
+    worker = processes.worker(WORKER_SLOTS="1")
+    run = start(make("dbt", {"project": "slow"}, owner_email=cast.dan.email))
+    until(lambda: any("START sql table model dbt.slow" in line for line in log_lines(run)), seconds=120)
+    until(lambda: Run.objects.get(pk=run.pk).progress.get("fraction") == 0.5, what="one of two nodes done")
+    started = dbt_processes(worker)
+    assert started
+    asked_at = time.monotonic()
+    cancel(run=run, by=TESTS)
+    assert ended(run).state == RunState.CANCELLED
+    assert time.monotonic() - asked_at < 4
+    assert not [pid for pid in started if alive(pid)]
+    with lake.reader() as warehouse:
+        assert warehouse.tables() == ["ops.one"]
+
+
+def dbt_processes(worker: Started) -> list[int]:
+    bodies = [pid for pid in with_descendants(worker) if pid != worker.pid]
+    found = {child for body in bodies for child in children(body)}
+    return [pid for pid in found if b"jobs.runners.dbt.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]

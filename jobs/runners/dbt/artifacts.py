@@ -53,7 +53,7 @@ class TestMetadata(_Part):
     """Which generic test a test is."""
 
     name: str
-    kwargs: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default={}, alias="kwargs")
 
 
 class Node(_Part):
@@ -169,7 +169,7 @@ def check_of(node: Node, result: NodeResult) -> CheckResult:
     """Return a test's result as the catalog keeps results."""
     name, test = node.name, node.test_metadata
     if test is not None:
-        column = test.kwargs.get("column_name")
+        column = test.arguments.get("column_name")
         name = f"{test.name}({column})" if column else test.name
     found = result.failures if result.failures is not None else result.message or ""
     return CheckResult(

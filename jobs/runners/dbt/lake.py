@@ -1,4 +1,4 @@
-"""What dbt's DuckDB connection gets besides: the lake, to read, and the tables that earlier runs have published.
+"""What dbt's DuckDB connection gets besides: the lake to read, and what earlier runs have published.
 
 A plugin of dbt-duckdb, loaded in the process of ``child``; it knows nothing of the portal's settings.
 """
@@ -17,7 +17,7 @@ class Session:
     connection: duckdb.DuckDBPyConnection | None = None
 
 
-class Plugin(BasePlugin):  # type: ignore[misc] # dbt's classes have no types
+class Plugin(BasePlugin):
     """Open the lake in the database, once."""
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
@@ -40,6 +40,8 @@ class Plugin(BasePlugin):  # type: ignore[misc] # dbt's classes have no types
 def export(orders: Sequence[tuple[str, str]]) -> None:
     """Write what SELECTs return into Parquet files, each given by its path."""
     connection = Session.connection
-    for select, path in orders if connection is not None else ():
+    if connection is None:
+        raise RuntimeError("dbt has opened no database.")
+    for select, path in orders:
         quoted = path.replace("'", "''")
         connection.execute(f"COPY ({select}) TO '{quoted}' (FORMAT parquet, COMPRESSION snappy)")

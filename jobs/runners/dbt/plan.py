@@ -1,4 +1,4 @@
-"""What a run does with the lake before and after dbt's command: which tables it shows dbt, which it takes over."""
+"""Which tables of the lake a run shows dbt before its command, and what it takes over after it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -42,9 +42,9 @@ class Plan:
             self._require_name(table, node)
             if table in self.tables:
                 self._require_readable(table, f"{node.name} ({node.original_file_path})")
-        published = Dataset.objects.filter(physical_name__in=ours, published_by__isnull=False)
-        publishers = dict(published.values_list("published_by", "physical_name"))
-        others = Run.objects.filter(pk__in=publishers).exclude(job__key=job_key).exclude(job__kind=DBT_KIND)
+        published = Dataset.objects.filter(physical_name__in=ours).exclude(published_by=None)
+        publishers = {each.published_by: each.physical_name for each in published}
+        others = Run.objects.filter(pk__in=filter(None, publishers)).exclude(job__key=job_key).exclude(job__kind=DBT_KIND)
         for run, key in others.values_list("pk", "job__key"):
             node = ours[publishers[run]]
             message = f"{node.name} ({node.original_file_path}): the job {key} publishes {node.table}."
@@ -88,8 +88,8 @@ class Plan:
         place = f"{node.name} ({node.original_file_path})"
         if not _TABLE.fullmatch(table) or node.database != WORK:
             message = (
-                f"{place} would become {node.database}.{table}: a table of the lake is called schema.table in "
-                f"small letters, digits and _, and the database stays {WORK}."
+                f"{place} would become {node.database}.{table}: a table of the lake is called schema.table "
+                f"in small letters, digits and _, and the database stays {WORK}."
             )
             raise DbtRefused(message)
         try:
@@ -110,7 +110,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Landings:
-    """What the catalog is going to say of the new tables, made one after the other in the order of the run."""
+    """What the catalog is going to say of the new tables, taken in the order of the run."""
 
     plan: Plan
     keys: dict[str, str] = field(init=False)

@@ -1,4 +1,4 @@
-"""The kind ``dbt``: a dbt project makes tables beside the lake; when all is well they are published together."""
+"""The kind ``dbt``: a dbt project makes tables beside the lake; all of them are published, or none."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ class DbtFailed(Exception):
 
 
 class DbtRunner:
-    """Let dbt compute in a database of the run's own, read what it came to, and publish that with the fence."""
+    """Let dbt compute in a database of the run's own, read what came of it, and publish with the fence."""
 
     Config: type[BaseModel] = DbtConfig
     label = _("dbt project")

@@ -43,7 +43,10 @@ sources:
 select c.id, c.email as contact, country, {{ var('rate') }} * c.paid as paid, '{{ var("day", "") }}' as day
 from {{ source('ops', 'customers') }} c join {{ ref('countries') }} using (code)
 """,
-    "models/by_country.sql": "{{ config(materialized='view') }}\nselect country, sum(paid) as paid from {{ ref('spent') }} group by 1",
+    "models/by_country.sql": """
+{{ config(materialized='view') }}
+select country, sum(paid) as paid from {{ ref('spent') }} group by 1
+""",
     "models/seen.sql": """
 {{ config(materialized='incremental') }}
 select id from {{ source('ops', 'customers') }}
@@ -62,10 +65,14 @@ models:
     config: {tags: [money]}
     columns:
       - {name: id, description: The customer, data_tests: [unique, not_null]}
-      - {name: paid, data_tests: [{accepted_values: {arguments: {values: [1, 2, 4], quote: false}, config: {severity: warn}}}]}
+      - name: paid
+        data_tests:
+          - accepted_values: {arguments: {values: [1, 2, 4], quote: false}, config: {severity: warn}}
 """,
 }
-CUSTOMERS = "SELECT * FROM (VALUES (1, 'kim@example.com', 'KR', 1), (2, 'max@example.com', 'DE', 2)) t(id, email, code, paid)"
+CUSTOMERS = """
+SELECT * FROM (VALUES (1, 'kim@example.com', 'KR', 1), (2, 'max@example.com', 'DE', 2)) t(id, email, code, paid)
+"""
 
 
 def confines() -> bool:
@@ -122,7 +129,9 @@ def log_of(run: Run) -> str:
     return "\n".join(f"{level}: {text}" for piece in run.log.all() for _at, level, text in piece.lines)
 
 
-def test_a_project_lands_as_a_whole_or_not_at_all(shop: Shop, lake: Lake, cast: Cast) -> None:
+def test_a_project_lands_as_a_whole_or_not_at_all(  # noqa: PLR0915 - each dbt takes seconds
+    shop: Shop, lake: Lake, cast: Cast
+) -> None:
     job = project(cast, vars={"rate": 2})
     run = succeed(job, day="2026-11-26")
     assert lake.ask("SELECT country, paid, day FROM dbt.spent ORDER BY id").rows == [
@@ -234,7 +243,7 @@ def model(dbt, session):
 def test_the_projects_code_reaches_neither_files_nor_secrets(
     shop: Shop, lake: Lake, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model in Python tries what a project could: keys, other files, programs, the lake, what the log shows."""
+    """A model in Python tries what a project could: other files, programs, the lake, passwords in the log."""
     key = lake.folder / "key"
     key.write_text("the key of the house")
     nosy = NOSY.replace("KEY", str(key)).replace("LAKE", str(lake.folder / "lake"))
@@ -298,7 +307,7 @@ def test_without_dbt_the_kind_says_so(shop: Shop, cast: Cast, monkeypatch: pytes
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(installed, "version", gone)
-    with pytest.raises(InvalidDefinition, match="requirements-dbt.lock"):
+    with pytest.raises(InvalidDefinition, match=r"requirements-dbt\.lock"):
         project(cast, command="run")
     assert "requirements-dbt.lock" in message_of(work_off(job))
 
