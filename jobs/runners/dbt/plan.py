@@ -44,7 +44,11 @@ class Plan:
                 self._require_readable(table, f"{node.name} ({node.original_file_path})")
         published = Dataset.objects.filter(physical_name__in=ours).exclude(published_by=None)
         publishers = {each.published_by: each.physical_name for each in published}
-        others = Run.objects.filter(pk__in=filter(None, publishers)).exclude(job__key=job_key).exclude(job__kind=DBT_KIND)
+        others = (
+            Run.objects.filter(pk__in=filter(None, publishers))
+            .exclude(job__key=job_key)
+            .exclude(job__kind=DBT_KIND)
+        )
         for run, key in others.values_list("pk", "job__key"):
             node = ours[publishers[run]]
             message = f"{node.name} ({node.original_file_path}): the job {key} publishes {node.table}."
