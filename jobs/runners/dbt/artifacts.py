@@ -49,13 +49,6 @@ class DependsOn(_Part):
     nodes: list[str] = []
 
 
-class TestMetadata(_Part):
-    """Which generic test a test is."""
-
-    name: str
-    arguments: dict[str, Any] = Field(default={}, alias="kwargs")
-
-
 class Node(_Part):
     """A model, seed, snapshot, test or source."""
 
@@ -76,7 +69,7 @@ class Node(_Part):
     depends_on: DependsOn = DependsOn()
     compiled_code: str | None = None
     attached_node: str | None = None
-    test_metadata: TestMetadata | None = None
+    test_metadata: dict[str, Any] | None = None
 
     @property
     def table(self) -> str:
@@ -169,8 +162,8 @@ def check_of(node: Node, result: NodeResult) -> CheckResult:
     """Return a test's result as the catalog keeps results."""
     name, test = node.name, node.test_metadata
     if test is not None:
-        column = test.arguments.get("column_name")
-        name = f"{test.name}({column})" if column else test.name
+        column = (test.get("kwargs") or {}).get("column_name")
+        name = f"{test.get('name')}({column})" if column else str(test.get("name"))
     found = result.failures if result.failures is not None else result.message or ""
     return CheckResult(
         name=name[:200],
