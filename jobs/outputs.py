@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from jobs.models import Run
 from portal.accounts.models import User
 from portal.events import nodes
 from portal.ui import formats
+
+# What dbt says of a node.
+_STATUSES: Final = {
+    "success": _("Made"),
+    "pass": _("Tests passed"),
+    "warn": _("Tests that warn"),
+    "skipped": _("Skipped"),
+    "no-op": _("Nothing to do"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ def _nodes(outputs: dict[str, Any]) -> Iterator[Output]:
     nodes = outputs.get("nodes")
     for status, count in sorted(nodes.items()) if isinstance(nodes, dict) else ():
         words = ngettext("%(count)s node", "%(count)s nodes", count) % {"count": formats.number(count)}
-        yield Output(str(status), "split", "", words)
+        yield Output(str(_STATUSES.get(status, status)), "split", "", words)
     for warning in outputs.get("warnings") or []:
         yield Output(str(warning)[:300], "flask", "", "")
 

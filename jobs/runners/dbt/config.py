@@ -18,8 +18,11 @@ Selector = Annotated[str, Field(pattern=r"^[^\s-]\S*$", max_length=200)]
 def _below(path: str) -> str:
     try:
         plain_parts(path)
-    except RefusedPath as error:
-        raise ValueError(str(error)) from error
+    except RefusedPath:
+        message = (
+            f"«{path}»: write a path below the folder of dbt projects, without «..», «\\» and a leading «/»"
+        )
+        raise ValueError(message) from None
     return path
 
 

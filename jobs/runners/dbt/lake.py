@@ -9,6 +9,8 @@ from typing import Final
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from jobs.runners.dbt import UNREACHABLE
+
 
 class Session:
     """The one database of this process, and what is done as soon as it is open."""
@@ -31,7 +33,7 @@ class Plugin(BasePlugin):
             except duckdb.Error as error:
                 # The engine's words may hold the statement, and with it the lake's password.
                 words = str(error).splitlines()[0] if "SECRET" not in statement else "no secret can be made"
-                message = f"The lake cannot be opened for dbt: {words}"
+                message = f"{UNREACHABLE}: {words}"
                 raise RuntimeError(message) from None
         # Among them is a password, and the project's code comes next.
         Session.opening.clear()

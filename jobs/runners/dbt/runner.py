@@ -22,6 +22,7 @@ from jobs.exceptions import LeaseLost
 from jobs.models import Job, Run
 from jobs.runners.apart import apart
 from jobs.runners.base import Context, Step
+from jobs.runners.dbt import UNREACHABLE
 from jobs.runners.dbt.artifacts import (
     RELATIONS,
     TESTS,
@@ -42,6 +43,7 @@ from jobs.runners.rules import published_checks
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor
+from portal.warehouse.errors import WarehouseUnavailable
 from portal.warehouse.port import CheckResult, Warehouse
 
 # Which nodes a command works on, as «ls» takes it.
@@ -235,8 +237,12 @@ def _command(
     # What ran is written into the manifest only now.
     results = read(target / "run_results.json", RunResults).results if _wrote(target) else []
     bad = [result for result in results if result.bad]
+    said = [str(done.get("error") or ""), *(result.message or "" for result in bad)]
+    if any(UNREACHABLE in words for words in said):
+        message = f"{UNREACHABLE}; see the log."
+        raise WarehouseUnavailable(message)
     if not bad and not done["success"]:
-        raise DbtRefused(str(done.get("error") or "dbt failed without saying why.")[:2000])
+        raise DbtRefused((said[0] or "dbt failed without saying why.")[:2000])
     for result in read(target / "manifest.json", Manifest).nodes.values() if results else ():
         plan.manifest.nodes[result.unique_id] = result
     plan.require_reads(results)

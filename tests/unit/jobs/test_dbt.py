@@ -81,6 +81,9 @@ def confines() -> bool:
     return bool(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) >= 1)
 
 
+real = attaching.opening_statements
+
+
 class Shop:
     """A dbt project in a folder of its own."""
 
@@ -181,7 +184,7 @@ def test_a_project_lands_as_a_whole_or_not_at_all(  # noqa: PLR0915 - each dbt t
     # A test that only warns lets the rows pass, and says so on the run's page.
     assert run.outputs["nodes"] == {"success": 3, "pass": 2, "warn": 1}
     shown = [(output.label, output.note) for output in shown_outputs(run, cast.dan)]
-    assert ("warn", "1 node") in shown
+    assert ("Tests that warn", "1 node") in shown
     assert "accepted_values_spent_paid__False__1__2__4 of spent (models/models.yml)" in str(shown)
 
     # A broken model and two rows of one customer: both are named with their files, and nothing has changed.
@@ -275,9 +278,20 @@ def test_what_the_owner_may_not_read_is_not_read(shop: Shop, lake: Lake, cast: C
         assert warehouse.tables() == ["ops.customers"]
 
 
+def test_a_lake_that_is_away_is_not_the_projects_fault(
+    shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = ["ATTACH 'ducklake:postgres:host=127.0.0.1 port=1 password=hush' AS lake"]
+    monkeypatch.setattr(attaching, "opening_statements", lambda: [*real()[:2], *away])
+    monkeypatch.setattr(attaching, "reader_password", lambda: "hush")
+    run = work_off(project(cast, command="seed"))
+    assert (run.error["class"], "cannot be opened" in message_of(run)) == ("warehouse", True)
+    assert "hush" not in log_of(run) + str(run.error)
+
+
 def test_a_path_leads_to_a_project_below_the_folder(shop: Shop, lake: Lake, cast: Cast) -> None:
-    for path in ("../shop", "/etc", "a/../../etc", "", "shop\\x"):
-        with pytest.raises(ValidationError):
+    for path in ("../shop", "/etc", "a/../../etc", "shop\\x"):
+        with pytest.raises(ValidationError, match="below the folder of dbt projects"):
             DbtConfig(project=path)
     for wrong in (
         {"select": ["--profiles-dir=/"]},
