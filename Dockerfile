@@ -1,10 +1,12 @@
 # One image for web, worker, clock and the one-shot preparation; docker-compose.yml says which is which.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
-COPY requirements.lock requirements-uv.lock ./
+# With requirements-dbt.lock the image can also run dbt projects; the workers need it, the others may have it.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-dbt.lock requirements-uv.lock pyproject.toml ./
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-uv.lock \
-    && /venv/bin/uv pip install --no-cache --python /venv/bin/python --require-hashes -r requirements.lock \
+    && /venv/bin/uv pip install --no-cache --python /venv/bin/python --require-hashes -r $LOCK \
     && /venv/bin/pip uninstall --yes uv pip setuptools
 COPY . .
 # Texts and byte code are made here, because nothing under /app can be written later.

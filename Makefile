@@ -3,7 +3,7 @@
 #   make run     start the portal with demo data: PORT=8001, HOST, VAR and MODE=production change what their names say
 #   make test    run the tests
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-services test-airflow soak check format bench lock translations demo-remove clean install install-test
+.PHONY: help run dev test test-services test-airflow soak check format bench lock translations demo-remove clean install install-test install-dbt
 
 BIN := .venv/bin
 # Tools that load the settings but talk to no server get addresses that nobody answers at.
@@ -27,6 +27,9 @@ install:
 
 install-test:
 	@sh portal/launch/install.sh requirements-test.lock
+
+install-dbt: ## what jobs of the kind «dbt» need besides
+	@sh portal/launch/install.sh requirements-dbt.lock
 
 run: install ## install what is missing and start the portal with demo data
 	@MODE=$${MODE:-demo} exec $(BIN)/python -m portal.launch
@@ -81,7 +84,8 @@ translations: install-test ## bring portal/locale into step with code and templa
 lock: install-test ## resolve the dependencies of pyproject.toml again
 	@set -e; compile="$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11"; \
 	$$compile pyproject.toml --extra demo -o requirements.lock; \
-	$$compile pyproject.toml --extra demo --extra test -c requirements.lock -o requirements-test.lock; \
+	$$compile pyproject.toml --extra demo --extra dbt -c requirements.lock -o requirements-dbt.lock; \
+	$$compile pyproject.toml --extra demo --extra dbt --extra test -c requirements-dbt.lock -o requirements-test.lock; \
 	echo 'apache-airflow-core>=3' | $$compile - --no-header --no-annotate -o tests/contract/airflow.lock; \
 	echo 'uv' | $$compile - -c requirements-test.lock --no-header --no-annotate -o requirements-uv.lock
 

@@ -14,6 +14,7 @@ from jobs.engine import slots
 from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline
 from jobs.models import Job, Pool, Schedule
 from jobs.runners import pipelines
+from jobs.runners.base import NeedsMore
 from jobs.runners.registry import RUNNERS, runner_for
 from jobs.schemas import schema_problems
 from portal.accounts.models import Team, User
@@ -73,8 +74,11 @@ def config_problems(kind: str, config: Any) -> list[FieldError]:
         return [FieldError(field="kind", message=_("There is no such kind of job."))]
     if holds_nul(config):
         return [FieldError(field="config", message=_("It holds the character NUL, which cannot be kept."))]
+    runner = runner_for(kind)
+    if isinstance(runner, NeedsMore) and (words := runner.missing()):
+        return [FieldError(field="kind", message=words)]
     try:
-        runner_for(kind).Config.model_validate(config)
+        runner.Config.model_validate(config)
     except ValidationError as error:
         return complaints(error, "config")
     return _pipeline(config) if kind == "python" else []

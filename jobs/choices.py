@@ -9,6 +9,7 @@ QUERY_KIND = "query"
 REPORT_KIND = "report"
 # Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
 FOLLOWING_KINDS = frozenset({"airflow_dag"})
+DBT_KIND = "dbt"
 # What its readers are told of a new edition.
 REPORT_READY = "report.ready"
 

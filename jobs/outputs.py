@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from jobs.models import Run
 from portal.accounts.models import User
 from portal.events import nodes
 from portal.ui import formats
+
+# What dbt says of a node.
+_STATUSES: Final = {
+    "success": _("Made"),
+    "pass": _("Tests passed"),
+    "warn": _("Tests that warn"),
+    "skipped": _("Skipped"),
+    "no-op": _("Nothing to do"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ def shown_outputs(run: Run, user: User) -> list[Output]:
         for kind, key, note in named
         if (kind, key) in found
     ]
-    return shown if named else list(_counted(run.outputs))
+    return [*shown, *_nodes(run.outputs)] if named else [*_nodes(run.outputs), *_counted(run.outputs)]
 
 
 def _named(outputs: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -45,6 +55,16 @@ def _named(outputs: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             "count": formats.number(points or 0)
         }
         yield "metric", str(entry["key"]), words if points is not None else ""
+
+
+def _nodes(outputs: dict[str, Any]) -> Iterator[Output]:
+    """Say of a dbt project how many of its nodes came to what, and which of them only warned."""
+    nodes = outputs.get("nodes")
+    for status, count in sorted(nodes.items()) if isinstance(nodes, dict) else ():
+        words = ngettext("%(count)s node", "%(count)s nodes", count) % {"count": formats.number(count)}
+        yield Output(str(_STATUSES.get(status, status)), "split", "", words)
+    for warning in outputs.get("warnings") or []:
+        yield Output(str(warning)[:300], "flask", "", "")
 
 
 def _counted(outputs: dict[str, Any]) -> Iterator[Output]:

@@ -124,6 +124,8 @@ LAKE_SCHEMA = conf.text("LAKE_SCHEMA", "ducklake")
 LAKE_DATA = conf.text("LAKE_DATA", str(VAR / "lake"))
 # Files that extract-load jobs may read lie below this folder.
 SOURCE_FOLDER = conf.text("SOURCE_FOLDER", str(VAR / "files"))
+# dbt projects lie below this one, each in a folder of its own.
+DBT_FOLDER = conf.text("DBT_FOLDER", str(VAR / "dbt"))
 LAKE_MEMORY = conf.text("LAKE_MEMORY", "1GB")
 # Old snapshots are let go so many days after they were replaced, cited ones never; 0 keeps all of them.
 LAKE_KEEP_DAYS = conf.integer("LAKE_KEEP_DAYS", 30, least=0, most=36_500)

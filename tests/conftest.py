@@ -57,6 +57,7 @@ _SAME_EVERYWHERE = (
     "faults/test_kinds.py",
     "faults/test_killed.py",
     "unit/evidence/test_verify.py",
+    "unit/jobs/test_dbt.py",
     "unit/jobs/test_extract_load.py",
     "unit/jobs/test_flights.py",
     "unit/jobs/test_quality_check.py",

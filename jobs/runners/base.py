@@ -249,3 +249,11 @@ class OwnParameters(Protocol):
 
     def parameters_schema(self, config: dict[str, Any]) -> dict[str, Any] | None:
         """Return the JSON Schema of the parameters; None where it takes none."""
+
+
+@runtime_checkable
+class NeedsMore(Protocol):
+    """A runner that does its work with what not every installation has."""
+
+    def missing(self) -> str:
+        """Return what is to be installed first, in a sentence; "" where nothing is."""

@@ -30,7 +30,8 @@ _RESERVED = frozenset(
 )
 
 
-def _free(name: str) -> str:
+def free_schema(name: str) -> str:
+    """Return a name whose schema is not the warehouse's own; raises ValueError."""
     schema = name.split(".", maxsplit=1)[0]
     if schema in _RESERVED:
         message = f"the schema {schema} is the warehouse's own; choose another one"
@@ -41,7 +42,7 @@ def _free(name: str) -> str:
 # A key of the catalog and a table of the lake at once.
 TargetName = Annotated[
     str,
-    AfterValidator(_free),
+    AfterValidator(free_schema),
     Field(
         pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$",
         title=gettext_noop("Target table"),
@@ -159,6 +160,15 @@ def _needed(staged: StagedTable) -> list[Check]:
     return needed
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the tables that are published together, with what was found when it was checked."""
+
+    staged: Publishable
+    landing: Landing
+    results: Sequence[CheckResult] = ()
+
+
 def publish(
     context: Context,
     there: There,
@@ -170,20 +180,44 @@ def publish(
     results: Sequence[CheckResult],
 ) -> dict[str, Any]:
     """Publish, and return the outputs that ``record`` takes up."""
-    described: tuple[list[ColumnProfile], Table] | None = None
-    if isinstance(staged, StagedTable) and staged.how.mode == "full":
-        # Before the publish, so that whatever goes wrong here leaves the old rows.
-        described = there(lambda: _describe(reader, staged, landing))
-    context.progress(None, staged.target)
-    snapshot = writer.publish([staged], run_id=str(context.run_id), fence=context.fence)
-    if described is None:
-        described = there(lambda: _describe(reader, staged.target, landing))
-    rows = there(lambda: reader.row_count(staged.target))
-    context.log.info("published %s as snapshot %d: %s rows", staged.target, snapshot, f"{rows:,}")
-    profiles, sample = described
-    published = _published(landing, profiles, sample, results, rows=rows, snapshot=snapshot)
-    loaded = staged.row_count if isinstance(staged, StagedTable) else rows
-    return {"published": [published.model_dump(mode="json")], "rows": loaded, "snapshot": snapshot}
+    return publish_all(context, there, reader=reader, writer=writer, parts=[Part(staged, landing, results)])
+
+
+def publish_all(
+    context: Context, there: There, *, reader: Warehouse, writer: Warehouse, parts: Sequence[Part]
+) -> dict[str, Any]:
+    """Publish all of them in one transaction, and return the outputs that ``record`` takes up."""
+    described = [_described_early(there, reader, part) for part in parts]
+    context.progress(None, ", ".join(part.staged.target for part in parts))
+    snapshot = writer.publish(
+        [part.staged for part in parts], run_id=str(context.run_id), fence=context.fence
+    )
+    published, loaded = [], 0
+    for part, early in zip(parts, described, strict=True):
+        target = part.staged.target
+        profiles, sample = early or there(
+            lambda part=part: _describe(reader, part.staged.target, part.landing)  # type: ignore[misc]
+        )
+        rows = there(lambda target=target: reader.row_count(target))  # type: ignore[misc]
+        context.log.info("published %s as snapshot %d: %s rows", target, snapshot, f"{rows:,}")
+        published.append(
+            _published(part.landing, profiles, sample, part.results, rows=rows, snapshot=snapshot)
+        )
+        loaded += part.staged.row_count if isinstance(part.staged, StagedTable) else rows
+    return {
+        "published": [each.model_dump(mode="json") for each in published],
+        "rows": loaded,
+        "snapshot": snapshot,
+    }
+
+
+def _described_early(there: There, reader: Warehouse, part: Part) -> tuple[list[ColumnProfile], Table] | None:
+    """Describe before the publish what replaces all rows, so that whatever goes wrong leaves the old ones."""
+    staged = part.staged
+    if not isinstance(staged, StagedTable) or staged.how.mode != "full":
+        return None
+    found: tuple[list[ColumnProfile], Table] = there(lambda: _describe(reader, staged, part.landing))
+    return found
 
 
 def record_published(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:

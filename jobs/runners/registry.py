@@ -15,6 +15,7 @@ RUNNERS: dict[str, str] = {
     "python": "jobs.runners.python.PythonRunner",
     "extract_load": "jobs.runners.extract_load.ExtractLoadRunner",
     "sql_model": "jobs.runners.sql_model.SqlModelRunner",
+    "dbt": "jobs.runners.dbt.runner.DbtRunner",
     "quality_check": "jobs.runners.quality_check.QualityCheckRunner",
     "metric_refresh": "jobs.runners.metric_refresh.MetricRefreshRunner",
     "report": "jobs.runners.report.ReportRunner",

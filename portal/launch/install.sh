@@ -43,10 +43,10 @@ if [ ! -x "$venv/bin/uv" ]; then
     # shellcheck disable=SC2086 # the options are words
     "$venv/bin/python" -m pip install $quiet -r requirements-uv.lock
 fi
-# Some networks tell only pip where packages are: then pip does it, slowly.
+# Some networks tell only pip where packages are: then pip does it, slowly. A lock names all there is to install.
 if ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"; then
     echo "uv could not install them; trying pip, which takes longer"
     # shellcheck disable=SC2086
-    "$venv/bin/python" -m pip install $quiet -r "$lock"
+    "$venv/bin/python" -m pip install $quiet --no-deps -r "$lock"
 fi
 echo "$wanted" >"$stamp"

@@ -81,13 +81,24 @@ def _load(connection: duckdb.DuckDBPyConnection, files: dict[str, tuple[int, ...
     _verified.update(files)
 
 
-def _attach_lake(connection: duckdb.DuckDBPyConnection, *, read_only: bool, snapshot: int | None) -> None:
+def opening_statements() -> list[str]:
+    """Return what another DuckDB process runs to read the lake as «lake»; they hold the password."""
+    loads = [f"LOAD {literal(path)}" for path in _extension_files()]
+    return [*loads, "SET TimeZone = 'UTC'", *_statements(read_only=True, snapshot=None)]
+
+
+def reader_password() -> str:
+    """Return the password of LAKE_READER_URL, to keep it out of what others say; "" where it has none."""
+    return str(parse_dsn(settings.LAKE_READER_URL).get("password") or "")
+
+
+def _statements(*, read_only: bool, snapshot: int | None) -> tuple[str, str]:
+    """Return the statement that makes the secret, and the one that attaches."""
     address = parse_dsn(settings.LAKE_READER_URL if read_only else settings.LAKE_URL)
     secret = {key: literal(str(value)) for key, value in address.items() if key in _SECRET_PARTS}
     parts = ", ".join(f"{_SECRET_PARTS[key]} {value}" for key, value in secret.items())
     # What is no secret (sslmode, connect_timeout, …) goes into the address itself, which anybody may read.
     rest = " ".join(f"{key}={value}" for key, value in address.items() if key not in _SECRET_PARTS)
-    connection.execute(f"CREATE SECRET lake_catalog (TYPE postgres, {parts})")
     options = [
         f"DATA_PATH {literal(str(Path(settings.LAKE_DATA)) + '/')}",
         f"METADATA_SCHEMA {literal(settings.LAKE_SCHEMA)}",
@@ -95,7 +106,15 @@ def _attach_lake(connection: duckdb.DuckDBPyConnection, *, read_only: bool, snap
         *(["READ_ONLY", "CREATE_IF_NOT_EXISTS false"] if read_only else []),
         *([f"SNAPSHOT_VERSION {snapshot}"] if snapshot is not None else []),
     ]
-    statement = f"ATTACH {literal(f'ducklake:postgres:{rest}')} AS lake ({', '.join(options)})"
+    return (
+        f"CREATE SECRET lake_catalog (TYPE postgres, {parts})",
+        f"ATTACH {literal(f'ducklake:postgres:{rest}')} AS lake ({', '.join(options)})",
+    )
+
+
+def _attach_lake(connection: duckdb.DuckDBPyConnection, *, read_only: bool, snapshot: int | None) -> None:
+    secret, statement = _statements(read_only=read_only, snapshot=snapshot)
+    connection.execute(secret)
     for tried in range(_TRIES):
         try:
             connection.execute(statement)

@@ -229,6 +229,11 @@ class DuckLakeWarehouse:
             path = staging.write(connection, sql, target=target, folder=folder)
             return staging.staged_at(connection, path, target=target)
 
+    def staged_at(self, path: Path, *, target: str) -> StagedTable:
+        """Describe a Parquet file in one of the reader's folders that somebody else has staged."""
+        with as_query_error():
+            return staging.staged_at(self._connection(None), path, target=target)
+
     def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
         """Put the checks to staged rows, or to a published table."""
         connection = self._connection(None)

@@ -41,6 +41,20 @@ def column_sources(sql: str, *, dialect: str, tables: Mapping[str, ReadableTable
     }
 
 
+def without_catalogs(sql: str, *, dialect: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Return a statement with its tables named as schema.name, and those tables as (catalog, schema.name).
+
+    Raises SqlglotError where it cannot be read.
+    """
+    tree: Any = sqlglot.parse_one(sql, dialect=dialect)
+    found = set()
+    for table in tree.find_all(exp.Table):
+        if table.db:
+            found.add((table.catalog, f"{table.db}.{table.name}"))
+            table.set("catalog", None)
+    return tree.sql(dialect=dialect), frozenset(found)
+
+
 def _sources(
     name: str, tree: Any, scope: Any, known: Mapping[str, ReadableTable], **how: Any
 ) -> list[tuple[str, str]]:

@@ -285,6 +285,9 @@ class Warehouse(Protocol):
     def stage_query(self, sql: str, *, target: str, folder: Path, timeout: float = 3600.0) -> StagedTable:
         """Write what one SELECT returns to staging under ``folder``; raises as ``read`` does."""
 
+    def staged_at(self, path: Path, *, target: str) -> StagedTable:
+        """Describe a Parquet file in one of the reader's folders that somebody else has staged."""
+
     def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
         """Put the checks to staged rows, or to a published table."""
 

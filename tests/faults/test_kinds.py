@@ -11,10 +11,21 @@ from django.conf import settings
 
 from jobs.actions import runs
 from jobs.choices import RunState
-from jobs.models import Secret
-from tests.faults.processes import TESTS, Processes, ended, start, until
+from jobs.models import Run, Secret
+from tests.conftest import Cast
+from tests.faults.processes import (
+    Processes,
+    Started,
+    alive,
+    children,
+    ended,
+    log_lines,
+    start,
+    until,
+    with_descendants,
+)
 from tests.lake import Lake
-from tests.unit.jobs.loading import make
+from tests.unit.jobs.loading import TESTS, make
 
 pytestmark = pytest.mark.fault
 
@@ -91,3 +102,37 @@ def test_who_cancels_an_extraction_ends_its_statement_too(processes: Processes, 
             until(lambda: not copies(), seconds=6, what="the server stopped the statement")
         finally:
             secret.delete()
+
+
+def test_a_cancelled_dbt_project_leaves_no_process_and_publishes_nothing(
+    processes: Processes, lake: Lake, monkeypatch: pytest.MonkeyPatch, cast: Cast
+) -> None:
+    folder = lake.folder / "dbt" / "slow"
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text("name: slow\nversion: '1.0'\nprofile: any\n")
+    (folder / "models" / "quick.sql").write_text("select 1 as one")
+    endless = "select count(*) as n from range(100000000000) a, {{ ref('quick') }} where a.range % 7 = 3"
+    (folder / "models" / "slow.sql").write_text("{{ config(materialized='table') }}\n" + endless)
+    monkeypatch.setenv("DBT_FOLDER", str(lake.folder / "dbt"))
+    for name in ("LAKE_SCHEMA", "LAKE_DATA"):
+        monkeypatch.setenv(name, lake.environment[name])
+    lake.publish("ops.one", "SELECT 1 AS one")
+    worker = processes.worker(WORKER_SLOTS="1")
+    run = start(make("dbt", {"project": "slow"}, owner_email=cast.dan.email))
+    until(lambda: any("START sql table model dbt.slow" in line for line in log_lines(run)), seconds=120)
+    until(lambda: Run.objects.get(pk=run.pk).progress.get("fraction") == 0.5, what="one of two nodes done")
+    started = dbt_processes(worker)
+    assert started
+    asked_at = time.monotonic()
+    runs.cancel(run=run, by=TESTS)
+    assert ended(run).state == RunState.CANCELLED
+    assert time.monotonic() - asked_at < 4
+    assert not [pid for pid in started if alive(pid)]
+    with lake.reader() as warehouse:
+        assert warehouse.tables() == ["ops.one"]
+
+
+def dbt_processes(worker: Started) -> list[int]:
+    bodies = [pid for pid in with_descendants(worker) if pid != worker.pid]
+    found = {child for body in bodies for child in children(body)}
+    return [pid for pid in found if b"jobs.runners.dbt.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]

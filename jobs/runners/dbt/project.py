@@ -1,0 +1,67 @@
+"""Where a project lies, and whether dbt is here to run it."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from jobs.runners.sources import plain_parts
+
+_LARGEST: Final = 1_000_000
+
+
+class DbtRefused(Exception):
+    """The project or its job may not run as it is; trying again would not help."""
+
+    error_class = "bad_input"
+
+
+def not_installed() -> str:
+    """Return what is to be installed first; "" where dbt is here. It is not loaded for that."""
+    try:
+        version("dbt-core")
+        version("dbt-duckdb")
+    except PackageNotFoundError:
+        return _("dbt is not installed here: install what requirements-dbt.lock names (make install-dbt).")
+    return ""
+
+
+def find_project(path: str) -> Path:
+    """Return the project's folder; raises DbtRefused where it leads out of DBT_FOLDER or is none."""
+    root = folder = Path(settings.DBT_FOLDER).resolve()
+    for part in plain_parts(path):
+        folder /= part
+        if folder.is_symlink():
+            message = f"«{path}»: {part} is a link; put the folder itself there."
+            raise DbtRefused(message)
+    if not (folder / "dbt_project.yml").is_file():
+        message = f"«{path}»: there is no dbt_project.yml in {folder} (DBT_FOLDER is {root})."
+        raise DbtRefused(message)
+    _require_packages(folder, path)
+    return folder
+
+
+def _require_packages(folder: Path, path: str) -> None:
+    """Raise DbtRefused where the project names packages that are not there: nothing is fetched by a run."""
+    named = any(_read(folder / name).get("packages") for name in ("packages.yml", "dependencies.yml"))
+    place = str(_read(folder / "dbt_project.yml").get("packages-install-path") or "dbt_packages")
+    if named and not (folder / place).is_dir():
+        message = (
+            f"«{path}» names packages, and there is no {place} in it: run «dbt deps» where the project is "
+            "kept. A run fetches nothing."
+        )
+        raise DbtRefused(message)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file() or path.stat().st_size > _LARGEST:
+        return {}
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        # dbt says better what is wrong with it.
+        return {}
+    return found if isinstance(found, dict) else {}
