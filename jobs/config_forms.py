@@ -47,6 +47,9 @@ class Node:
     chosen: str = ""
     tag: str = ""
     leaf: forms.BoundField | None = None
+    # The control beside which it is shown, and the values of that for which it is; "" for always.
+    beside: str = ""
+    beside_values: str = ""
     # Whether an empty list is something to say: it is needed, or takes the place of a default.
     keeps_empty: bool = False
     errors: list[str] = field(default_factory=list)
@@ -199,6 +202,9 @@ class SchemaForm(forms.Form):
             for name in names
             if name != skip
         ]
+        for child in children:
+            for other, values in (properties[child.path.rpartition(".")[2]].get("when") or {}).items():
+                child.beside, child.beside_values = f"{path}.{other}", " ".join(values)
         return Node("group", path, children=children)
 
     def _object(self, parameter: Parameter, path: str, value: Any, *, depth: int) -> Node:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -54,10 +54,15 @@ class LoadedColumn(ColumnWords):
     )
 
 
+# What the form shows only beside these choices.
+_OF_CSV: Final[dict[str, Any]] = {"when": {"format": ["csv"]}}
+_OF_PARTITIONS: Final[dict[str, Any]] = {"when": {"mode": ["partition"]}}
+
+
 class Files(BaseModel):
     """Files below the folder of source files (SOURCE_FOLDER)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", title=gettext_noop("Files in a folder"))
 
     type: Literal["files"] = Field(default="files", title=gettext_noop("Source"))
     path: str = Field(
@@ -77,22 +82,26 @@ class Files(BaseModel):
         max_length=1,
         title=gettext_noop("Delimiter"),
         description=gettext_noop("CSV: what separates values."),
+        json_schema_extra=_OF_CSV,
     )
     quote: str = Field(
         default='"',
         max_length=1,
         title=gettext_noop("Quote"),
         description=gettext_noop("CSV: what encloses texts."),
+        json_schema_extra=_OF_CSV,
     )
     header: bool = Field(
         default=True,
         title=gettext_noop("Header"),
         description=gettext_noop("CSV: whether the first line names the columns."),
+        json_schema_extra=_OF_CSV,
     )
     nulls: list[str] = Field(
         default=["", "NA", "NULL"],
         title=gettext_noop("Empty values"),
         description=gettext_noop("CSV: texts that stand for no value."),
+        json_schema_extra=_OF_CSV,
     )
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252", "cp949", "euc-kr", "shift_jis", "gb18030"] = (
         Field(
@@ -138,17 +147,20 @@ class ExtractLoadConfig(BaseModel):
         default=[],
         title=gettext_noop("Key"),
         description=gettext_noop("For «upsert»: the columns that name a row."),
+        json_schema_extra={"when": {"mode": ["upsert"]}},
     )
     partition_column: str = Field(
         default="",
         title=gettext_noop("Partition column"),
         description=gettext_noop("For «partition»: the column that tells partitions apart, such as a day."),
+        json_schema_extra=_OF_PARTITIONS,
     )
     partition_parameter: str = Field(
         default="partition",
         pattern=r"^[a-z][a-z0-9_]*$",
         title=gettext_noop("Partition parameter"),
         description=gettext_noop("For «partition»: the parameter of the run that names its partition."),
+        json_schema_extra=_OF_PARTITIONS,
     )
     new_columns: Literal["refuse", "add"] = Field(
         default="refuse",

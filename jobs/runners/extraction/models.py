@@ -97,6 +97,8 @@ class _Database(BaseModel):
 class PostgreSql(_Database):
     """A table or a SELECT of a PostgreSQL database."""
 
+    model_config = ConfigDict(title="PostgreSQL")
+
     type: Literal["postgresql"] = Field(title=gettext_noop("Source"))
     port: int = Field(default=5432, ge=1, le=65_535, title=gettext_noop("Port"))
 
@@ -108,6 +110,8 @@ class PostgreSql(_Database):
 
 class MySql(_Database):
     """A table or a SELECT of a MySQL or MariaDB database."""
+
+    model_config = ConfigDict(title=gettext_noop("MySQL or MariaDB"))
 
     type: Literal["mysql"] = Field(title=gettext_noop("Source"))
     port: int = Field(default=3306, ge=1, le=65_535, title=gettext_noop("Port"))
@@ -191,7 +195,7 @@ Paging = Annotated[
 class HttpApi(BaseModel):
     """Records that an HTTP API answers as JSON, page by page."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", title=gettext_noop("HTTP API"))
 
     type: Literal["http"] = Field(title=gettext_noop("Source"))
     url: str = Field(

@@ -14,3 +14,4 @@ import "./steps.js";
 import "./answering.js";
 import "./discussion.js";
 import "./query.js";
+import "./beside.js";
