@@ -46,7 +46,7 @@ def done_by(slot: datetime, *, clock: str, zone: str) -> datetime:
     """Return when a time of day («06:30») in its zone next comes after a slot, in UTC.
 
     Where the clocks go back a time comes twice: the second counts. Where they go forward one is left out: it
-    comes as late as if they had not. Raises InvalidSchedule for a zone or time that this machine does not know.
+    comes as late as if they had not. Raises InvalidSchedule for a zone or time that nobody here knows.
     """
     try:
         local = ZoneInfo(zone)

@@ -64,8 +64,8 @@ def _named(user: User, part: str) -> Q:
 class Job(models.Model):
     """Something that can be run: a kind, its configuration, and the rules of running it.
 
-    Durations are whole seconds; ``late_after`` and ``finish_within`` count from the slot. ``done_by`` is a time
-    of day such as «06:30» in ``done_by_zone``: a slot's run should have ended when it next comes.
+    Durations are whole seconds; ``late_after`` and ``finish_within`` count from the slot. ``done_by`` is a
+    time of day such as «06:30» in ``done_by_zone``: a slot's run should have ended when it next comes.
     ``parameters_schema`` is a JSON Schema (2020-12) of an object. ``runners``
     and ``editors`` are people, and teams, who may do so beyond what their roles allow. ``source`` says where
     the definition is changed; ``origin`` is the file of a job that comes from one.

@@ -41,7 +41,7 @@ def make_timed(key: str, now: datetime) -> Job:
 @pytest.mark.parametrize(
     ("slot", "clock", "zone", "due"),
     [
-        # The same day; the next one, where the time has passed; and the very time of the slot is the next day's.
+        # The same day; the next one, where the time has passed; and the slot's own time is the next day's.
         ("2027-06-01T03:00Z", "06:30", "Europe/Berlin", "2027-06-01T04:30Z"),
         ("2027-06-01T05:00Z", "06:30", "Europe/Berlin", "2027-06-02T04:30Z"),
         ("2027-06-01T04:30Z", "06:30", "Europe/Berlin", "2027-06-02T04:30Z"),
@@ -92,7 +92,9 @@ class TestConditions:
     def test_a_job_that_is_not_done_by_its_time_of_day_missed_its_deadline_once(self) -> None:
         now = timezone.now()
         # Of the slot two hours ago the time was an hour ago; that of half an hour ago has until tomorrow.
-        job = make_job(done_by=in_seoul(now - timedelta(hours=1)), done_by_zone="Asia/Seoul", finish_within=60)
+        job = make_job(
+            done_by=in_seoul(now - timedelta(hours=1)), done_by_zone="Asia/Seoul", finish_within=60
+        )
         late = make_run(job, RunState.RUNNING, slot=now - timedelta(hours=2))
         make_run(make_timed("tomorrow", now), RunState.QUEUED, slot=now - timedelta(minutes=30))
         make_run(make_timed("by-hand", now), RunState.QUEUED, ago=7200)

@@ -27,4 +27,8 @@ class Migration(migrations.Migration):
             model_name='job',
             constraint=models.CheckConstraint(condition=models.Q(('done_by', ''), ('done_by__regex', '^([01][0-9]|2[0-3]):[0-5][0-9]$'), _connector='OR'), name='job_done_by_a_time'),
         ),
+        migrations.AddIndex(
+            model_name='alert',
+            index=models.Index(condition=models.Q(('closed_at', None)), fields=['-id'], name='alert_open_newest'),
+        ),
     ]
