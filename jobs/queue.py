@@ -122,6 +122,16 @@ def read_workers(now: datetime) -> list[ShownWorker]:
     return [ShownWorker(each, now - each.polled_at < SILENT, busy.get(each.name, 0)) for each in found]
 
 
+def wakeup_lag(now: datetime) -> float:
+    """Return for how many seconds some live worker has found its work only by itself; 0 where wake-ups come.
+
+    It rises with each run that such a worker starts: its connection to the broker hangs or is cut.
+    """
+    lives = Worker.objects.filter(polled_at__gt=now - SILENT, found_at__isnull=False)
+    found = lives.values_list("found_at", "woken_at", "started_at")
+    return max((max((at - (woken or began)).total_seconds(), 0.0) for at, woken, began in found), default=0.0)
+
+
 def last_tick() -> datetime | None:
     """Return when a clock last ticked; None where none ever did."""
     return Clock.objects.values_list("ticked_at", flat=True).first()

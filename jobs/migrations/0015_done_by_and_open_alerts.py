@@ -27,6 +27,16 @@ class Migration(migrations.Migration):
             model_name='job',
             constraint=models.CheckConstraint(condition=models.Q(('done_by', ''), ('done_by__regex', '^([01][0-9]|2[0-3]):[0-5][0-9]$'), _connector='OR'), name='job_done_by_a_time'),
         ),
+        migrations.AddField(
+            model_name='worker',
+            name='found_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='worker',
+            name='woken_at',
+            field=models.DateTimeField(null=True),
+        ),
         migrations.AddIndex(
             model_name='alert',
             index=models.Index(condition=models.Q(('closed_at', None)), fields=['-id'], name='alert_open_newest'),
