@@ -127,9 +127,10 @@ def wakeup_lag(now: datetime) -> float:
 
     It rises with each run that such a worker starts: its connection to the broker hangs or is cut.
     """
-    lives = Worker.objects.filter(polled_at__gt=now - SILENT, found_at__isnull=False)
+    lives = Worker.objects.filter(polled_at__gt=now - SILENT)
     found = lives.values_list("found_at", "woken_at", "started_at")
-    return max((max((at - (woken or began)).total_seconds(), 0.0) for at, woken, began in found), default=0.0)
+    lags = [(at - (woken or began)).total_seconds() for at, woken, began in found if at is not None]
+    return max([0.0, *lags])
 
 
 def last_tick() -> datetime | None:

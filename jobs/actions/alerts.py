@@ -139,7 +139,8 @@ def _past_their_time() -> list[UUID]:
 def _rows(sql: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, _KNOWN)
-        return cursor.fetchall()
+        found: list[Any] = cursor.fetchall()
+    return found
 
 
 _LOOKS: Final[tuple[tuple[Condition, Look], ...]] = (

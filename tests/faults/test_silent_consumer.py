@@ -38,7 +38,7 @@ def test_f42_a_consumer_that_is_silent_stops_no_run_and_is_seen(processes: Proce
     until(woken, what="wake-ups come and leave no lag")
     with relay.silent():
         before = Worker.objects.get().woken_at
-        seen = []
+        seen: list[float] = []
         while len(seen) < 2 or seen[-1] < seen[0] + 1:
             # The broker takes the wake-ups of others; this worker hears none of them.
             processes.broker.wake(1)
