@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
@@ -24,6 +25,7 @@ Found = Iterator[tuple[str, str]]
 # The address /jobs/new/ belongs to the form.
 RESERVED: Final = frozenset({"new"})
 KEY: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9_]{0,99}")
+TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 DAY: Final = 86_400
 _TEXTS: Final = {"name_en": 200, "name_ko": 200, "description_en": 5000, "description_ko": 5000}
 # Field → least and most.
@@ -52,6 +54,7 @@ def problems(
     found = [
         *_words(definition),
         *_numbers(definition),
+        *_times(definition),
         *_people(definition),
         *([] if new_pools else _pool(definition)),
         *_order(definition, reader),
@@ -118,6 +121,13 @@ def _numbers(definition: JobDefinition) -> Found:
             yield name, _("It takes a whole number from {least} to {most}.").format(least=least, most=most)
     if definition.backoff_cap < definition.backoff:
         yield "backoff_cap", _("The longest wait is shorter than the first one.")
+
+
+def _times(definition: JobDefinition) -> Found:
+    if definition.done_by and not TIME.fullmatch(definition.done_by):
+        yield "done_by", _("It takes a time of day from 00:00 to 23:59.")
+    if definition.done_by_zone != "UTC" and definition.done_by_zone not in available_timezones():
+        yield "done_by_zone", _("There is no such time zone.")
 
 
 def _people(definition: JobDefinition) -> Found:

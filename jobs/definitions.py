@@ -57,6 +57,8 @@ class JobDefinition:
     alert_failed: bool = True
     late_after: int | None = None
     finish_within: int | None = None
+    done_by: str = ""
+    done_by_zone: str = "UTC"
     alert_longer: bool = False
     max_attempts: int = 3
     backoff: int = 10

@@ -7,8 +7,8 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from jobs.choices import RunState, Trigger
-from jobs.models import Job, Run
+from jobs.choices import Condition, RunState, Trigger
+from jobs.models import Alert, Job, Run
 from jobs.models.job import JobQuerySet
 from portal.accounts.models import Team, User
 
@@ -61,6 +61,33 @@ class RunFilter(django_filters.FilterSet):
     class Meta:
         model = Run
         fields: list[str] = []
+
+
+class AlertFilter(django_filters.FilterSet):
+    """Choose alerts by job, the job's kind, condition and state; without a state those that are open."""
+
+    STATES = [("open", _("Open")), ("closed", _("Closed")), ("any", _("Any"))]
+
+    job = django_filters.CharFilter(field_name="job__key", max_length=100)
+    kind = django_filters.CharFilter(field_name="job__kind", max_length=30)
+    condition = django_filters.MultipleChoiceFilter(choices=Condition.choices)
+    state = django_filters.ChoiceFilter(
+        method="as_they_are", choices=STATES, help_text="Open ones where it is not given."
+    )
+
+    class Meta:
+        model = Alert
+        fields: list[str] = []
+
+    def as_they_are(self, alerts: QuerySet[Alert], _name: str, _state: str) -> QuerySet[Alert]:
+        """Leave the state to filter_queryset, which also knows when none was given."""
+        return alerts
+
+    def filter_queryset(self, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        """Keep what was chosen."""
+        found = super().filter_queryset(queryset)
+        state = self.form.cleaned_data["state"] or "open"
+        return found if state == "any" else found.filter(closed_at__isnull=state == "open")
 
 
 class DayFilter(django_filters.FilterSet):

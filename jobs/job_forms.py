@@ -32,7 +32,7 @@ _PARTS: Final = {
     "words": ("name_en", "name_ko", "key", "description_en", "description_ko", "enabled"),
     "access": ("owner", "team", "private", "runners", "runner_teams", "editors", "editor_teams"),
     "running": ("pool", "priority", "max_active_runs", "on_conflict", "after"),
-    "alerts": ("alert_failed", "late_after", "finish_within", "alert_longer"),
+    "alerts": ("alert_failed", "late_after", "finish_within", "done_by", "done_by_zone", "alert_longer"),
     "limits": ("timeout", "start_deadline", "max_attempts", "backoff", "backoff_cap"),
 }
 
@@ -128,6 +128,20 @@ class CommonForm(forms.Form):
         label=_("When a run has not ended after"),
         help_text=_("Counted from its planned time. Empty: no alert."),
     )
+    done_by = forms.CharField(
+        max_length=5,
+        required=False,
+        label=_("When a planned run is not done by"),
+        help_text=_("A time of day such as «06:30», the next after its planned time. Empty: no alert."),
+        widget=forms.TextInput({"autocomplete": "off", "placeholder": "06:30"}),
+    )
+    done_by_zone = forms.CharField(
+        max_length=64,
+        required=False,
+        label=_("In the time zone"),
+        help_text=_("For example «Asia/Seoul». Empty: UTC."),
+        widget=forms.TextInput({"spellcheck": "false", "autocomplete": "off"}),
+    )
     alert_longer = forms.BooleanField(
         required=False,
         label=_("When a run takes longer than usual"),
@@ -136,6 +150,8 @@ class CommonForm(forms.Form):
 
     def __init__(self, data: QueryDict | None, *, user: User, definition: JobDefinition, new: bool) -> None:
         super().__init__(data, initial=_initial(definition))
+        if not definition.done_by:
+            self.initial["done_by_zone"] = user.time_zone
         self._offer(user, definition)
         if not new:
             del self.fields["key"], self.fields["enabled"]
@@ -143,6 +159,13 @@ class CommonForm(forms.Form):
             for name in _PARTS["access"]:
                 if not (new and name in _OF_ONES_OWN):
                     del self.fields[name]
+
+    def clean(self) -> dict[str, Any]:
+        """Let a time zone without its time of day be none."""
+        said = super().clean() or self.cleaned_data
+        if not said.get("done_by_zone") or (not said.get("done_by") and "done_by" not in self.errors):
+            said["done_by_zone"] = "UTC"
+        return said
 
     def _offer(self, user: User, definition: JobDefinition) -> None:
         """Fill in what can be chosen: of jobs only what this person may know of."""

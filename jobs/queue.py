@@ -128,6 +128,17 @@ def read_workers(now: datetime) -> list[ShownWorker]:
     return [ShownWorker(each, now - each.polled_at < SILENT, busy.get(each.name, 0)) for each in found]
 
 
+def wakeup_lag(now: datetime) -> float:
+    """Return for how many seconds some live worker has found its work only by itself; 0 where wake-ups come.
+
+    It rises with each run that such a worker starts: its connection to the broker hangs or is cut.
+    """
+    lives = Worker.objects.filter(polled_at__gt=now - SILENT)
+    found = lives.values_list("found_at", "woken_at", "started_at")
+    lags = [(at - (woken or began)).total_seconds() for at, woken, began in found if at is not None]
+    return max([0.0, *lags])
+
+
 def last_tick() -> datetime | None:
     """Return when a clock last ticked; None where none ever did."""
     return Clock.objects.values_list("ticked_at", flat=True).first()

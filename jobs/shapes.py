@@ -59,6 +59,12 @@ class JobShape(BaseModel):
     finish_within: int | None = Field(
         default=None, description="Alert when a run has not ended so long after its slot."
     )
+    done_by: str = Field(
+        default="",
+        max_length=5,
+        description="A time of day, HH:MM: alert when a slot's run has not ended when it next comes.",
+    )
+    done_by_zone: str = Field(default="UTC", max_length=64, description="The time zone of done_by.")
     alert_longer: bool = Field(default=False, description="Alert when a run takes longer than usual.")
     max_attempts: int = 3
     backoff: int = 10

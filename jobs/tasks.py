@@ -13,4 +13,4 @@ def look_for_work(*args: Any, **kwargs: Any) -> None:
     """Look for work; arguments mean that somebody else writes into the broker, and are refused."""
     if args or kwargs:
         raise WakeUpCarriesArguments
-    drain()
+    drain(woken=True)

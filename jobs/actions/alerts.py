@@ -1,16 +1,23 @@
 """Open an alert where a run meets a condition of its job, and close it when the job has succeeded."""
 
 import time
-from typing import Final
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from jobs.choices import Condition
+from jobs.engine import slots
+from jobs.exceptions import InvalidSchedule
 from jobs.models import Alert, AlertNews, Job, Run
 from portal.accounts.models import User
 from portal.discussion.watching import watchers
+
+Look = Callable[[], list[UUID]]
 
 EVERY: Final = 5.0
 # How many successes say what is usual, of how many at most, and what is longer than usual: half as long again
@@ -28,6 +35,13 @@ _UNFINISHED = """
     WHERE run.state IN ('queued', 'running', 'deferred') AND run.backfill_id IS NULL
         AND job.finish_within IS NOT NULL
         AND COALESCE(run.slot, run.created_at) < clock_timestamp() - make_interval(secs => job.finish_within)
+"""
+# When a time of day comes in a zone the schedule's own table of zones says, not the database's.
+_TIMED = """
+    SELECT run.id, run.slot, job.done_by, job.done_by_zone
+    FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
+    WHERE run.state IN ('queued', 'running', 'deferred') AND run.backfill_id IS NULL
+        AND job.done_by <> '' AND run.slot IS NOT NULL
 """
 _LONGER = """
     SELECT run.id FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
@@ -47,11 +61,6 @@ _OPEN = """
     INSERT INTO jobs_alert (job_id, run_id, condition) VALUES (%s, %s, %s)
     ON CONFLICT DO NOTHING RETURNING id
 """
-_LOOKS: Final = (
-    (Condition.LATE, _LATE),
-    (Condition.DEADLINE, _UNFINISHED),
-    (Condition.LONGER, _LONGER),
-)
 
 
 def look_for_late() -> None:
@@ -65,10 +74,8 @@ def look_for_late() -> None:
 def open_late() -> int:
     """Open the alerts of runs that did not start, did not end or do not end in time; return how many."""
     opened = 0
-    for condition, sql in _LOOKS:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, _KNOWN)
-            found = [row[0] for row in cursor.fetchall()]
+    for condition, look in _LOOKS:
+        found = look()
         # What was opened before is left out here, so that a quiet clock writes nothing.
         known = Alert.objects.filter(run__in=found, condition=condition).values_list("run", flat=True)
         fresh = Run.objects.filter(pk__in=set(found) - set(known)).select_related("job__owner")
@@ -105,6 +112,43 @@ def close_alerts(*, run: Run) -> list[User]:
         AlertNews.objects.filter(alert__in=closed, digest=None).delete()
         told = AlertNews.objects.filter(alert__in=closed).values("recipient")
         return list(User.objects.filter(pk__in=told, is_active=True))
+
+
+def _found(sql: str) -> Look:
+    def look() -> list[UUID]:
+        return [row[0] for row in _rows(sql)]
+
+    return look
+
+
+def _past_their_time() -> list[UUID]:
+    """Return the open runs of slots whose job should have been done by a time of day that has come."""
+    rows = _rows(_TIMED)
+    if not rows:
+        return []
+    now = slots.database_now()
+    found = []
+    for run, slot, clock, zone in rows:
+        # A zone that this machine no longer knows must not keep the others from being told.
+        with suppress(InvalidSchedule):
+            if slots.done_by(slot, clock=clock, zone=zone) < now:
+                found.append(run)
+    return found
+
+
+def _rows(sql: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _KNOWN)
+        found: list[Any] = cursor.fetchall()
+    return found
+
+
+_LOOKS: Final[tuple[tuple[Condition, Look], ...]] = (
+    (Condition.LATE, _found(_LATE)),
+    (Condition.DEADLINE, _found(_UNFINISHED)),
+    (Condition.DEADLINE, _past_their_time),
+    (Condition.LONGER, _found(_LONGER)),
+)
 
 
 def _concerned(run: Run, condition: Condition) -> list[User]:

@@ -26,7 +26,8 @@ __all__ = ["JobDefinition", "ScheduleDefinition", "definition_of", "register"]
 _OF_THE_ROW: Final = (
     *("name_en", "name_ko", "kind", "config", "description_en", "description_ko", "private", "priority"),
     *("max_active_runs", "on_conflict", "timeout", "start_deadline", "max_attempts"),
-    *("backoff", "backoff_cap", "isolation", "alert_failed", "late_after", "finish_within", "alert_longer"),
+    *("backoff", "backoff_cap", "isolation", "alert_failed", "late_after", "finish_within"),
+    *("done_by", "done_by_zone", "alert_longer"),
 )
 # What a definition written before a field existed says of it.
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -37,6 +38,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "alert_failed": True,
     "late_after": None,
     "finish_within": None,
+    "done_by": "",
+    "done_by_zone": "UTC",
     "alert_longer": False,
 }
 

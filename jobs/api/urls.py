@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from jobs.api import backfill_views, definition_views, query_views, report_views, schedule_views, views
+from jobs.api import (
+    alert_views,
+    backfill_views,
+    definition_views,
+    query_views,
+    report_views,
+    schedule_views,
+    views,
+)
 
 urlpatterns = [
     path("jobs", views.JobsView.as_view(), name="api_jobs"),
@@ -57,6 +65,7 @@ urlpatterns = [
         backfill_views.BackfillAgainView.as_view(),
         name="api_backfill_again",
     ),
+    path("alerts", alert_views.AlertsView.as_view(), name="api_alerts"),
     path("runs", views.RunsView.as_view(), name="api_runs"),
     path("runs/<uuid:run_id>", views.RunView.as_view(), name="api_run"),
     path("runs/<uuid:run_id>/log", views.RunLogView.as_view(), name="api_run_log"),

@@ -1,7 +1,7 @@
 """When a schedule is due: cron lines in their zone (cronsim is right across DST), intervals in UTC."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -40,6 +40,28 @@ def slots_after(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
     except (ZoneInfoNotFoundError, ValueError) as error:
         message = f"The time zone {schedule.zone!r} is unknown."
         raise InvalidSchedule(message) from error
+
+
+def done_by(slot: datetime, *, clock: str, zone: str) -> datetime:
+    """Return when a time of day («06:30») in its zone next comes after a slot, in UTC.
+
+    Where the clocks go back a time comes twice: the second counts. Where they go forward one is left out: it
+    comes as late as if they had not. Raises InvalidSchedule for a zone or time that nobody here knows.
+    """
+    try:
+        local = ZoneInfo(zone)
+        wanted = time.fromisoformat(clock)
+        day = slot.astimezone(local).date()
+        moments = (_moment(day + timedelta(days=each), wanted, local) for each in range(3))
+        return next(moment for moment in moments if moment > slot)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        message = f"The time of day {clock!r} in the time zone {zone!r} is unknown."
+        raise InvalidSchedule(message) from error
+
+
+def _moment(day: date, wanted: time, local: ZoneInfo) -> datetime:
+    both = (datetime.combine(day, wanted, local).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return max(both)
 
 
 def next_slot(schedule: Schedule, moment: datetime) -> datetime | None:

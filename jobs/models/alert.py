@@ -46,6 +46,7 @@ class Alert(models.Model):
                 fields=["job", "condition"], condition=Q(closed_at=None), name="alert_open_once_a_job"
             ),
         ]
+        indexes = [models.Index(fields=["-id"], condition=Q(closed_at=None), name="alert_open_newest")]
 
     def __str__(self) -> str:
         return f"{self.condition} of run {self.run_id}"

@@ -64,7 +64,8 @@ def _named(user: User, part: str) -> Q:
 class Job(models.Model):
     """Something that can be run: a kind, its configuration, and the rules of running it.
 
-    Durations are whole seconds; ``late_after`` and ``finish_within`` count from the slot.
+    Durations are whole seconds; ``late_after`` and ``finish_within`` count from the slot. ``done_by`` is a
+    time of day such as «06:30» in ``done_by_zone``: a slot's run should have ended when it next comes.
     ``parameters_schema`` is a JSON Schema (2020-12) of an object. ``runners``
     and ``editors`` are people, and teams, who may do so beyond what their roles allow. ``source`` says where
     the definition is changed; ``origin`` is the file of a job that comes from one.
@@ -90,6 +91,8 @@ class Job(models.Model):
     alert_failed = models.BooleanField(default=True, db_default=True)
     late_after = models.PositiveIntegerField(null=True, blank=True)
     finish_within = models.PositiveIntegerField(null=True, blank=True)
+    done_by = models.CharField(max_length=5, blank=True, default="", db_default="")
+    done_by_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
     alert_longer = models.BooleanField(default=False, db_default=False)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     backoff = models.PositiveIntegerField(default=10)
@@ -115,6 +118,10 @@ class Job(models.Model):
             models.CheckConstraint(condition=Q(max_attempts__gte=1), name="job_has_an_attempt"),
             models.CheckConstraint(condition=Q(max_active_runs__gte=1), name="job_may_run"),
             models.CheckConstraint(condition=Q(timeout__gte=1), name="job_has_time"),
+            models.CheckConstraint(
+                condition=Q(done_by="") | Q(done_by__regex=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+                name="job_done_by_a_time",
+            ),
         ]
 
     def __str__(self) -> str:

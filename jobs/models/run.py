@@ -358,7 +358,10 @@ class RunLog(models.Model):
 
 
 class Worker(models.Model):
-    """A Celery worker that takes runs; alive when it polled within 30 s, whatever its PID says."""
+    """A Celery worker that takes runs; alive when it polled within 30 s, whatever its PID says.
+
+    ``woken_at``: when it last took a wake-up from the broker. ``found_at``: when it found some by itself.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
     name = models.CharField(max_length=100, unique=True)
@@ -367,6 +370,8 @@ class Worker(models.Model):
     slots = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField(db_default=Now())
     polled_at = models.DateTimeField(db_default=Now())
+    woken_at = models.DateTimeField(null=True)
+    found_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.name

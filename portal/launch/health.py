@@ -13,8 +13,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from jobs.queue import wakeup_lag
 from portal.accounts.permissions import Permission
 
 OK: Final = "ok"
@@ -42,6 +44,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     answer: dict[str, object] = {"status": "down" if down else "degraded" if failed else OK}
     if "database" not in failed and _is_administrator(request):
         answer["parts"] = parts
+        answer["wakeup_lag"] = round(wakeup_lag(timezone.now()), 3)
     return JsonResponse(answer, status=503 if down else 200)
 
 

@@ -1,1 +1,1 @@
-"""Webhooks: other systems hear of runs and datasets, signed by the Standard Webhooks scheme."""
+"""Webhooks: other systems hear of runs, datasets and questions, signed by the Standard Webhooks scheme."""

@@ -2,14 +2,14 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
 import uuid_utils.compat
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -28,6 +28,8 @@ VERSION: Final = 1
 OVERLAP: Final = dt.timedelta(hours=24)
 # Seconds between two test events: the button is no way to flood somebody.
 TEST_PAUSE: Final = 10
+# The foreign key is checked when the transaction ends: an endpoint that is gone by then would undo all of it.
+_HOLD: Final = "SELECT id FROM webhooks_endpoint WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One event: what it is about, the job it comes from, and the ``data`` of its payload.
+    """One event: what it is about, the job it comes from ("" for none), and the ``data`` of its payload.
 
     ``once`` is its own key: however often it is emitted, an endpoint gets one delivery.
     """
@@ -117,6 +119,8 @@ def resume(*, endpoint: Endpoint, by: Actor) -> bool:
 def remove(*, endpoint: Endpoint, by: Actor) -> None:
     """Forget it, its secret and its deliveries."""
     about = _about(endpoint)
+    # A row that is just being written for it is waited for, and removed with it.
+    Endpoint.objects.select_for_update(of=("self",)).filter(pk=endpoint.pk).first()
     endpoint.delete()
     record("webhook.removed", by=by, about=about)
 
@@ -158,8 +162,10 @@ def emit(happenings: Sequence[Happening]) -> int:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("emit() needs the transaction of the mark that it belongs to")
-    rows = []
-    for endpoint in Endpoint.objects.listening().filter(kind=Kind.WEBHOOK).select_related("owner"):
+    rows: list[Delivery] = []
+    if not happenings:
+        return 0
+    for endpoint in _listening_for({each.event for each in happenings}):
         wanted = [each for each in happenings if _hears(endpoint, each)]
         owner = endpoint.owner
         if not wanted or owner is None or not owner.is_active:
@@ -168,6 +174,17 @@ def emit(happenings: Sequence[Happening]) -> int:
         rows += [_delivery(endpoint, each, each.data) for each in wanted if each.about in seen]
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def _listening_for(events: Collection[str]) -> QuerySet[Endpoint]:
+    """Return the webhooks that hear of any of these, held: nobody removes one before its row is written."""
+    hearing = Endpoint.objects.listening().filter(kind=Kind.WEBHOOK, events__overlap=sorted(events))
+    if not (found := list(hearing.order_by("pk").values_list("pk", flat=True))):
+        return Endpoint.objects.none()
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [found])
+        held = [row[0] for row in cursor.fetchall()]
+    return Endpoint.objects.listening().filter(pk__in=held).select_related("owner")
 
 
 def settings_endpoint(kind: Kind) -> Endpoint:
@@ -223,7 +240,8 @@ def _hears(endpoint: Endpoint, happening: Happening) -> bool:
     return (
         happening.event in endpoint.events
         and happening.at >= endpoint.hears_since
-        and (not endpoint.jobs or happening.job in endpoint.jobs)
+        # What comes from no job is not narrowed by jobs.
+        and (not endpoint.jobs or not happening.job or happening.job in endpoint.jobs)
     )
 
 

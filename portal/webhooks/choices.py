@@ -13,6 +13,19 @@ class Event(models.TextChoices):
     RUN_CANCELLED = "run.cancelled", _("A run is cancelled")
     RUN_SKIPPED = "run.skipped", _("A run is skipped")
     DATASET_UPDATED = "dataset.updated", _("A dataset is published anew")
+    QUESTION_CREATED = "question.created", _("A question is asked")
+    QUESTION_ACCEPTED = "question.accepted", _("A question is accepted in triage")
+    QUESTION_ASSIGNED = "question.assigned", _("A question gets somebody who answers it")
+    QUESTION_NEEDS_INFO = "question.needs_info", _("A question goes back to its asker")
+    QUESTION_REPLIED = "question.replied", _("The asker of a question replies")
+    QUESTION_BLOCKED = "question.blocked", _("A question is blocked")
+    QUESTION_UNBLOCKED = "question.unblocked", _("A question goes on after it was blocked")
+    QUESTION_ANSWERED = "question.answered", _("A question is answered")
+    QUESTION_DECLINED = "question.declined", _("A question is declined")
+    QUESTION_DUPLICATE = "question.duplicate", _("A question is found to be a duplicate")
+    QUESTION_CLOSED = "question.closed", _("A question is closed or withdrawn")
+    QUESTION_REOPENED = "question.reopened", _("A question is reopened or taken up again")
+    QUESTION_UNDONE = "question.undone", _("A step of triage is taken back")
 
 
 # Sent by hand from the endpoint's page; nobody subscribes to it.

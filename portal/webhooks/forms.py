@@ -48,7 +48,10 @@ class EndpointForm(forms.Form):
         required=False,
         max_length=6000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("Their keys, separated by commas or lines. Empty means every job that you see."),
+        help_text=_(
+            "Their keys, separated by commas or lines. Empty means every job that you see. "
+            "Questions come all the same."
+        ),
     )
 
     def __init__(self, *args: Any, user: User, known: bool = False, **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor, record
 from requests_app import clocks, moment
 from requests_app.access import available, parties_of
+from requests_app.announcing import announce
 from requests_app.choices import State
 from requests_app.exceptions import (
     CannotAnswer,
@@ -111,6 +112,7 @@ def move(
     )
     record(f"question.{row.name}", by=by, about=about(question), **(data or {}))
     clocks.refresh(question, effects=row.effects, at=now, user=user)
+    announce(event)
     return event
 
 

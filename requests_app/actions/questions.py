@@ -13,6 +13,7 @@ from portal.events import Reference
 from portal.search import document
 from requests_app import clocks, moment, news
 from requests_app.actions.moving import about, move, permitted, span
+from requests_app.announcing import announce
 from requests_app.choices import Kind, Level, LinkRole, Priority, Visibility
 from requests_app.exceptions import MissingField, NotAllowed
 from requests_app.models import DataRequest, Follower, Pool, QuestionEvent, QuestionLink
@@ -221,7 +222,7 @@ def _insert_once(question: DataRequest) -> tuple[DataRequest, bool]:
 
 
 def _event(question: DataRequest, kind: str, *, user: User, by: Actor, **data: Any) -> None:
-    QuestionEvent.objects.create(
+    event = QuestionEvent.objects.create(
         question=question,
         kind=kind,
         to_state=question.state,
@@ -231,3 +232,4 @@ def _event(question: DataRequest, kind: str, *, user: User, by: Actor, **data: A
         data=data,
         at=moment.now(),
     )
+    announce(event)

@@ -9,6 +9,7 @@ from portal.accounts.models import User
 from portal.audit.actions import Actor, record
 from requests_app import clocks, moment, news
 from requests_app.actions.moving import about, answerer, move, needed, permitted, refresh, span
+from requests_app.announcing import announce
 from requests_app.choices import (
     AnswerStatus,
     DeclineReason,
@@ -268,7 +269,7 @@ def undo(*, question: DataRequest, user: User, by: Actor, version: int | None = 
     refresh(question)
     if source != question.state or holder != question.assignee_id:
         span(question, now)
-    QuestionEvent.objects.create(
+    undone = QuestionEvent.objects.create(
         question=question,
         kind="undo",
         from_state=source,
@@ -281,6 +282,7 @@ def undo(*, question: DataRequest, user: User, by: Actor, version: int | None = 
     )
     record("question.undo", by=by, about=about(question), undone=event.kind)
     clocks.refresh(question)
+    announce(undone)
     news.undone(question, event.kind, by=by)
     return question
 

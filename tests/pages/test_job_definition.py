@@ -99,6 +99,15 @@ class TestMaking:
         event = AuditEvent.objects.filter(object_id=job.key).get()
         assert (event.action, event.actor_label) == ("job.registered", "Dan Seo")
 
+    def test_it_may_be_due_by_a_time_of_day_in_a_zone(self, dan: Client, cast: Cast) -> None:
+        assert f'name="done_by_zone" value="{cast.dan.time_zone}"' in dan.get(MAKE).content.decode()
+        job = make(dan, done_by="06:30", done_by_zone="Europe/Berlin")
+        assert (job.done_by, job.done_by_zone) == ("06:30", "Europe/Berlin")
+        assert job.versions.get().definition["done_by"] == "06:30"
+        dan.post(f"/jobs/{job.key}/edit/", edited(job, done_by="", done_by_zone="Mars/Olympus"))
+        job.refresh_from_db()
+        assert (job.done_by, job.done_by_zone, job.version) == ("", "UTC", 2)
+
     def test_what_a_model_validator_says_stands_by_the_configuration(self, dan: Client) -> None:
         response = dan.post(MAKE, {**FORM, "config.dataset": ""})
         assert response.status_code == 422
@@ -108,6 +117,9 @@ class TestMaking:
     @pytest.mark.parametrize(
         ("changes", "field", "told"),
         [
+            ({"done_by": "25:00"}, "done_by", "It takes a time of day from 00:00 to 23:59."),
+            ({"done_by": "half six"}, "done_by", "at most 5 characters"),
+            ({"done_by": "06:30", "done_by_zone": "Mars"}, "done_by_zone", "There is no such time zone."),
             ({"name_en": ""}, "name_en", "required"),
             ({"key": "load orders"}, "key", "letters, digits"),
             ({"key": "new"}, "key", "taken by the portal"),

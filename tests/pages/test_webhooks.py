@@ -42,7 +42,7 @@ def test_one_is_added_and_its_secret_stands_on_one_page_only(dan, cleo, caplog):
     sent = {
         "name": "Stock",
         "url": CANARY,
-        "events": ["run.failed", "dataset.updated"],
+        "events": ["run.failed", "dataset.updated", "question.answered"],
         "jobs": "load-flights,\n",
     }
     reply = dan.post("/webhooks/add/", sent)

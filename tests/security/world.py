@@ -14,7 +14,8 @@ from django.utils import timezone
 from catalog.choices import Visibility
 from catalog.models import MetricPoint
 from jobs.actions import secrets
-from jobs.choices import QUERY_JOB, RunState
+from jobs.choices import QUERY_JOB, Condition, RunState
+from jobs.models import Alert
 from portal.accounts.actions import people as people_actions
 from portal.accounts.actions import tokens as token_actions
 from portal.accounts.models import SavedView, Team, User
@@ -105,6 +106,7 @@ class World:
             job = jobs_factory.make_job(KEYS[kind], team=self.teams[team], private=kind != "company")
             self.jobs[kind] = job
             self.runs[kind] = jobs_factory.make_run(job, RunState.QUEUED)
+            Alert.objects.create(job=job, run=self.runs[kind], condition=Condition.LATE)
             self.schedules[kind] = jobs_factory.make_schedule(job)
             self.triggers[kind] = jobs_factory.make_trigger(job)
             self.backfills[kind] = jobs_factory.make_backfill(job)

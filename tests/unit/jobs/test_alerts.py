@@ -1,7 +1,8 @@
 """Alerts: opened once whatever the clocks do, told in one message a person, closed by a success."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -10,6 +11,7 @@ from django.utils import timezone
 from jobs.actions.alerts import close_alerts, open_alert, open_late
 from jobs.alerts import digest_nodes, open_alerts, tell_of_alerts
 from jobs.choices import Condition, RunState
+from jobs.engine import slots
 from jobs.models import Alert, AlertDigest, AlertNews, Job
 from jobs.telling import tell_of_runs
 from portal.discussion.watching import watch
@@ -26,6 +28,41 @@ pytestmark = pytest.mark.django_db
 
 def conditions() -> list[str]:
     return sorted(Alert.objects.open().values_list("condition", flat=True))
+
+
+def in_seoul(moment: datetime) -> str:
+    return f"{moment.astimezone(ZoneInfo('Asia/Seoul')):%H:%M}"
+
+
+def make_timed(key: str, now: datetime) -> Job:
+    return make_job(key, done_by=in_seoul(now - timedelta(hours=1)), done_by_zone="Asia/Seoul")
+
+
+@pytest.mark.parametrize(
+    ("slot", "clock", "zone", "due"),
+    [
+        # The same day; the next one, where the time has passed; and the slot's own time is the next day's.
+        ("2027-06-01T03:00Z", "06:30", "Europe/Berlin", "2027-06-01T04:30Z"),
+        ("2027-06-01T05:00Z", "06:30", "Europe/Berlin", "2027-06-02T04:30Z"),
+        ("2027-06-01T04:30Z", "06:30", "Europe/Berlin", "2027-06-02T04:30Z"),
+        # Its day is that of the zone: in Seoul it is the morning of 2 June.
+        ("2027-06-01T20:00Z", "06:30", "Asia/Seoul", "2027-06-01T21:30Z"),
+        # The night of summer time has an hour less, that of winter time one more.
+        ("2027-03-27T22:00Z", "06:30", "Europe/Berlin", "2027-03-28T04:30Z"),
+        ("2027-10-30T21:00Z", "06:30", "Europe/Berlin", "2027-10-31T05:30Z"),
+        # 02:30 does not come on 28 March: it is 03:30 by then.
+        ("2027-03-27T22:00Z", "02:30", "Europe/Berlin", "2027-03-28T01:30Z"),
+        # 02:30 comes twice on 31 October, also for a slot between the two.
+        ("2027-10-30T21:00Z", "02:30", "Europe/Berlin", "2027-10-31T01:30Z"),
+        ("2027-10-31T00:45Z", "02:30", "Europe/Berlin", "2027-10-31T01:30Z"),
+        ("2027-10-31T01:45Z", "02:30", "Europe/Berlin", "2027-11-01T01:30Z"),
+        # Samoa left out a whole day: 30 December 2011.
+        ("2011-12-30T09:30Z", "12:00", "Pacific/Apia", "2011-12-30T22:00Z"),
+    ],
+)
+def test_a_time_of_day_comes_next_in_its_zone(slot: str, clock: str, zone: str, due: str) -> None:
+    found = slots.done_by(datetime.fromisoformat(slot), clock=clock, zone=zone)
+    assert found == datetime.fromisoformat(due)
 
 
 class TestConditions:
@@ -51,6 +88,28 @@ class TestConditions:
     def test_a_run_that_ended_missed_nothing(self) -> None:
         make_run(make_job(finish_within=60), RunState.SUCCEEDED, ago=120)
         assert open_late() == 0
+
+    def test_a_job_that_is_not_done_by_its_time_of_day_missed_its_deadline_once(self) -> None:
+        now = timezone.now()
+        # Of the slot two hours ago the time was an hour ago; that of half an hour ago has until tomorrow.
+        job = make_job(
+            done_by=in_seoul(now - timedelta(hours=1)), done_by_zone="Asia/Seoul", finish_within=60
+        )
+        late = make_run(job, RunState.RUNNING, slot=now - timedelta(hours=2))
+        make_run(make_timed("tomorrow", now), RunState.QUEUED, slot=now - timedelta(minutes=30))
+        make_run(make_timed("by-hand", now), RunState.QUEUED, ago=7200)
+        make_run(make_timed("done", now), RunState.SUCCEEDED, slot=now - timedelta(hours=2))
+        assert (open_late(), open_late()) == (1, 0)
+        assert Alert.objects.get().run == late
+        assert conditions() == ["deadline"]
+
+    def test_a_zone_that_the_machine_no_longer_knows_keeps_no_other_job_from_being_told(self) -> None:
+        now = timezone.now()
+        for key, zone in (("a-lost", "Mars/Olympus"), ("known", "Asia/Seoul")):
+            run_of = make_job(key, done_by=in_seoul(now - timedelta(hours=1)), done_by_zone=zone)
+            make_run(run_of, RunState.RUNNING, slot=now - timedelta(hours=2))
+        open_late()
+        assert [alert.job.key for alert in Alert.objects.all()] == ["known"]
 
     def test_a_run_takes_longer_than_usual_once_ten_have_said_what_is_usual(self) -> None:
         job = make_job(alert_longer=True)
@@ -113,7 +172,9 @@ class TestLife:
 
 @pytest.mark.django_db(transaction=True)
 def test_three_clocks_open_one_alert_and_send_one_message(cast: Cast) -> None:
-    make_run(make_job(late_after=60, owner=cast.ben), RunState.QUEUED, ago=120)
+    now = timezone.now()
+    make_run(make_timed("at-dawn", now), RunState.RUNNING, slot=now - timedelta(hours=2))
+    Job.objects.update(owner=cast.ben)
     meeting, failed = threading.Barrier(3, timeout=30), []
 
     def clock() -> None:
