@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from catalog.lineage import node_of
 from portal.accounts.models import User
-from portal.events import Node, Reference, nodes
+from portal.events import Node, Reference
 from portal.evidence.choices import Verdict
 from portal.evidence.risk import risks
 from requests_app.choices import AnswerStatus
@@ -42,13 +43,11 @@ def known_for(words: str, user: User) -> Known | None:
     found = suggest(words=words, user=user)
     if found is None:
         return None
-    references: list[Reference] = [(asset.kind, asset.key) for asset in found.assets]
-    shown = nodes.resolve(references, user)
     moved = risks("answer", [str(question.answer_id) for question in found.answered if question.answer_id])
     return Known(
         answered=[_answered(question, moved.get(str(question.answer_id))) for question in found.answered],
         open=[Suggested(question, question.tone, question.state_for(user)) for question in found.open],
-        things=[Thing(reference, shown[reference]) for reference in references if reference in shown],
+        things=[Thing((asset.kind, asset.key), node_of(asset)) for asset in found.assets],
     )
 
 

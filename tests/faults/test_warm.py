@@ -48,11 +48,11 @@ def test_a_fork_goes_on_beside_it_and_inherits_nothing_of_it(processes: Processe
 
 
 def test_it_is_replaced_after_its_share_of_runs_and_leaves_when_idle(processes: Processes) -> None:
-    processes.worker(**ONE, WARM_RUNS="2", WARM_IDLE="1")
+    processes.worker(**ONE, WARM_RUNS="2", WARM_IDLE="4")
     reads = reading()
     pids = [ended(start(reads)).outputs["pid"] for _ in range(3)]
     assert pids[0] == pids[1] != pids[2]
-    until(lambda: not alive(pids[2]), seconds=5, what="the idle process left")
+    until(lambda: not alive(pids[2]), seconds=15, what="the idle process left")
     assert ended(start(reads)).outputs["rows"] == [["1"]]
 
 
