@@ -109,6 +109,8 @@ def choose(
 
     On a page a value that no list knows counts as not given, so that old links still open.
     """
+    if not any(map(data.get, kind.base_filters)):
+        return queryset, {}
     found = kind(data, queryset=queryset)
     if not found.is_valid():
         clean = data.copy()

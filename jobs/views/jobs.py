@@ -27,7 +27,8 @@ from portal.ui.paging import first_page, keyset
 BARS = 12
 RUNNING_SHOWN = 8
 BROKEN_SHOWN = 5
-SHOWN = 50
+# Somewhat more than a screen; the next ones come by a click.
+SHOWN = 25
 ORDER = ("key",)
 _FIRST: Prepared[Job] = Prepared(
     lambda *, user: Job.objects.visible_to(user).select_related("owner", "team").order_by(*ORDER)[: SHOWN + 1]
