@@ -25,6 +25,8 @@ CHROMIUM_FLAGS = [
 ]
 
 
+# First: xdist reads the groups when its own turn comes.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All browser tests share one portal, so they run in one process."""
     here = Path(__file__).parent
