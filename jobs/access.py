@@ -46,7 +46,7 @@ def access_job(user: User, key: str, *, for_: Permission = Permission.VIEW_JOBS)
 
     Allowed is who may do it with every job, by role, and whom this job names.
     """
-    job = next(iter(_JOB(user=user, key=key)), None)
+    job = _JOB.first(user=user, key=key)
     if job is None:
         raise Http404
     _require_of(job, user, for_)
@@ -104,7 +104,7 @@ def access_run(user: User, identity: int | UUID, *, for_: Permission = Permissio
     # PostgreSQL refuses a number beyond bigint; such a run cannot exist.
     if isinstance(identity, int) and identity >= 2**63:
         raise Http404
-    run = next(iter(_RUN(name, user=user, identity=identity)), None)
+    run = _RUN.first(name, user=user, identity=identity)
     if run is None:
         raise Http404
     _require_of(run.job, user, for_)

@@ -11,6 +11,7 @@ from jobs.choices import Condition, RunState, Trigger
 from jobs.models import Alert, Job, Run
 from jobs.models.job import JobQuerySet
 from portal.accounts.models import Team, User
+from portal.ui.filtering import given_filters
 
 
 class JobFilter(django_filters.FilterSet):
@@ -105,21 +106,9 @@ class DayFilter(django_filters.FilterSet):
 def choose(
     kind: type[django_filters.FilterSet], data: QueryDict, queryset: Any
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the filtered queryset and the values that counted.
-
-    On a page a value that no list knows counts as not given, so that old links still open.
-    """
-    if not any(map(data.get, kind.base_filters)):
-        return queryset, {}
-    found = kind(data, queryset=queryset)
-    if not found.is_valid():
-        clean = data.copy()
-        for name in found.errors:
-            clean.pop(name, None)
-        found = kind(clean, queryset=queryset)
-        found.is_valid()
-    values = {name: value for name, value in found.form.cleaned_data.items() if value}
-    return found.qs, values
+    """Return the filtered queryset and the values that counted; without filters it is the queryset itself."""
+    found, values = given_filters(kind, data, queryset=queryset)
+    return (queryset if found is None else found.qs), values
 
 
 def owners_of(jobs: JobQuerySet) -> QuerySet[User]:

@@ -39,7 +39,7 @@ def access_question(user: User, number: int, *, for_: Permission = Permission.AS
     # PostgreSQL refuses a number beyond bigint; such a question cannot exist.
     if number >= _BIGGEST:
         raise Http404
-    question = next(iter(_SHOWN(user=user, number=number)), None)
+    question = _SHOWN.first(user=user, number=number)
     if question is None:
         raise Http404
     require(user, for_)

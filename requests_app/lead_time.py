@@ -92,5 +92,5 @@ def lead_time_of(
 
 def _hours(clocks: Sequence[SlaClock]) -> BusinessTime | None:
     """Return the working hours that the deadlines run by, else the first calendar's."""
-    calendar = clocks[0].calendar if clocks else next(iter(_FIRST()), None)
+    calendar = clocks[0].calendar if clocks else _FIRST.first()
     return business_time(calendar) if calendar else None

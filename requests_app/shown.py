@@ -37,7 +37,7 @@ _OTHER: Final = Prepared(lambda *, user, pk: DataRequest.objects.visible_to(user
 
 def other(pk: int, user: User) -> DataRequest | None:
     """Return another question, if this person may know of it."""
-    return next(iter(_OTHER(user=user, pk=pk)), None)
+    return _OTHER.first(user=user, pk=pk)
 
 
 def followers_of(question: DataRequest, most: int) -> list[Follower]:
@@ -47,7 +47,7 @@ def followers_of(question: DataRequest, most: int) -> list[Follower]:
 
 def draft_of(question: DataRequest) -> Answer | None:
     """Return the answer that is still being written or reviewed, with its author and reviewer."""
-    return next(iter(_DRAFT(question=question.pk)), None)
+    return _DRAFT.first(question=question.pk)
 
 
 def decisions_of(question: DataRequest) -> list[DecisionRecord]:

@@ -65,14 +65,13 @@ class Row:
 def jobs(request: HttpRequest) -> HttpResponse:
     """Show the jobs this person may see, filtered by what the URL says."""
     user = signed_in(request)
-    listed = Job.objects.visible_to(user).select_related("owner", "team")
-    found, chosen = choose(JobFilter, request.GET, listed)
+    visible = Job.objects.visible_to(user)
+    found, chosen = choose(JobFilter, request.GET, visible.select_related("owner", "team"))
     if chosen or request.GET.get("cursor"):
         page = keyset(found, order=ORDER, cursor=request.GET.get("cursor"), size=SHOWN)
     else:
         page = first_page(_FIRST(user=user), order=ORDER, size=SHOWN)
-    before = Prefetch("after", Job.objects.visible_to(user), "before")
-    prefetch_related_objects(page.items, "schedules", before)
+    prefetch_related_objects(page.items, "schedules", Prefetch("after", visible, "before"))
     context = {
         "rows": rows(page.items, user),
         "page": page,

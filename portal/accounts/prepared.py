@@ -88,6 +88,10 @@ class Prepared(Generic[Row]):
         flat = [each for value in values.values() for each in _flat(value, teams=teams)]
         return cast("list[Row]", _run(statement, flat))
 
+    def first(self, *constants: Hashable, **values: Any) -> Row | None:
+        """Return the first row, or None; the queryset itself bounds how many are read."""
+        return next(iter(self(*constants, **values)), None)
+
     def _statement(
         self, constants: tuple[Hashable, ...], values: dict[str, Any], *, teams: bool
     ) -> _Statement | _Special:

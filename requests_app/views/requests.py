@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import Promise
@@ -17,6 +17,7 @@ from portal.accounts.kept import kept
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
+from portal.ui.filtering import given_filters
 from portal.ui.htmx import wants_part
 from portal.ui.paging import Page, first_page, keyset
 from portal.ui.templatetags.desk import capped
@@ -58,7 +59,7 @@ def requests(request: HttpRequest) -> HttpResponse:
     reader = signed_in(request)
     views = views_of(reader)
     view = next((each for each in views if each.key == request.GET.get("view")), views[0])
-    filters, chosen = _choose(request.GET, reader)
+    filters, chosen = given_filters(QuestionFilter, request.GET, reader=reader)
     page = _page(view, filters, chosen, request.GET.get("cursor"), reader)
     context: dict[str, Any] = {
         "rows": rows(page.items, reader),
@@ -107,20 +108,6 @@ def _frame(reader: User, views: tuple[View, ...], current: View, page: Page[Data
         "may_triage": may_triage(reader),
         "people": _PEOPLE() if reader.may(Permission.ANSWER_QUESTIONS) else (),
     }
-
-
-def _choose(data: QueryDict, reader: User) -> tuple[QuestionFilter | None, dict[str, Any]]:
-    """Return the filters and their values; one that no list knows counts as not given."""
-    if not any(map(data.get, QuestionFilter.base_filters)):
-        return None, {}
-    found = QuestionFilter(data, reader=reader)
-    if not found.is_valid():
-        clean = data.copy()
-        for name in found.errors:
-            clean.pop(name, None)
-        found = QuestionFilter(clean, reader=reader)
-        found.is_valid()
-    return found, {name: value for name, value in found.form.cleaned_data.items() if value}
 
 
 def _page(
