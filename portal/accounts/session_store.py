@@ -15,8 +15,7 @@ class SessionStore(DatabaseStore):
     """Django's own but for the reading."""
 
     def _get_session_from_db(self) -> Any:
-        found = _LIVE(key=self.session_key, now=timezone.now())
-        if not found:
+        found = _LIVE.first(key=self.session_key, now=timezone.now())
+        if found is None:
             self._session_key = None
-            return None
-        return found[0]
+        return found
