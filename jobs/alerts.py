@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -87,17 +88,22 @@ def tell_of_alerts() -> int:
 
     Returns how many messages were made. Of several clocks one does it.
     """
-    if not AlertNews.objects.filter(digest=None).exists():
+    if not untold().exists():
         return 0
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
             if not cursor.fetchone()[0]:
                 return 0
-        waiting = AlertNews.objects.filter(digest=None).values("recipient")
+        waiting = untold().values("recipient")
         lately = AlertDigest.objects.filter(started_at__gt=timezone.now() - WINDOW).values("recipient")
         people = list(User.objects.filter(pk__in=waiting).exclude(pk__in=lately))
         return sum(_send(user) for user in people)
+
+
+def untold() -> QuerySet[AlertNews]:
+    """Return the news that wait for a message."""
+    return AlertNews.objects.filter(digest=None)
 
 
 def digest_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:

@@ -1,15 +1,16 @@
 """Tell webhooks of runs and of the datasets that they publish; nothing is read while no endpoint listens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import Exists, QuerySet
 from django.urls import reverse
 
 from jobs.choices import RunState
-from jobs.marks import SILENT_JOBS, WEBHOOKS, forget, read_on
-from jobs.models import Run, RunEvent
-from portal.webhooks.actions import Happening, emit, heard_since
+from jobs.marks import SILENT_JOBS, WEBHOOKS, beyond, forget, read_on
+from jobs.models import Run, RunEvent, TellingMark
+from portal.webhooks.actions import Happening, emit, heard_since, hearing
 from portal.webhooks.choices import Event
 
 _FAILED: Final = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.LOST})
@@ -29,6 +30,12 @@ def announce_runs() -> int:
         forget(WEBHOOKS)
         return 0
     return read_on(WEBHOOKS, _announce, since=since)
+
+
+def announcing_signs() -> Iterable[QuerySet[Any, Any]]:
+    """Give the clock what tells that an endpoint waits to hear of a run, or that nobody listens any more."""
+    heard = Exists(hearing())
+    return [beyond(WEBHOOKS).filter(heard), TellingMark.objects.filter(~heard, pk=WEBHOOKS)]
 
 
 def event_word(event: RunEvent) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from django.db import connection, transaction
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from jobs.actions.verifications import VERIFY_EVIDENCE
 from jobs.choices import QUERY_JOB
@@ -40,13 +42,13 @@ def read_on(mark: int, take: Callable[[list[RunEvent]], int], *, since: dt.datet
     standing = TellingMark.objects.filter(pk=mark).values_list("event", flat=True).first()
     if standing is None:
         standing = _before(since) if since is not None else 0
+        TellingMark.objects.get_or_create(pk=mark, defaults={"event": standing})
     if not RunEvent.objects.filter(pk__gt=standing).exists():
         return 0
     with transaction.atomic():
-        TellingMark.objects.get_or_create(pk=mark, defaults={"event": standing})
         own = TellingMark.objects.select_for_update(skip_locked=True).filter(pk=mark).first()
         if own is None:
-            # Another clock does it.
+            # Another clock does it, or has just taken the cursor away.
             return 0
         # Before the events are read: what is not settled now may be missing among them.
         settled = _settled()
@@ -58,6 +60,12 @@ def read_on(mark: int, take: Callable[[list[RunEvent]], int], *, since: dt.datet
             own.event = event.pk
         own.save(update_fields=["event"])
     return taken
+
+
+def beyond(mark: int) -> QuerySet[RunEvent]:
+    """Return what this cursor has not passed for good: whatever it has to tell is among it."""
+    passed = TellingMark.objects.filter(pk=mark).values("event")
+    return RunEvent.objects.filter(pk__gt=Coalesce(Subquery(passed), 0))
 
 
 def forget(mark: int) -> None:

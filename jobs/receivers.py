@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 
 from jobs.actions.alerts import look_for_late
 from jobs.actions.verifications import VERIFY_EVIDENCE
-from jobs.alerts import digest_nodes, tell_of_alerts
-from jobs.announcing import announce_runs
+from jobs.alerts import digest_nodes, tell_of_alerts, untold
+from jobs.announcing import announce_runs, announcing_signs
 from jobs.choices import REPORT_KIND, REPORT_READY, RunState
 from jobs.enclosures import edition_pdf
 from jobs.faults import fault_of
 from jobs.history import recent_runs
 from jobs.kinds import kind_of
+from jobs.marks import PEOPLE, beyond
 from jobs.models import Job, Run
 from jobs.openlineage import write_lineage
 from jobs.telling import tell_of_runs
@@ -128,11 +129,11 @@ def register() -> None:
     subjects.register("run", run_subject)
     nodes.register("verification", verification_nodes)
     nodes.register("alerts", digest_nodes)
-    clock_steps.register(tell_of_runs)
-    clock_steps.register(announce_runs)
+    clock_steps.register(tell_of_runs, signs=lambda: [beyond(PEOPLE)])
+    clock_steps.register(announce_runs, signs=announcing_signs)
     clock_steps.register(write_lineage)
     clock_steps.register(look_for_late)
-    clock_steps.register(tell_of_alerts)
+    clock_steps.register(tell_of_alerts, signs=lambda: [untold()])
 
 
 def _subject(reference: Reference, label: str, url: str, user: User, *people: int | None) -> Subject:

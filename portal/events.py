@@ -6,6 +6,9 @@ references asks here, on behalf of a reader, and gets back only what that reader
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
 
 from portal.accounts.models import User
 
@@ -85,22 +88,37 @@ class UsageRegistry:
 
 usages = UsageRegistry()
 
-ClockStep = Callable[[], object]
+Signs = Callable[[], Iterable[QuerySet[Any, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """One thing that the clock does, and the signs that there is something to do.
+
+    A step opens transactions of its own and must be safe while other clocks do the same. Where none of its
+    ``signs`` has a row it is left out of the tick; without signs it is done at each. Signs are written once a
+    process and looked at together, so they compare times with the database's clock.
+    """
+
+    do: Callable[[], object]
+    signs: Signs | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what the log calls it."""
+        return self.do.__name__
 
 
 class ClockSteps:
-    """What the clock does for apps that stand above it, once a tick.
-
-    A step opens transactions of its own and must be safe while other clocks do the same.
-    """
+    """What the clock does for apps that stand above it, once a tick."""
 
     def __init__(self) -> None:
         self._steps: list[ClockStep] = []
 
-    def register(self, step: ClockStep) -> None:
+    def register(self, do: Callable[[], object], *, signs: Signs | None = None) -> None:
         """Add a step; its name appears in the log when it fails."""
-        if step not in self._steps:
-            self._steps.append(step)
+        if all(step.do != do for step in self._steps):
+            self._steps.append(ClockStep(do, signs))
 
     def __iter__(self) -> Iterator[ClockStep]:
         """Yield the steps in the order of their registration."""

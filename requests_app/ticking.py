@@ -16,6 +16,7 @@ from catalog.choices import AssetKind
 from catalog.models import Dataset
 from jobs.choices import RunState
 from jobs.models import Run
+from portal.accounts.prepared import Prepared
 from requests_app import moment, news
 from requests_app.actions import closing, triage, work
 from requests_app.actions.closing import CLOCK
@@ -45,13 +46,18 @@ def tick() -> None:
     close_accepted()
 
 
+@Prepared
+def _untold_deadlines(*, now: datetime) -> QuerySet[SlaClock, int]:
+    waiting = Q(warned_at=None, warn_at__lte=now) | Q(breached_at=None, due_at__lte=now)
+    clocks = SlaClock.objects.filter(waiting, stopped_at=None).order_by("due_at")
+    return clocks.values_list("pk", flat=True)[:BATCH]
+
+
 def tell_deadlines() -> int:
     """Tell of deadlines that near or have passed, once each; return how many were told."""
     now = moment.now()
-    waiting = Q(warned_at=None, warn_at__lte=now) | Q(breached_at=None, due_at__lte=now)
-    pks = SlaClock.objects.filter(waiting, stopped_at=None).order_by("due_at").values_list("pk", flat=True)
     told = 0
-    for pk in list(pks[:BATCH]):
+    for pk in _untold_deadlines(now=now):
         with transaction.atomic():
             clock = (
                 SlaClock.objects.select_for_update(skip_locked=True, of=("self",))

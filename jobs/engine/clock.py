@@ -5,7 +5,7 @@ Any number may tick at once.
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,18 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from jobs.choices import FOLLOWING_KINDS, OnConflict, Reason, RunState, Trigger
 from jobs.engine.due import Due, choose
+from jobs.engine.signs import Signs
 from jobs.engine.slots import database_now
 from jobs.engine.wake import wake
 from jobs.exceptions import InvalidSchedule
 from jobs.models import Run, RunEvent, Schedule, Worker
-from portal.audit.sealing import seal_events
-from portal.events import clock_steps
+from portal.audit.sealing import seal_events, unsealed_signs
+from portal.events import ClockStep, clock_steps
 
 log = structlog.get_logger(__name__)
 
@@ -143,26 +144,32 @@ class Ticker:
     def __init__(self) -> None:
         self._tidied = 0.0
         self._failing: set[str] = set()
+        self._steps = (
+            ClockStep(make_due_slots, lambda: [_due_schedules(Now())]),
+            *(ClockStep(do, lambda: [Run.objects.open()]) for do in _FOR_OPEN_RUNS),
+            ClockStep(seal_events, unsealed_signs),
+            *clock_steps,
+            ClockStep(self._tidy),
+            ClockStep(ticked),
+        )
+        self._signs = Signs(self._steps)
 
     def tick(self) -> None:
-        """Do every step once."""
-        steps = (
-            make_due_slots,
-            reap,
-            skip_late,
-            cancel_between_holders,
-            wake_idle,
-            wake_to_look,
-            seal_events,
-            *clock_steps,
-            self._tidy,
-            ticked,
-        )
-        for step in steps:
-            self._do(step)
+        """Do every step that has something to do once."""
+        for step in self._due():
+            self._do(step.name, step.do)
 
-    def _do(self, step: Callable[[], object]) -> None:
-        name = step.__name__
+    def _due(self) -> Iterable[ClockStep]:
+        due: list[ClockStep] = []
+
+        def look() -> None:
+            due.extend(self._signs.due())
+
+        self._do("signs", look)
+        # While they cannot be read each step says for itself what it misses.
+        return due or self._steps
+
+    def _do(self, name: str, step: Callable[[], object]) -> None:
         try:
             step()
         except Exception as error:
@@ -186,7 +193,7 @@ def make_due_slots() -> int:
     with transaction.atomic():
         now = database_now()
         due = (
-            Schedule.objects.filter(enabled=True, job__enabled=True, next_slot__lte=now)
+            _due_schedules(now)
             .select_related("job", "job__pool")
             .order_by("next_slot")
             .select_for_update(skip_locked=True, of=("self",))[:BATCH]
@@ -194,6 +201,10 @@ def make_due_slots() -> int:
         for schedule in due:
             made += _make_slots(schedule, now)
     return made
+
+
+def _due_schedules(now: datetime | Now) -> QuerySet[Schedule]:
+    return Schedule.objects.filter(enabled=True, job__enabled=True, next_slot__lte=now)
 
 
 def _make_slots(schedule: Schedule, now: datetime) -> int:
@@ -312,3 +323,6 @@ def _count(sql: str, values: dict[str, Any]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return int(cursor.fetchone()[0])
+
+
+_FOR_OPEN_RUNS = (reap, skip_late, cancel_between_holders, wake_idle, wake_to_look)

@@ -5,6 +5,7 @@ handed to the pool then. So this worker does without the loop; its pool is drive
 from the poller at any time, also before the broker ever answered.
 """
 
+import gc
 import os
 import threading
 import time
@@ -148,6 +149,9 @@ class PollingWorker(CeleryWorker):
         # Nothing is asked of other workers, and nothing told to them.
         options |= {"without_mingle": True, "without_gossip": True, "without_heartbeat": True}
         super().setup_instance(*args, **options)
+        # What is loaded now is left out of the children's garbage collections, which would copy its pages.
+        gc.collect()
+        gc.freeze()
 
 
 @signals.setup_logging.connect

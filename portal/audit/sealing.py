@@ -7,10 +7,12 @@ inserting into the trail when the new floor was read has ended. PostgreSQL says 
 locks the table before it takes an id, and unlocks it after its rows can be seen.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from portal.audit.chain import GENESIS, link
 from portal.audit.models import AuditEvent, AuditSeal, SealingMark
@@ -38,6 +40,12 @@ def seal_events() -> int:
         if count < BATCH:
             break
     return sealed
+
+
+def unsealed_signs() -> Iterable[QuerySet[AuditEvent]]:
+    """Give the clock what tells that there is something to seal, or a floor to raise."""
+    floor = SealingMark.objects.filter(pk=_MARK).values("floor")
+    return [AuditEvent.objects.filter(pk__gt=Coalesce(Subquery(floor), 0))]
 
 
 def unsealed(above: int = 0, upto: int | None = None) -> QuerySet[AuditEvent]:

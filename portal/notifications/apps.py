@@ -12,5 +12,8 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         """Load by path what names models (loaded before this)."""
         steps = import_string("portal.events.clock_steps")
-        steps.register(import_string("portal.notifications.relay.relay"))
+        steps.register(
+            import_string("portal.notifications.relay.relay"),
+            signs=import_string("portal.notifications.relay.waiting_signs"),
+        )
         steps.register(import_string("portal.notifications.relay.tidy"))

@@ -7,6 +7,7 @@ import datetime as dt
 import random
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -67,8 +68,7 @@ def relay() -> None:
 
     A channel by which this process still sends is left alone.
     """
-    due = Outbox.objects.filter(state=OutboxState.WAITING, available_at__lte=Now())
-    for name in due.order_by().values_list("channel", flat=True).distinct():
+    for name in _due().order_by().values_list("channel", flat=True).distinct():
         channel = Channel(name)
         sender = _senders.get(channel)
         if sender is None or not sender.is_alive():
@@ -76,6 +76,15 @@ def relay() -> None:
                 target=_send_and_close, args=(channel,), name=f"relay-{channel}", daemon=True
             )
             _senders[channel].start()
+
+
+def waiting_signs() -> Iterable[QuerySet[Outbox]]:
+    """Give the clock what tells that something is to be sent."""
+    return [_due()]
+
+
+def _due() -> QuerySet[Outbox]:
+    return Outbox.objects.filter(state=OutboxState.WAITING, available_at__lte=Now())
 
 
 def _send_and_close(channel: Channel) -> None:

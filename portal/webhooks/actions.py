@@ -149,10 +149,14 @@ def redeliver(*, delivery: Delivery, by: Actor) -> bool:
     return True
 
 
+def hearing() -> QuerySet[Endpoint]:
+    """Return the endpoints that hear of what happens now."""
+    return Endpoint.objects.listening().filter(kind=Kind.WEBHOOK)
+
+
 def heard_since() -> dt.datetime | None:
     """Return since when somebody's endpoint listens; None where none does."""
-    listening = Endpoint.objects.listening().filter(kind=Kind.WEBHOOK)
-    return listening.order_by("hears_since").values_list("hears_since", flat=True).first()
+    return hearing().order_by("hears_since").values_list("hears_since", flat=True).first()
 
 
 def emit(happenings: Sequence[Happening]) -> int:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from portal.accounts.models import User
 from portal.events import Node, clock_steps, nodes
 from portal.webhooks.models import Endpoint
-from portal.webhooks.relay import send_webhooks, tidy_webhooks
+from portal.webhooks.relay import send_webhooks, tidy_webhooks, waiting_signs
 
 
 def endpoint_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
@@ -34,5 +34,5 @@ def endpoint_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
 def register() -> None:
     """Answer for endpoints, and let the clock send."""
     nodes.register("webhook", endpoint_nodes)
-    clock_steps.register(send_webhooks)
+    clock_steps.register(send_webhooks, signs=waiting_signs)
     clock_steps.register(tidy_webhooks)

@@ -9,13 +9,14 @@ import os
 import random
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -65,16 +66,24 @@ def send_webhooks() -> None:
     """Start sending beside the clock; an endpoint to which this process still sends is left alone."""
     for key in [key for key, sender in _senders.items() if not sender.is_alive()]:
         del _senders[key]
-    due = Delivery.objects.filter(
-        state=OutboxState.WAITING, available_at__lte=Now(), endpoint__paused_at=None
-    )
-    waiting = due.order_by().values("endpoint").distinct()
+    waiting = _due().order_by().values("endpoint").distinct()
     order = Endpoint.objects.filter(pk__in=waiting).order_by("tried_at", "id").values_list("pk", flat=True)
     free = MOST_SENDERS - len(_senders)
     for pk in [pk for pk in order if str(pk) not in _senders][: max(free, 0)]:
         sender = threading.Thread(target=_send_and_close, args=(str(pk),), name=f"webhook-{pk}", daemon=True)
         _senders[str(pk)] = sender
         sender.start()
+
+
+def waiting_signs() -> Iterable[QuerySet[Delivery]]:
+    """Give the clock what tells that something is to be sent."""
+    return [_due()]
+
+
+def _due() -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        state=OutboxState.WAITING, available_at__lte=Now(), endpoint__paused_at=None
+    )
 
 
 def tidy_webhooks() -> None:
