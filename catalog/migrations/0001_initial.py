@@ -43,6 +43,10 @@ class Migration(migrations.Migration):
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='assets', to=settings.AUTH_USER_MODEL)),
                 ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='assets', to='accounts.team')),
             ],
+            options={
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['search'], name='asset_search'), models.Index(fields=['kind', 'name_en', 'id'], name='asset_list')],
+                'constraints': [models.UniqueConstraint(fields=('kind', 'key'), name='asset_key_once_a_kind'), models.CheckConstraint(condition=models.Q(models.Q(('visibility', 'team'), _negated=True), ('team__isnull', False), ('owner__isnull', False), _connector='OR'), name='asset_hidden_from_all_but_somebody')],
+            },
         ),
         migrations.CreateModel(
             name='Dataset',
@@ -95,6 +99,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-number'],
+                'constraints': [models.UniqueConstraint(fields=('metric', 'number'), name='metric_version_once')],
             },
         ),
         migrations.CreateModel(
@@ -116,6 +121,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['position'],
+                'constraints': [models.UniqueConstraint(fields=('dataset', 'name'), name='column_name_once'), models.UniqueConstraint(fields=('dataset', 'position'), name='column_position_once')],
             },
         ),
         migrations.CreateModel(
@@ -132,6 +138,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['starts_on'],
+                'constraints': [models.UniqueConstraint(fields=('metric', 'grain', 'starts_on'), name='metric_point_once')],
             },
         ),
         migrations.CreateModel(
@@ -144,46 +151,13 @@ class Migration(migrations.Migration):
                 ('svg', models.TextField()),
                 ('metric', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='charts', to='catalog.metric')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('metric', 'grain', 'language', 'layout'), name='metric_chart_once')],
+            },
         ),
         migrations.AddField(
             model_name='metric',
             name='version',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.metricversion'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['search'], name='asset_search'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['kind', 'name_en', 'id'], name='asset_list'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(fields=('kind', 'key'), name='asset_key_once_a_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('visibility', 'team'), _negated=True), ('team__isnull', False), ('owner__isnull', False), _connector='OR'), name='asset_hidden_from_all_but_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='column',
-            constraint=models.UniqueConstraint(fields=('dataset', 'name'), name='column_name_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='column',
-            constraint=models.UniqueConstraint(fields=('dataset', 'position'), name='column_position_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='metricversion',
-            constraint=models.UniqueConstraint(fields=('metric', 'number'), name='metric_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='metricpoint',
-            constraint=models.UniqueConstraint(fields=('metric', 'grain', 'starts_on'), name='metric_point_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='metricchart',
-            constraint=models.UniqueConstraint(fields=('metric', 'grain', 'language', 'layout'), name='metric_chart_once'),
         ),
     ]

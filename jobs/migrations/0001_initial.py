@@ -84,6 +84,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['key'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='job_has_an_attempt'), models.CheckConstraint(condition=models.Q(('max_active_runs__gte', 1)), name='job_may_run'), models.CheckConstraint(condition=models.Q(('timeout__gte', 1)), name='job_has_time')],
             },
         ),
         migrations.CreateModel(
@@ -123,6 +124,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('job', 'principal', 'idempotency_key'), name='run_idempotency_key_once'), models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', True)), _connector='OR'), name='run_lease_while_running'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', ['queued', 'running', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'running', 'deferred']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='run_finished_at_its_end')],
+                'indexes': [models.Index(models.F('pool'), django.db.models.functions.comparison.Coalesce('requested_by', models.Value(0, output_field=models.BigIntegerField())), models.OrderBy(models.F('priority'), descending=True), models.F('available_at'), models.F('id'), condition=models.Q(('state', 'queued')), name='run_claimable'), models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='run_leases'), models.Index(condition=models.Q(('state', 'running')), fields=['pool', 'job'], name='run_running'), models.Index(fields=['job', '-id'], name='run_of_job'), models.Index(fields=['state', '-id'], name='run_by_state')],
             },
         ),
         migrations.CreateModel(
@@ -141,6 +144,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['fence'],
+                'constraints': [models.UniqueConstraint(fields=('run', 'fence'), name='attempt_fence_once')],
             },
         ),
         migrations.CreateModel(
@@ -167,6 +171,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'indexes': [models.Index(fields=['run', 'id'], name='run_log_read')],
             },
         ),
         migrations.CreateModel(
@@ -187,6 +192,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('cron', ''), ('interval__gte', 1)), models.Q(models.Q(('cron', ''), _negated=True), ('interval__isnull', True)), _connector='OR'), name='schedule_cron_or_interval')],
+                'indexes': [models.Index(condition=models.Q(('enabled', True)), fields=['next_slot'], name='schedule_due')],
             },
         ),
         migrations.AddField(
@@ -209,67 +216,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('max_attempts__gte', 1)), name='job_has_an_attempt'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('max_active_runs__gte', 1)), name='job_may_run'),
-        ),
-        migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout__gte', 1)), name='job_has_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('run', 'fence'), name='attempt_fence_once'),
-        ),
-        migrations.AddIndex(
-            model_name='runlog',
-            index=models.Index(fields=['run', 'id'], name='run_log_read'),
-        ),
-        migrations.AddIndex(
-            model_name='schedule',
-            index=models.Index(condition=models.Q(('enabled', True)), fields=['next_slot'], name='schedule_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cron', ''), ('interval__gte', 1)), models.Q(models.Q(('cron', ''), _negated=True), ('interval__isnull', True)), _connector='OR'), name='schedule_cron_or_interval'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(models.F('pool'), django.db.models.functions.comparison.Coalesce('requested_by', models.Value(0, output_field=models.BigIntegerField())), models.OrderBy(models.F('priority'), descending=True), models.F('available_at'), models.F('id'), condition=models.Q(('state', 'queued')), name='run_claimable'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='run_leases'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('state', 'running')), fields=['pool', 'job'], name='run_running'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['job', '-id'], name='run_of_job'),
-        ),
-        migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['state', '-id'], name='run_by_state'),
-        ),
-        migrations.AddConstraint(
             model_name='run',
             constraint=models.UniqueConstraint(fields=('schedule', 'slot'), name='run_slot_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('job', 'principal', 'idempotency_key'), name='run_idempotency_key_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('lease_until__isnull', True)), _connector='OR'), name='run_lease_while_running'),
-        ),
-        migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', ['queued', 'running', 'deferred'])), models.Q(models.Q(('state__in', ['queued', 'running', 'deferred']), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='run_finished_at_its_end'),
         ),
     ]

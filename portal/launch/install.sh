@@ -49,4 +49,6 @@ if ! "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-ha
     # shellcheck disable=SC2086
     "$venv/bin/python" -m pip install $quiet --no-deps -r "$lock"
 fi
+# Whatever it meets is said by the start, in words that help.
+"$venv/bin/python" -m portal.launch.ahead 2>/dev/null || :
 echo "$wanted" >"$stamp"

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'in_review']), ('published_at__isnull', False), _connector='OR'), name='answer_published_at_some_time'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'verified'), _negated=True), models.Q(('reviewer__isnull', False), ('verified_at__isnull', False), models.Q(('reviewer', models.F('author')), _negated=True)), _connector='OR'), name='answer_verified_by_another')],
             },
         ),
         migrations.CreateModel(
@@ -119,6 +120,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(fields=('requester', 'form_token'), name='question_asked_once'), models.CheckConstraint(condition=models.Q(models.Q(('canonical__isnull', False), ('state', 'duplicate')), models.Q(models.Q(('state', 'duplicate'), _negated=True), ('canonical__isnull', True)), _connector='OR'), name='question_duplicate_of_something'), models.CheckConstraint(condition=models.Q(('canonical', models.F('id')), _negated=True), name='question_not_its_own_duplicate'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'blocked'), models.Q(('block_reason', ''), _negated=True)), models.Q(models.Q(('state', 'blocked'), _negated=True), ('block_reason', '')), _connector='OR'), name='question_blocked_with_reason'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'declined'), models.Q(('decline_reason', ''), _negated=True)), models.Q(models.Q(('state', 'declined'), _negated=True), ('decline_reason', '')), _connector='OR'), name='question_declined_with_reason'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), models.Q(('answer__isnull', False), ('answered_at__isnull', False)), _connector='OR'), name='question_answered_has_answer'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'needs_info'), ('resume_state__in', ['new', 'ready', 'in_progress'])), models.Q(models.Q(('state', 'needs_info'), _negated=True), ('resume_state', '')), _connector='OR'), name='question_resumes_somewhere'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['in_progress', 'blocked', 'in_review']), _negated=True), ('assignee__isnull', False), _connector='OR'), name='question_worked_on_by_somebody'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'in_review'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='question_review_by_somebody'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['closed', 'declined', 'duplicate']), ('closed_at__isnull', False)), models.Q(models.Q(('state__in', ['closed', 'declined', 'duplicate']), _negated=True), ('closed_at__isnull', True)), _connector='OR'), name='question_closed_at_its_end'), models.CheckConstraint(condition=models.Q(models.Q(('snoozed_until__isnull', True), ('wake_on', '')), models.Q(('snoozed_until__isnull', False), models.Q(('wake_on', ''), _negated=True)), _connector='OR'), name='question_snoozed_until_something')],
+                'indexes': [models.Index(models.F('priority'), django.db.models.functions.comparison.Coalesce('next_due_at', models.Value(datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc))), models.F('id'), condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), name='question_queue'), models.Index(condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), fields=['state', 'id'], name='question_open_by_state'), models.Index(condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), fields=['assignee', 'state'], name='question_in_hands'), models.Index(condition=models.Q(('state', 'in_review')), fields=['reviewer'], name='question_in_review'), models.Index(condition=models.Q(('next_due_at__isnull', False)), fields=['next_due_at'], name='question_due'), models.Index(condition=models.Q(('next_warn_at__isnull', False)), fields=['next_warn_at'], name='question_warn'), models.Index(condition=models.Q(('snoozed_until__isnull', False)), fields=['snoozed_until'], name='question_snoozed'), models.Index(condition=models.Q(('state__in', ['needs_info', 'answered'])), fields=['state', 'state_since'], name='question_waits_for_asker'), models.Index(fields=['requester', '-id'], name='question_of_asker'), models.Index(fields=['on_behalf', '-id'], name='question_of_team'), models.Index(fields=['state', '-id'], name='question_by_state'), django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['search'], name='question_search'), django.contrib.postgres.indexes.GinIndex(condition=models.Q(('answer__isnull', False), ('state__in', ['answered', 'closed'])), fastupdate=False, fields=['title_search'], name='question_title_answered'), django.contrib.postgres.indexes.GinIndex(condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), fastupdate=False, fields=['title_search'], name='question_title_open')],
             },
         ),
         migrations.AddField(
@@ -144,6 +147,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('value_high__isnull', True), ('value_kind', ''), ('value_low__isnull', True)), models.Q(models.Q(('value_kind', ''), _negated=True), ('value_low__isnull', False), models.Q(('confidence', ''), _negated=True)), _connector='OR'), name='decision_value_has_kind_and_confidence'), models.CheckConstraint(condition=models.Q(('value_high__isnull', True), ('value_high__gte', models.F('value_low')), _connector='OR'), name='decision_value_range'), models.CheckConstraint(condition=models.Q(('helpful__isnull', True), ('helpful__range', (1, 5)), _connector='OR'), name='decision_helpful_1_to_5')],
             },
         ),
         migrations.CreateModel(
@@ -159,6 +163,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'indexes': [models.Index(fields=['user', '-at'], name='deflection_of_user'), models.Index(fields=['visit'], name='deflection_of_visit')],
             },
         ),
         migrations.CreateModel(
@@ -171,6 +176,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['starts', 'id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('ends__gte', models.F('starts'))), name='duty_forward'), models.UniqueConstraint(fields=('user', 'starts'), name='duty_once')],
+                'indexes': [models.Index(fields=['ends'], name='duty_by_end')],
             },
         ),
         migrations.CreateModel(
@@ -183,6 +190,9 @@ class Migration(migrations.Migration):
                 ('question', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='followers', to='requests_app.datarequest')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='followed_questions', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('question', 'user'), name='follower_once')],
+            },
         ),
         migrations.CreateModel(
             name='Pool',
@@ -196,6 +206,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['key'],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('kind', 'owner'), _negated=True), ('team__isnull', False), _connector='OR'), name='pool_owner_has_team')],
             },
         ),
         migrations.AddField(
@@ -221,6 +232,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['pool', 'user'],
+                'constraints': [models.UniqueConstraint(fields=('pool', 'user'), name='pool_member_once'), models.CheckConstraint(condition=models.Q(('wip_limit__gte', 1)), name='pool_member_may_hold_one'), models.CheckConstraint(condition=models.Q(('weight__gt', 0)), name='pool_member_has_weight')],
             },
         ),
         migrations.CreateModel(
@@ -240,6 +252,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'indexes': [models.Index(fields=['question', 'id'], name='question_event_order')],
             },
         ),
         migrations.CreateModel(
@@ -255,6 +268,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'constraints': [models.UniqueConstraint(fields=('question', 'kind', 'key', 'role'), name='link_once_a_role'), models.CheckConstraint(condition=models.Q(('role__in', ['about', 'used', 'blocked_by', 'produced'])), name='link_has_a_role')],
+                'indexes': [models.Index(fields=['kind', 'key', '-question'], name='link_of_thing')],
             },
         ),
         migrations.CreateModel(
@@ -299,6 +314,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'constraints': [models.UniqueConstraint(fields=('question', 'metric', 'cycle'), name='clock_once_a_cycle'), models.CheckConstraint(condition=models.Q(models.Q(('outcome', ''), ('stopped_at__isnull', True)), models.Q(('stopped_at__isnull', False), models.Q(('outcome', ''), _negated=True)), _connector='OR'), name='clock_stopped_with_outcome'), models.CheckConstraint(condition=models.Q(('warn_at__isnull', True), ('warn_at__lte', models.F('due_at')), _connector='OR'), name='clock_warns_before')],
+                'indexes': [models.Index(condition=models.Q(('stopped_at__isnull', True)), fields=['question'], name='clock_running'), models.Index(condition=models.Q(('stopped_at__isnull', True), ('warn_at__isnull', False), ('warned_at__isnull', True)), fields=['warn_at'], name='clock_to_warn'), models.Index(condition=models.Q(('breached_at__isnull', True), ('due_at__isnull', False), ('stopped_at__isnull', True)), fields=['due_at'], name='clock_to_breach')],
             },
         ),
         migrations.CreateModel(
@@ -315,6 +332,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['from_at', 'id'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('to_at__isnull', True)), fields=('question',), name='span_one_open_a_question'), models.CheckConstraint(condition=models.Q(('to_at__isnull', True), ('to_at__gte', models.F('from_at')), _connector='OR'), name='span_forward')],
+                'indexes': [models.Index(fields=['question', 'from_at'], name='span_of_question')],
             },
         ),
         migrations.CreateModel(
@@ -328,6 +347,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-starts', '-id'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('ends__isnull', True), ('ends__gte', models.F('starts')), _connector='OR'), name='tour_forward'), models.UniqueConstraint(fields=('analyst', 'team', 'starts'), name='tour_once')],
+                'indexes': [models.Index(fields=['team', 'ends'], name='tour_of_team')],
             },
         ),
         migrations.CreateModel(
@@ -352,229 +373,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='answer',
             constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['draft', 'in_review'])), fields=('question',), name='answer_one_draft'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'in_review']), ('published_at__isnull', False), _connector='OR'), name='answer_published_at_some_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'verified'), _negated=True), models.Q(('reviewer__isnull', False), ('verified_at__isnull', False), models.Q(('reviewer', models.F('author')), _negated=True)), _connector='OR'), name='answer_verified_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('value_high__isnull', True), ('value_kind', ''), ('value_low__isnull', True)), models.Q(models.Q(('value_kind', ''), _negated=True), ('value_low__isnull', False), models.Q(('confidence', ''), _negated=True)), _connector='OR'), name='decision_value_has_kind_and_confidence'),
-        ),
-        migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('value_high__isnull', True), ('value_high__gte', models.F('value_low')), _connector='OR'), name='decision_value_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='decisionrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('helpful__isnull', True), ('helpful__range', (1, 5)), _connector='OR'), name='decision_helpful_1_to_5'),
-        ),
-        migrations.AddIndex(
-            model_name='deflectionevent',
-            index=models.Index(fields=['user', '-at'], name='deflection_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='deflectionevent',
-            index=models.Index(fields=['visit'], name='deflection_of_visit'),
-        ),
-        migrations.AddIndex(
-            model_name='dutyshift',
-            index=models.Index(fields=['ends'], name='duty_by_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='dutyshift',
-            constraint=models.CheckConstraint(condition=models.Q(('ends__gte', models.F('starts'))), name='duty_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='dutyshift',
-            constraint=models.UniqueConstraint(fields=('user', 'starts'), name='duty_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='follower',
-            constraint=models.UniqueConstraint(fields=('question', 'user'), name='follower_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='pool',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'owner'), _negated=True), ('team__isnull', False), _connector='OR'), name='pool_owner_has_team'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(models.F('priority'), django.db.models.functions.comparison.Coalesce('next_due_at', models.Value(datetime.datetime(9999, 12, 31, 0, 0, tzinfo=datetime.timezone.utc))), models.F('id'), condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), name='question_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), fields=['state', 'id'], name='question_open_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), fields=['assignee', 'state'], name='question_in_hands'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('state', 'in_review')), fields=['reviewer'], name='question_in_review'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('next_due_at__isnull', False)), fields=['next_due_at'], name='question_due'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('next_warn_at__isnull', False)), fields=['next_warn_at'], name='question_warn'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('snoozed_until__isnull', False)), fields=['snoozed_until'], name='question_snoozed'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(condition=models.Q(('state__in', ['needs_info', 'answered'])), fields=['state', 'state_since'], name='question_waits_for_asker'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(fields=['requester', '-id'], name='question_of_asker'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(fields=['on_behalf', '-id'], name='question_of_team'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=models.Index(fields=['state', '-id'], name='question_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=django.contrib.postgres.indexes.GinIndex(fastupdate=False, fields=['search'], name='question_search'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('answer__isnull', False), ('state__in', ['answered', 'closed'])), fastupdate=False, fields=['title_search'], name='question_title_answered'),
-        ),
-        migrations.AddIndex(
-            model_name='datarequest',
-            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('state__in', ['new', 'needs_info', 'ready', 'in_progress', 'blocked', 'in_review'])), fastupdate=False, fields=['title_search'], name='question_title_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.UniqueConstraint(fields=('requester', 'form_token'), name='question_asked_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('canonical__isnull', False), ('state', 'duplicate')), models.Q(models.Q(('state', 'duplicate'), _negated=True), ('canonical__isnull', True)), _connector='OR'), name='question_duplicate_of_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(('canonical', models.F('id')), _negated=True), name='question_not_its_own_duplicate'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'blocked'), models.Q(('block_reason', ''), _negated=True)), models.Q(models.Q(('state', 'blocked'), _negated=True), ('block_reason', '')), _connector='OR'), name='question_blocked_with_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'declined'), models.Q(('decline_reason', ''), _negated=True)), models.Q(models.Q(('state', 'declined'), _negated=True), ('decline_reason', '')), _connector='OR'), name='question_declined_with_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), models.Q(('answer__isnull', False), ('answered_at__isnull', False)), _connector='OR'), name='question_answered_has_answer'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'needs_info'), ('resume_state__in', ['new', 'ready', 'in_progress'])), models.Q(models.Q(('state', 'needs_info'), _negated=True), ('resume_state', '')), _connector='OR'), name='question_resumes_somewhere'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['in_progress', 'blocked', 'in_review']), _negated=True), ('assignee__isnull', False), _connector='OR'), name='question_worked_on_by_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'in_review'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='question_review_by_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['closed', 'declined', 'duplicate']), ('closed_at__isnull', False)), models.Q(models.Q(('state__in', ['closed', 'declined', 'duplicate']), _negated=True), ('closed_at__isnull', True)), _connector='OR'), name='question_closed_at_its_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='datarequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('snoozed_until__isnull', True), ('wake_on', '')), models.Q(('snoozed_until__isnull', False), models.Q(('wake_on', ''), _negated=True)), _connector='OR'), name='question_snoozed_until_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='poolmember',
-            constraint=models.UniqueConstraint(fields=('pool', 'user'), name='pool_member_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='poolmember',
-            constraint=models.CheckConstraint(condition=models.Q(('wip_limit__gte', 1)), name='pool_member_may_hold_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='poolmember',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gt', 0)), name='pool_member_has_weight'),
-        ),
-        migrations.AddIndex(
-            model_name='questionevent',
-            index=models.Index(fields=['question', 'id'], name='question_event_order'),
-        ),
-        migrations.AddIndex(
-            model_name='questionlink',
-            index=models.Index(fields=['kind', 'key', '-question'], name='link_of_thing'),
-        ),
-        migrations.AddConstraint(
-            model_name='questionlink',
-            constraint=models.UniqueConstraint(fields=('question', 'kind', 'key', 'role'), name='link_once_a_role'),
-        ),
-        migrations.AddConstraint(
-            model_name='questionlink',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['about', 'used', 'blocked_by', 'produced'])), name='link_has_a_role'),
-        ),
-        migrations.AddIndex(
-            model_name='slaclock',
-            index=models.Index(condition=models.Q(('stopped_at__isnull', True)), fields=['question'], name='clock_running'),
-        ),
-        migrations.AddIndex(
-            model_name='slaclock',
-            index=models.Index(condition=models.Q(('stopped_at__isnull', True), ('warn_at__isnull', False), ('warned_at__isnull', True)), fields=['warn_at'], name='clock_to_warn'),
-        ),
-        migrations.AddIndex(
-            model_name='slaclock',
-            index=models.Index(condition=models.Q(('breached_at__isnull', True), ('due_at__isnull', False), ('stopped_at__isnull', True)), fields=['due_at'], name='clock_to_breach'),
-        ),
-        migrations.AddConstraint(
-            model_name='slaclock',
-            constraint=models.UniqueConstraint(fields=('question', 'metric', 'cycle'), name='clock_once_a_cycle'),
-        ),
-        migrations.AddConstraint(
-            model_name='slaclock',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('outcome', ''), ('stopped_at__isnull', True)), models.Q(('stopped_at__isnull', False), models.Q(('outcome', ''), _negated=True)), _connector='OR'), name='clock_stopped_with_outcome'),
-        ),
-        migrations.AddConstraint(
-            model_name='slaclock',
-            constraint=models.CheckConstraint(condition=models.Q(('warn_at__isnull', True), ('warn_at__lte', models.F('due_at')), _connector='OR'), name='clock_warns_before'),
-        ),
-        migrations.AddIndex(
-            model_name='statespan',
-            index=models.Index(fields=['question', 'from_at'], name='span_of_question'),
-        ),
-        migrations.AddConstraint(
-            model_name='statespan',
-            constraint=models.UniqueConstraint(condition=models.Q(('to_at__isnull', True)), fields=('question',), name='span_one_open_a_question'),
-        ),
-        migrations.AddConstraint(
-            model_name='statespan',
-            constraint=models.CheckConstraint(condition=models.Q(('to_at__isnull', True), ('to_at__gte', models.F('from_at')), _connector='OR'), name='span_forward'),
-        ),
-        migrations.AddIndex(
-            model_name='tour',
-            index=models.Index(fields=['team', 'ends'], name='tour_of_team'),
-        ),
-        migrations.AddConstraint(
-            model_name='tour',
-            constraint=models.CheckConstraint(condition=models.Q(('ends__isnull', True), ('ends__gte', models.F('starts')), _connector='OR'), name='tour_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='tour',
-            constraint=models.UniqueConstraint(fields=('analyst', 'team', 'starts'), name='tour_once'),
         ),
     ]

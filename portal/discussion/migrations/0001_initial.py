@@ -32,6 +32,10 @@ class Migration(migrations.Migration):
                 ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='comments', to=settings.AUTH_USER_MODEL)),
                 ('deleted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [models.Index(fields=['about_kind', 'about_key', 'id'], name='comment_thread'), models.Index(condition=models.Q(('deleted_at__isnull', False), models.Q(('body', ''), _negated=True)), fields=['deleted_at'], name='comment_to_be_emptied')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('once', ''), _negated=True), fields=('author', 'once'), name='comment_once'), models.CheckConstraint(condition=models.Q(('deleted_at__isnull', False), ('deleted_by__isnull', True), _connector='OR'), name='comment_deleted_by_at_a_time')],
+            },
         ),
         migrations.CreateModel(
             name='Attachment',
@@ -50,6 +54,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'indexes': [models.Index(fields=['created_by', 'created_at'], name='attachment_of_person'), models.Index(condition=models.Q(('comment', None)), fields=['created_at'], name='attachment_waiting')],
             },
         ),
         migrations.CreateModel(
@@ -61,6 +66,9 @@ class Migration(migrations.Migration):
                 ('comment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mentions', to='discussion.comment')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mentions', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('comment', 'user'), name='mention_once')],
+            },
         ),
         migrations.CreateModel(
             name='Watch',
@@ -72,37 +80,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='watches', to=settings.AUTH_USER_MODEL)),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(fields=['about_kind', 'about_key', 'id'], name='comment_thread'),
-        ),
-        migrations.AddIndex(
-            model_name='comment',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', False), models.Q(('body', ''), _negated=True)), fields=['deleted_at'], name='comment_to_be_emptied'),
-        ),
-        migrations.AddConstraint(
-            model_name='comment',
-            constraint=models.UniqueConstraint(condition=models.Q(('once', ''), _negated=True), fields=('author', 'once'), name='comment_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='comment',
-            constraint=models.CheckConstraint(condition=models.Q(('deleted_at__isnull', False), ('deleted_by__isnull', True), _connector='OR'), name='comment_deleted_by_at_a_time'),
-        ),
-        migrations.AddIndex(
-            model_name='attachment',
-            index=models.Index(fields=['created_by', 'created_at'], name='attachment_of_person'),
-        ),
-        migrations.AddIndex(
-            model_name='attachment',
-            index=models.Index(condition=models.Q(('comment', None)), fields=['created_at'], name='attachment_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='mention',
-            constraint=models.UniqueConstraint(fields=('comment', 'user'), name='mention_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='watch',
-            constraint=models.UniqueConstraint(fields=('about_kind', 'about_key', 'user'), name='watch_once'),
+            options={
+                'constraints': [models.UniqueConstraint(fields=('about_kind', 'about_key', 'user'), name='watch_once')],
+            },
         ),
     ]

@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['position', 'id'],
+                'constraints': [models.UniqueConstraint(fields=('about_kind', 'about_key', 'evidence'), name='citation_once')],
             },
         ),
         migrations.CreateModel(
@@ -54,9 +55,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='evidence',
             index=django.contrib.postgres.indexes.GinIndex(fields=['tables'], name='evidence_tables'),
-        ),
-        migrations.AddConstraint(
-            model_name='citation',
-            constraint=models.UniqueConstraint(fields=('about_kind', 'about_key', 'evidence'), name='citation_once'),
         ),
     ]

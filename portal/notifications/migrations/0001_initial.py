@@ -33,6 +33,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('once', ''), _negated=True), fields=('recipient', 'kind', 'about_kind', 'about_key', 'once'), name='notification_once')],
+                'indexes': [models.Index(fields=['recipient', '-id'], name='notification_of'), models.Index(condition=models.Q(('read_at', None)), fields=['recipient', '-id'], name='notification_unread'), models.Index(fields=['recipient', 'about_kind', 'about_key', '-id'], name='notification_of_thing'), models.Index(condition=models.Q(('read_at__isnull', False)), fields=['read_at'], name='notification_read')],
             },
         ),
         migrations.CreateModel(
@@ -50,6 +52,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'constraints': [models.UniqueConstraint(fields=('notification', 'channel'), name='outbox_once_a_channel'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='outbox_ended_at_its_end')],
+                'indexes': [models.Index(condition=models.Q(('state', 'waiting')), fields=['available_at'], name='outbox_waiting'), models.Index(fields=['state', '-id'], name='outbox_by_state'), models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['ended_at'], name='outbox_ended')],
             },
         ),
         migrations.CreateModel(
@@ -61,49 +65,8 @@ class Migration(migrations.Migration):
                 ('pace', models.CharField(choices=[('now', 'At once'), ('daily', 'Once a day'), ('never', 'Never')], max_length=8)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notification_preferences', to=settings.AUTH_USER_MODEL)),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(fields=['recipient', '-id'], name='notification_of'),
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(condition=models.Q(('read_at', None)), fields=['recipient', '-id'], name='notification_unread'),
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(fields=['recipient', 'about_kind', 'about_key', '-id'], name='notification_of_thing'),
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(condition=models.Q(('read_at__isnull', False)), fields=['read_at'], name='notification_read'),
-        ),
-        migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.UniqueConstraint(condition=models.Q(('once', ''), _negated=True), fields=('recipient', 'kind', 'about_kind', 'about_key', 'once'), name='notification_once'),
-        ),
-        migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['available_at'], name='outbox_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(fields=['state', '-id'], name='outbox_by_state'),
-        ),
-        migrations.AddIndex(
-            model_name='outbox',
-            index=models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['ended_at'], name='outbox_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='outbox',
-            constraint=models.UniqueConstraint(fields=('notification', 'channel'), name='outbox_once_a_channel'),
-        ),
-        migrations.AddConstraint(
-            model_name='outbox',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'waiting')), models.Q(models.Q(('state', 'waiting'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='outbox_ended_at_its_end'),
-        ),
-        migrations.AddConstraint(
-            model_name='preference',
-            constraint=models.UniqueConstraint(fields=('user', 'sort', 'channel'), name='preference_once'),
+            options={
+                'constraints': [models.UniqueConstraint(fields=('user', 'sort', 'channel'), name='preference_once')],
+            },
         ),
     ]
