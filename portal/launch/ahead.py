@@ -1,6 +1,7 @@
-"""Load everything once after an installation, so that Python keeps it compiled: `python -m portal.launch.ahead`.
+"""Load everything once after an installation, so that Python keeps it compiled.
 
-Otherwise each process of the first start would compile the same modules, and keep the memory that this took.
+`python -m portal.launch.ahead` does it. Otherwise each process of the first start would compile the same
+modules, and keep the memory that this took.
 """
 
 import os
@@ -8,7 +9,7 @@ from importlib import import_module
 
 import django
 
-# What the processes under the supervisor load: itself and the preparation, web, worker with its bodies, clock, MCP.
+# What the supervisor, the preparation, web, worker with its bodies, clock and MCP server load.
 LOADED = (
     "portal.launch.__main__",
     "portal.launch.prepare",
