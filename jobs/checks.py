@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import available_timezones
@@ -9,8 +10,9 @@ from zoneinfo import available_timezones
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from jobs import partitions
 from jobs.complaints import complaints, holds_nul
-from jobs.definitions import JobDefinition, ScheduleDefinition
+from jobs.definitions import JobDefinition, ScheduleDefinition, with_schema
 from jobs.engine import slots
 from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline
 from jobs.models import Job, Pool, Schedule
@@ -66,7 +68,7 @@ def problems(
     for position, schedule in enumerate(definition.schedules or ()):
         wrong += [
             FieldError(field=f"schedules.{position}.{field}", message=message)
-            for field, message in _schedule(schedule)
+            for field, message in (*_schedule(schedule), *_by_slot(schedule, definition))
         ]
     return wrong
 
@@ -220,6 +222,14 @@ def _schedule(wanted: ScheduleDefinition) -> Found:
     else:
         if upcoming is None:
             yield "cron", _("This cron line never comes.")
+
+
+def _by_slot(wanted: ScheduleDefinition, definition: JobDefinition) -> Found:
+    if wanted.by_slot:
+        with suppress(UnknownPipeline):
+            schema = with_schema(definition).parameters_schema or {}
+            for name, text in partitions.problems(wanted.by_slot, schema):
+                yield f"by_slot.{name}", text
 
 
 def _kept(texts: Any) -> list[str]:

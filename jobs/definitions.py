@@ -16,12 +16,16 @@ _LISTS: Final = frozenset({"after", "runners", "runner_teams", "editors", "edito
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleDefinition:
-    """When the job starts by itself: ``cron`` in ``zone``, or every ``interval`` seconds."""
+    """When the job starts by itself: ``cron`` in ``zone``, or every ``interval`` seconds.
+
+    ``by_slot`` says which parameters take a partition from the slot: «day-1» is the day before it.
+    """
 
     cron: str = ""
     zone: str = "UTC"
     interval: int | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    by_slot: dict[str, str] = field(default_factory=dict)
     misfire: Misfire = Misfire.LATEST
     grace: int = 300
     max_catchup: int = 24
@@ -89,6 +93,10 @@ def stated(definition: JobDefinition) -> dict[str, Any]:
     shown: dict[str, Any] = _as_json(asdict(definition))
     if definition.schedules is None:
         del shown["schedules"]
+    for schedule in shown.get("schedules", ()):
+        # Versions of before this could be said stay as they were.
+        if not schedule["by_slot"]:
+            del schedule["by_slot"]
     return shown
 
 

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Dataset
@@ -16,6 +17,7 @@ from jobs.choices import Gathering, Misfire, PartitionUnit
 from jobs.exceptions import FieldError
 from jobs.forms import ParametersForm
 from jobs.models import DataTrigger, Job, Schedule
+from jobs.partitions import BY_SLOT, parameters_for
 
 CRON, INTERVAL = "cron", "interval"
 _UNITS = {1: _("seconds"), 60: _("minutes"), 3600: _("hours"), 86400: _("days")}
@@ -28,6 +30,7 @@ class StartForm(ParametersForm):
     SHOWN: Mapping[str, str] = {}
 
     def __init__(self, job: Job, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        self.job = job
         super().__init__(job.parameters_schema, data, **kwargs)
         # Nothing is started here: the action itself refuses the second of two equal ones.
         del self.fields["once"]
@@ -92,11 +95,37 @@ class ScheduleForm(StartForm):
 
     def __init__(self, job: Job, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(job, data, **kwargs)
-        # Only the fields of the chosen rhythm count.
+        self.takes = parameters_for(job.parameters_schema)
+        kept = self.initial.get("by_slot", {})
+        for parameter in self.parameters:
+            if parameter.name in self.takes:
+                field = _slot_field(parameter.label, kept.get(parameter.name, ""))
+                self.fields[self.slot_field(parameter.name)] = field
+        # Only the fields of the chosen rhythm count, and of the parameters those that the slot does not give.
         if data is not None:
-            others = ("cron", "zone") if data.get("rhythm") == INTERVAL else ("every",)
-            for name in others:
-                self.fields[name].required = False
+            others = ["cron", "zone"] if data.get("rhythm") == INTERVAL else ["every"]
+            others += [self.field_name(name) for name in self.takes if data.get(self.slot_field(name))]
+            for field in others:
+                self.fields[field].required = False
+
+    @staticmethod
+    def slot_field(parameter: str) -> str:
+        """Return the name of the field that says what a parameter takes from the slot."""
+        return f"slot-{parameter}"
+
+    @property
+    def given(self) -> list[tuple[forms.BoundField, forms.BoundField | None]]:
+        """The fields of the parameters, each with the one that says what it takes from the slot."""
+        return [
+            (row, self[self.slot_field(parameter.name)] if parameter.name in self.takes else None)
+            for parameter, row in zip(self.parameters, self.rows, strict=True)
+        ]
+
+    @property
+    def by_slot(self) -> dict[str, str]:
+        """What parameters take from the slot."""
+        chosen = {name: self.cleaned_data.get(self.slot_field(name)) for name in self.takes}
+        return {name: word for name, word in chosen.items() if word}
 
     @property
     def wish(self) -> schedules.Wish:
@@ -108,7 +137,8 @@ class ScheduleForm(StartForm):
             zone=said.get("zone") or "",
             interval=(said.get("every") or 0) * (said.get("unit") or 60) if at_intervals else None,
             anchor=said.get("anchor") if at_intervals else None,
-            params=self.params,
+            params={name: value for name, value in self.params.items() if name not in self.by_slot},
+            by_slot=self.by_slot,
             misfire=said.get("misfire", ""),
             grace=(said.get("grace") or 0) * 60,
             max_catchup=said.get("max_catchup") or 0,
@@ -118,6 +148,16 @@ class ScheduleForm(StartForm):
     def zones(self) -> list[str]:
         """The names to choose from."""
         return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
+
+
+def _slot_field(name: str, kept: str) -> forms.ChoiceField:
+    """Return the choice of what a parameter takes; what the API set and no choice names stays possible."""
+    choices = [("", _("what is written here")), *BY_SLOT.items()]
+    if kept and kept not in BY_SLOT:
+        choices.append((kept, kept))
+    label = format_lazy(_("{name} is"), name=name)
+    # Something is always chosen: nobody needs to be told that they may leave it.
+    return forms.ChoiceField(label=label, choices=choices, required=False)
 
 
 def schedule_initial(schedule: Schedule | None, zone: str) -> dict[str, Any]:
@@ -139,6 +179,8 @@ def schedule_initial(schedule: Schedule | None, zone: str) -> dict[str, Any]:
         "misfire": schedule.misfire,
         "grace": schedule.grace // 60,
         "max_catchup": schedule.max_catchup,
+        "by_slot": schedule.by_slot,
+        **{ScheduleForm.slot_field(name): word for name, word in schedule.by_slot.items()},
         **params_initial(schedule.params),
     }
 
@@ -171,7 +213,7 @@ class BackfillForm(ParametersForm):
     def __init__(self, job: Job, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(job.parameters_schema, data, **kwargs)
         names = {parameter.name: parameter.label for parameter in self.parameters}
-        choices = [(name, names[name]) for name in backfills.parameters_for(job)]
+        choices = [(name, names[name]) for name in parameters_for(job.parameters_schema)]
         self.fields["parameter"].choices = choices  # type: ignore[attr-defined]
         # The partition fills in this one; the form asks for the others only.
         chosen = data.get("parameter") if data is not None else (choices[0][0] if choices else "")

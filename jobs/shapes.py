@@ -17,6 +17,11 @@ class ScheduleShape(BaseModel):
     zone: str = Field(default="UTC", max_length=64)
     interval: int | None = Field(default=None, ge=1, le=366 * 86_400, description="Seconds.")
     params: dict[str, Any] = {}
+    by_slot: dict[str, str] = Field(
+        default={},
+        description="Parameters that take a day, week or month from the slot: day, day-1 (the one before), "
+        "week, week-1, month, month-1 and so on.",
+    )
     misfire: Literal["skip", "latest", "all"] = Field(
         default="latest", description="What happens to slots that passed while no clock ran."
     )

@@ -1,8 +1,7 @@
 """Plan, start and steer backfills: one job over the partitions of a range of days."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -15,6 +14,7 @@ from jobs.choices import FOLLOWING_KINDS, PartitionUnit, RunState, Trigger
 from jobs.engine.wake import wake
 from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RefusedTrigger
 from jobs.models import Backfill, Job, Run, RunEvent
+from jobs.partitions import begin_of, begins, parameters_for, written
 from portal.accounts.models import User
 from portal.audit.actions import Actor, record
 
@@ -45,16 +45,10 @@ class Partition:
     params: dict[str, Any]
 
 
-def parameters_for(job: Job) -> list[str]:
-    """Return the parameters of the job that can take a partition: days and free text."""
-    properties = job.parameters_schema.get("properties") or {}
-    return [name for name, schema in properties.items() if _takes_partition(schema)]
-
-
 def plan(*, job: Job, wish: Wish) -> list[Partition]:
     """Return what would run, the oldest first, and store nothing; raises RefusedTrigger."""
     errors: list[FieldError] = []
-    if wish.parameter not in parameters_for(job):
+    if wish.parameter not in parameters_for(job.parameters_schema):
         text = _("The job has no parameter {name} that takes a day.")
         errors.append(_wrong("parameter", text.format(name=wish.parameter or "–")))
     if wish.unit not in PartitionUnit.values:
@@ -73,8 +67,8 @@ def plan(*, job: Job, wish: Wish) -> list[Partition]:
         raise RefusedTrigger(errors)
     schema = job.parameters_schema["properties"][wish.parameter]
     found = []
-    for begin in _begins(PartitionUnit(wish.unit), wish.first, wish.last):
-        value = _written(begin, wish.unit, schema)
+    for begin in begins(PartitionUnit(wish.unit), wish.first, wish.last):
+        value = written(begin, wish.unit, schema)
         try:
             params = checked({**wish.params, wish.parameter: value}, job.parameters_schema)
         except InvalidParameters as error:
@@ -213,48 +207,13 @@ def _tell_queued(runs: list[Run], by: Actor) -> None:
     RunEvent.objects.bulk_create(RunEvent(run=run, kind="queued", data=data) for run in runs)
 
 
-def _begins(unit: PartitionUnit, first: date, last: date) -> Iterator[date]:
-    begin = _begin_of(unit, first)
-    while begin <= last:
-        yield begin
-        if unit == PartitionUnit.MONTH:
-            begin = (begin + timedelta(days=31)).replace(day=1)
-        else:
-            begin += timedelta(days=7 if unit == PartitionUnit.WEEK else 1)
-
-
-def _begin_of(unit: PartitionUnit, day: date) -> date:
-    if unit == PartitionUnit.MONTH:
-        return day.replace(day=1)
-    return day - timedelta(days=day.weekday()) if unit == PartitionUnit.WEEK else day
-
-
 def _count(wish: Wish) -> int:
     """Count the partitions without making them: a range may be of centuries."""
     unit = PartitionUnit(wish.unit)
-    begin = _begin_of(unit, wish.first)
+    begin = begin_of(unit, wish.first)
     if unit == PartitionUnit.MONTH:
         return (wish.last.year - begin.year) * 12 + wish.last.month - begin.month + 1
     return (wish.last - begin).days // (7 if unit == PartitionUnit.WEEK else 1) + 1
-
-
-def _options(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    return [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
-
-
-def _takes_partition(schema: dict[str, Any]) -> bool:
-    return any(
-        each.get("type") in ("string", ["string", "null"])
-        and "enum" not in each
-        and each.get("format", "date") == "date"
-        for each in _options(schema)
-    )
-
-
-def _written(begin: date, unit: str, schema: dict[str, Any]) -> str:
-    """Return the partition as the job reads it: its first day; a month alone where it takes free text."""
-    is_day = any(each.get("format") == "date" for each in _options(schema))
-    return f"{begin:%Y-%m}" if unit == PartitionUnit.MONTH and not is_day else begin.isoformat()
 
 
 def _wake(job: Job) -> None:

@@ -11,10 +11,11 @@ from django.utils.translation import ngettext
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
 from jobs.actions.jobs import definition_of, insert, lock_order, write
-from jobs.actions.schedules import go_on
+from jobs.actions.schedules import check_params, go_on
 from jobs.checks import problems
 from jobs.choices import REPORT_KIND, Isolation, Source
 from jobs.definitions import JobDefinition, of_version, stated, with_schema
+from jobs.engine.slots import database_now
 from jobs.exceptions import (
     ChangedMeanwhile,
     DefinedElsewhere,
@@ -78,11 +79,29 @@ def change(
     definition = replace(definition, key=held.key, kind=held.kind, isolation=Isolation(held.isolation))
     if not user.may(Permission.EDIT_JOBS):
         definition = replace(definition, **{name: getattr(standing, name) for name in _OF_ACCESS})
-    if errors := _wrong(definition, user, standing):
+    if errors := _wrong(definition, user, standing) or _unfit_starts(held, definition):
         raise InvalidDefinition(errors)
     if stated(definition) == stated(standing):
         return held
     return write(job=held, definition=definition, by=by, restored_from=restored_from)
+
+
+def _unfit_starts(job: Job, definition: JobDefinition) -> list[FieldError]:
+    """Return which schedules of the job's page would start it with parameters that do not fit any more."""
+    schema = with_schema(definition).parameters_schema or {}
+    now = database_now()
+    text = _(
+        "The job starts by itself ({schedule}) with parameters that would not fit: {problem}. Give the "
+        "parameter a default, or pause that start first."
+    )
+    return [
+        FieldError(
+            field="parameters_schema",
+            message=text.format(schedule=schedule, problem=errors[0]["message"].rstrip(".")),
+        )
+        for schedule in job.schedules.filter(enabled=True, from_code=False)
+        if (errors := check_params(schedule, schedule.next_slot or now, schema))
+    ]
 
 
 def restore(*, job: Job, number: int, version: int, user: User, by: Actor) -> Job:

@@ -1,5 +1,6 @@
 """Make, change, pause and resume schedules, and look ahead; whole jobs are switched off and on here too."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from jobs.engine import slots
 from jobs.engine.slots import database_now
 from jobs.exceptions import FieldError, InvalidParameters, InvalidSchedule, RefusedTrigger, WrittenInCode
 from jobs.models import Job, Schedule
+from jobs.partitions import params_at, problems
 from portal.audit.actions import Actor, record
 
 # From a second to a year.
@@ -34,6 +36,7 @@ class Wish:
     interval: int | None = None
     anchor: datetime | None = None
     params: dict[str, Any] = field(default_factory=dict)
+    by_slot: dict[str, str] = field(default_factory=dict)
     misfire: str = Misfire.LATEST
     grace: int = 300
     max_catchup: int = 24
@@ -43,12 +46,14 @@ class Wish:
 class Start:
     """One coming start: the moment, how the clock of the schedule's zone reads then, and what is odd there.
 
-    ``note`` tells of a change of that zone's clocks, "" where there is none.
+    ``note`` tells of a change of that zone's clocks, "" where there is none. ``params`` are those that the
+    slot gives.
     """
 
     at: datetime
     there: datetime
     note: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def clock(self) -> str:
@@ -148,7 +153,15 @@ def next_starts(schedule: Schedule, count: int = 5, *, now: datetime | None = No
         message = f"The time zone {schedule.zone!r} is unknown."
         raise InvalidSchedule(message) from error
     found = slots.next_slots(schedule, now or database_now(), count)
-    return [Start(at, at.astimezone(zone), _note(schedule, at.astimezone(zone))) for at in found]
+    return [_start(schedule, at, at.astimezone(zone)) for at in found]
+
+
+def _start(schedule: Schedule, at: datetime, there: datetime) -> Start:
+    given: dict[str, Any] = {}
+    if schedule.by_slot:
+        params = params_at(schedule, at, schedule.job.parameters_schema)
+        given = {name: params[name] for name in schedule.by_slot if name in params}
+    return Start(at, there, _note(schedule, there), given)
 
 
 def start_at_change(schedule: Schedule, *, now: datetime | None = None) -> Start | None:
@@ -168,14 +181,14 @@ def start_at_change(schedule: Schedule, *, now: datetime | None = None) -> Start
     return None
 
 
-def unsaved(wish: Wish, *, now: datetime) -> Schedule:
+def unsaved(job: Job, wish: Wish, *, now: datetime) -> Schedule:
     """Return the schedule that a wish describes, only to look ahead."""
     values = _as_values(wish)
     values["anchor"] = wish.anchor or now
-    return Schedule(**values)
+    return Schedule(job=job, **values)
 
 
-def check_line(wish: Wish, now: datetime) -> list[FieldError]:
+def check_line(job: Job, wish: Wish, now: datetime) -> list[FieldError]:
     """Return what is wrong with when a schedule starts; nothing where it can be kept."""
     if wish.interval is not None:
         if wish.cron:
@@ -188,36 +201,47 @@ def check_line(wish: Wish, now: datetime) -> list[FieldError]:
         name = wish.zone[:64]
         text = _("There is no time zone {zone}. Write one such as Asia/Seoul or Europe/Berlin.")
         errors.append(_wrong("zone", text.format(zone=name)))
-    if not errors and slots.next_slot(unsaved(wish, now=now), now) is None:
+    if not errors and slots.next_slot(unsaved(job, wish, now=now), now) is None:
         errors.append(_wrong("cron", _("This never comes: no month has such a day.")))
     return errors
 
 
 def _checked(job: Job, wish: Wish, now: datetime) -> dict[str, Any]:
     """Return the columns of a wish that can be kept; raises RefusedTrigger."""
-    errors = check_line(wish, now)
+    errors = check_line(job, wish, now)
     if wish.misfire not in Misfire.values:
         errors.append(_wrong("misfire", _("There is no such choice.")))
     if not 0 <= wish.grace <= LONGEST_GRACE:
         errors.append(_wrong("grace", _("The grace is at most a week.")))
     if not 0 <= wish.max_catchup <= MOST_CATCHUP:
         errors.append(_wrong("max_catchup", _("At most a thousand starts are caught up.")))
-    try:
-        checked(wish.params, job.parameters_schema)
-    except InvalidParameters as error:
-        errors += [
-            FieldError(field=f"params.{each['field']}".rstrip("."), message=each["message"])
-            for each in error.errors
-        ]
+    sample = unsaved(job, wish, now=now)
+    if errors:
+        # When it starts cannot be told yet; with what it starts can be judged for any day.
+        sample.zone = "UTC"
+    upcoming = None if errors else slots.next_slot(sample, now)
+    errors += check_params(sample, upcoming or now, job.parameters_schema)
     if errors:
         raise RefusedTrigger(errors)
     values = _as_values(wish)
+    values["params"] = {name: value for name, value in wish.params.items() if name not in wish.by_slot}
     values["cron"] = " ".join(wish.cron.split())
     # A whole second: slots are told and compared, and nobody plans fractions.
     values["anchor"] = (wish.anchor or now).astimezone(UTC).replace(microsecond=0)
     if wish.interval is not None:
         values["zone"] = "UTC"
     return values
+
+
+def check_params(schedule: Schedule, slot: datetime, schema: dict[str, Any]) -> list[FieldError]:
+    """Return what is wrong with the parameters of a slot's run, by a schema of the job."""
+    if errors := [_wrong(f"by_slot.{name}", text) for name, text in problems(schedule.by_slot, schema)]:
+        return errors
+    try:
+        checked(params_at(schedule, slot, schema), schema)
+    except InvalidParameters as error:
+        return [_wrong(f"params.{each['field']}".rstrip("."), each["message"]) for each in error.errors]
+    return []
 
 
 _PARTS = ("minute", "hour", "day", "month", "weekday")
@@ -262,7 +286,8 @@ def _note(schedule: Schedule, there: datetime) -> str:
 
 
 def _twin(schedule: Schedule) -> Schedule | None:
-    same = ("cron", "zone", "interval", "params") if schedule.cron else ("interval", "anchor", "params")
+    line = ("cron", "zone", "interval") if schedule.cron else ("interval", "anchor")
+    same = (*line, "params", "by_slot")
     found = Schedule.objects.filter(job=schedule.job, **{name: getattr(schedule, name) for name in same})
     return found.exclude(pk=schedule.pk).first()
 
@@ -272,7 +297,7 @@ def _as_values(wish: Wish) -> dict[str, Any]:
 
 
 def _told(schedule: Schedule) -> dict[str, Any]:
-    names = ("cron", "zone", "interval", "params", "misfire", "grace", "max_catchup")
+    names = ("cron", "zone", "interval", "params", "by_slot", "misfire", "grace", "max_catchup")
     told: dict[str, Any] = {name: getattr(schedule, name) for name in names}
     return {**told, "anchor": schedule.anchor.isoformat()} if schedule.interval is not None else told
 

@@ -17,6 +17,7 @@ SCHEDULE_EXAMPLE = {
     "interval": None,
     "anchor": None,
     "params": {"airport": "JFK"},
+    "by_slot": {"day": "day-1"},
     "misfire": "latest",
     "grace": 300,
     "max_catchup": 24,
@@ -34,6 +35,12 @@ TRIGGER_EXAMPLE = {
     "params": {},
     "enabled": True,
 }
+
+
+_BY_SLOT = (
+    "Parameters that take a partition from the slot, in the schedule's zone: day, day-1 (the day before it), "
+    "week, week-1, month, month-1 and so on."
+)
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -56,6 +63,7 @@ class ScheduleDetailSerializer(serializers.ModelSerializer[Schedule]):
 
     anchor = serializers.SerializerMethodField(help_text="From where an interval is counted.")
     params = serializers.DictField(read_only=True)
+    by_slot = serializers.DictField(read_only=True, child=serializers.CharField(), help_text=_BY_SLOT)
     misfire = serializers.ChoiceField(choices=Misfire.choices)
     next_slots = serializers.SerializerMethodField(help_text="The next five, whether it is paused or not.")
     from_code = serializers.BooleanField(help_text="The job's definition states it; it is changed there.")
@@ -84,13 +92,16 @@ class ScheduleWishSerializer(StrictSerializer):
     interval = serializers.IntegerField(required=False, allow_null=True, min_value=1)
     anchor = serializers.DateTimeField(required=False, allow_null=True)
     params = serializers.DictField(required=False)
+    by_slot = serializers.DictField(
+        required=False, child=serializers.CharField(max_length=20), help_text=_BY_SLOT
+    )
     misfire = serializers.ChoiceField(required=False, choices=Misfire.choices)
     grace = serializers.IntegerField(required=False, help_text="Seconds.")
     max_catchup = serializers.IntegerField(required=False)
 
     def wish(self, before: Schedule | None = None) -> schedules.Wish:
         """Return what was sent, on top of what stands."""
-        names = ("cron", "zone", "interval", "params", "misfire", "grace", "max_catchup")
+        names = ("cron", "zone", "interval", "params", "by_slot", "misfire", "grace", "max_catchup")
         values = {name: getattr(before, name) for name in names} if before is not None else {}
         sent = dict(self.validated_data)
         # Whoever sends the other rhythm does not have to take the first away.

@@ -23,6 +23,7 @@ from jobs.engine.slots import database_now
 from jobs.engine.wake import wake
 from jobs.exceptions import InvalidSchedule
 from jobs.models import Run, RunEvent, Schedule, Worker
+from jobs.partitions import params_at
 from portal.audit.sealing import seal_events, unsealed_signs
 from portal.events import ClockStep, clock_steps
 
@@ -241,7 +242,7 @@ def _insert(schedule: Schedule, slot: datetime, **fields: Any) -> Run:
             schedule=schedule,
             slot=slot,
             principal=f"schedule:{schedule.pk}",
-            params=schedule.params,
+            params=params_at(schedule, slot, job.parameters_schema),
             priority=job.priority,
             pool_id=job.pool_id,
             max_attempts=job.max_attempts,

@@ -19,6 +19,7 @@ from jobs.choices import RunState
 from jobs.exceptions import IdempotencyConflict, JobDisabled, RefusedTrigger
 from jobs.history import usual_duration
 from jobs.models import Backfill, Job, Run
+from jobs.partitions import parameters_for
 from jobs.schedule_forms import BackfillForm
 from portal.accounts.access import signed_in
 from portal.accounts.permissions import Permission
@@ -155,7 +156,7 @@ def _page(
     context = {
         "job": job,
         "form": form,
-        "possible": bool(backfills.parameters_for(job)),
+        "possible": bool(parameters_for(job.parameters_schema)),
         "partitions": partitions,
         "takes": _rounded(usual * len(partitions) / at_a_time) if usual and partitions else None,
         "limited": parallel > job.max_active_runs,

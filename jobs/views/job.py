@@ -13,7 +13,6 @@ from django.views.decorators.http import require_safe
 
 from jobs.access import access_job
 from jobs.actions import schedules
-from jobs.actions.backfills import parameters_for
 from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
 from jobs.charts import run_bars, summary_of, took_of
@@ -23,6 +22,7 @@ from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
 from jobs.kinds import kind_of
 from jobs.models import DataTrigger, Job, Schedule
+from jobs.partitions import parameters_for
 from jobs.rhythm import in_words
 from jobs.runners.registry import SYSTEM_KINDS
 from portal.accounts.access import signed_in
@@ -94,7 +94,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "schedules": [_shown(schedule, now) for schedule in shown.schedules.select_related("job")],
         "triggers": _triggers(shown, user),
         "backfills": list(shown.backfills.all()[:BACKFILLS_SHOWN]),
-        "backfillable": bool(parameters_for(shown)),
+        "backfillable": bool(parameters_for(shown.parameters_schema)),
         "alerts": open_alerts(user, job_id=shown.pk),
         "fed": fed_by(shown, user),
         "after": Job.objects.visible_to(user).filter(followers=shown),

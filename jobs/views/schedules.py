@@ -146,10 +146,10 @@ def _page(
 
 def _preview(form: ScheduleForm) -> Preview:
     wish, now = form.wish, database_now()
-    errors = schedules.check_line(wish, now)
+    errors = schedules.check_line(form.job, wish, now)
     if errors:
         return Preview("", [], elsewhere=False, change=None, errors=errors)
-    unsaved = schedules.unsaved(wish, now=now)
+    unsaved = schedules.unsaved(form.job, wish, now=now)
     starts = schedules.next_starts(unsaved, now=now)
     here = timezone.get_current_timezone()
     elsewhere = wish.interval is None and any(

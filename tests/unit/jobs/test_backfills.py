@@ -19,6 +19,7 @@ from jobs.engine.claim import Claim, claim
 from jobs.engine.report import Failure
 from jobs.exceptions import JobDisabled, RefusedTrigger
 from jobs.models import Backfill, DataTrigger, Job, Run, Worker
+from jobs.partitions import parameters_for
 from jobs.queue import why_waiting
 from jobs.telling import tell_of_runs
 from portal.audit.models import AuditEvent
@@ -116,8 +117,8 @@ def test_what_cannot_run_is_refused_before_anything_is_stored(
 
 
 def test_only_days_and_texts_take_a_partition() -> None:
-    assert backfills.parameters_for(Job(parameters_schema=DAY_PARAMETERS)) == ["day"]
-    assert backfills.parameters_for(Job(parameters_schema={})) == []
+    assert parameters_for(DAY_PARAMETERS) == ["day"]
+    assert parameters_for({}) == []
 
 
 def test_starting_twice_starts_once(job: Job) -> None:
