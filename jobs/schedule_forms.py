@@ -99,8 +99,8 @@ class ScheduleForm(StartForm):
         kept = self.initial.get("by_slot", {})
         for parameter in self.parameters:
             if parameter.name in self.takes:
-                field = _slot_field(parameter.label, kept.get(parameter.name, ""))
-                self.fields[self.slot_field(parameter.name)] = field
+                said = _slot_field(parameter.label, kept.get(parameter.name, ""))
+                self.fields[self.slot_field(parameter.name)] = said
         # Only the fields of the chosen rhythm count, and of the parameters those that the slot does not give.
         if data is not None:
             others = ["cron", "zone"] if data.get("rhythm") == INTERVAL else ["every"]

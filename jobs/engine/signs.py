@@ -18,7 +18,7 @@ class Signs:
     def __init__(self, steps: Iterable[ClockStep]) -> None:
         self._steps = tuple(steps)
         self._sql = ""
-        self._params: tuple[object, ...] = ()
+        self._params: tuple[Any, ...] = ()
 
     def due(self) -> list[ClockStep]:
         """Return the steps that have something to do, in their order, with all that have no signs."""
@@ -31,7 +31,7 @@ class Signs:
 
     def _write(self) -> None:
         columns: list[str] = []
-        params: list[object] = []
+        params: list[Any] = []
         for step in self._steps:
             found = [] if step.signs is None else [_exists(queryset) for queryset in step.signs()]
             columns.append(" OR ".join(sql for sql, _ in found) or "true")
@@ -39,6 +39,6 @@ class Signs:
         self._sql, self._params = f"SELECT {', '.join(columns)}", tuple(params)
 
 
-def _exists(queryset: QuerySet[Any, Any]) -> tuple[str, tuple[object, ...]]:
+def _exists(queryset: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
     sql, params = queryset.order_by().values(one=Value(1))[:1].query.sql_with_params()
     return f"EXISTS({sql})", params

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -59,7 +60,7 @@ def test_another_word_names_no_partition(word: object) -> None:
 pytestmark = pytest.mark.django_db
 
 
-def wish(**fields) -> schedules.Wish:
+def wish(**fields: Any) -> schedules.Wish:
     return schedules.Wish(
         **{"cron": "* * * * *", "zone": "Asia/Seoul", "by_slot": {"day": "day-1"}, **fields}
     )
@@ -96,7 +97,7 @@ def test_a_coming_start_tells_its_day() -> None:
         ({"zone": "Mars/Base", "params": {"rows": 0}}, "params.rows"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_it_is_kept(fields: dict, field: str) -> None:
+def test_what_does_not_fit_is_refused_before_it_is_kept(fields: dict[str, Any], field: str) -> None:
     job = make_job(parameters_schema=DAY_PARAMETERS)
     with pytest.raises(RefusedTrigger) as caught:
         schedules.add(job=job, wish=wish(**fields), by=TESTS)
