@@ -169,7 +169,10 @@ class Schedule(models.Model):
     anchor = models.DateTimeField(db_default=Now())
     params = models.JSONField(default=dict, blank=True)
     by_slot = models.JSONField(
-        default=dict, blank=True, help_text="Parameters that take a partition from the slot: «day-1»."
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Parameters that take a partition from the slot: «day-1».",
     )
     misfire = models.CharField(max_length=8, choices=Misfire, default=Misfire.LATEST)
     grace = models.PositiveIntegerField(default=300, help_text="A slot this late is still on time.")
