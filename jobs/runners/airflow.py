@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.choices import ErrorClass
-from jobs.exceptions import JobsError
+from jobs.exceptions import SecretMissing
 from jobs.models import Attempt, Job, Run
 from jobs.runners.airflow_api import Airflow, AirflowError
 from jobs.runners.base import Context, Elsewhere, Step
@@ -259,7 +259,7 @@ def _telling_what_may_go_on(context: Context) -> Iterator[None]:
     """Have an error that ends the run say what to look for in Airflow, which nobody here can ask any more."""
     try:
         yield
-    except (AirflowError, HttpError, JobsError) as error:
+    except (AirflowError, HttpError, SecretMissing) as error:
         kind = ErrorClass(error.error_class)
         if kind == ErrorClass.FAILED_THERE or isinstance(error, DagRunGone):
             raise

@@ -24,6 +24,7 @@ from jobs.runners.extraction.extracted import (
     write_rows,
 )
 from jobs.runners.extraction.models import MySql
+from jobs.runners.extraction.trust import advice, verifying
 from portal.outgoing import OutgoingError, reach
 
 # None for what comes in: every value stays the text that the server sent.
@@ -65,7 +66,10 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
         raise ExtractError(place, str(error), kind) from error
     except (pymysql.MySQLError, OSError) as error:
         code, words = (*error.args, "", "")[:2]
-        raise ExtractError(place, str(words) or first_line(error), _class_of(error, code)) from error
+        said = str(words) or first_line(error)
+        if what_to_do := advice(source, said):
+            raise ExtractError(place, f"no connection: {said}{what_to_do}", ErrorClass.REFUSED) from error
+        raise ExtractError(place, said, _class_of(error, code)) from error
 
 
 @contextlib.contextmanager
@@ -110,7 +114,8 @@ class _Server:
 
 def _server(source: MySql, password: str) -> _Server:
     destination, addresses = reach(source.host, source.port, CONNECT)
-    return _Server(source, password, addresses, None if destination.allowed else ssl.create_default_context())
+    trusted = destination.allowed and not source.ca
+    return _Server(source, password, addresses, None if trusted else verifying(source))
 
 
 @contextlib.contextmanager
