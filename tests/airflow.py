@@ -27,6 +27,8 @@ class Airflow:
         self.token = TOKEN
         # A trigger is carried out, and its answer gets lost, or waits.
         self.deaf = False
+        # A trigger gets lost on its way.
+        self.lost = False
         self.triggered, self.may_answer = threading.Event(), threading.Event()
         self.may_answer.set()
         # Cleared it says nothing to anybody.
@@ -83,6 +85,8 @@ class Airflow:
             return
         if self.broken and got.path != "/auth/token":
             _send(handler, self.broken.pop(0), {"detail": "of the moon"})
+            return
+        if self.lost and got.method == "POST" and got.path.endswith("/dagRuns"):
             return
         status, document = self._carry_out(got.method, got.path, got.body, got.headers)
         if got.method == "POST" and got.path.endswith("/dagRuns"):

@@ -27,7 +27,8 @@ _looked_at = -EVERY
 
 _LATE = """
     SELECT run.id FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
-    WHERE run.state = 'queued' AND run.attempt = 0 AND run.backfill_id IS NULL AND job.late_after IS NOT NULL
+    WHERE run.state = 'queued' AND run.started_at IS NULL AND run.backfill_id IS NULL
+        AND job.late_after IS NOT NULL
         AND COALESCE(run.slot, run.created_at) < clock_timestamp() - make_interval(secs => job.late_after)
 """
 _UNFINISHED = """
@@ -52,7 +53,7 @@ _LONGER = """
               WHERE job_id = job.id AND state = 'succeeded' AND started_at IS NOT NULL
               ORDER BY id DESC LIMIT %(most)s) done
     ) usual
-    WHERE run.state = 'running' AND run.backfill_id IS NULL AND job.alert_longer
+    WHERE run.state IN ('running', 'deferred') AND run.backfill_id IS NULL AND job.alert_longer
         AND usual.known >= %(least)s
         AND extract(epoch FROM clock_timestamp() - run.started_at)
             > GREATEST(usual.slow * %(times)s, usual.slow + %(more)s)

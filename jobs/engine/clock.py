@@ -41,12 +41,13 @@ _BATCH = {"batch": BATCH, "following": sorted(FOLLOWING_KINDS)}
 
 # Leases that ran out: back into the queue while attempts are left. SKIP LOCKED: another clock has those rows,
 # or their holder is just ending them. The fence rises, so the old holder can write nothing any more.
-# What goes on elsewhere needs no attempt to be looked after again, or to be stopped there; but whoever dies
-# of it over and over long after its end was due gives up.
+# What goes on elsewhere needs no attempt to be looked after again, or to be stopped there, and a last attempt
+# may have begun it before it died; but whoever dies of it over and over long after its end was due gives up.
 _REAP = """
     WITH expired AS (
         SELECT run.id, run.fence, run.attempt,
-            (run.looks > 0 OR (run.cancel_requested_at IS NOT NULL AND job.kind = ANY(%(following)s)))
+            (run.looks > 0 OR (job.kind = ANY(%(following)s)
+                               AND (run.cancel_requested_at IS NOT NULL OR run.attempt >= run.max_attempts)))
             AND COALESCE(run.cancel_requested_at, run.timeout_at)
                 > clock_timestamp() - make_interval(secs => %(give_up)s) AS elsewhere
         FROM jobs_run run JOIN jobs_job job ON job.id = run.job_id
@@ -64,7 +65,10 @@ _REAP = """
             timeout_at = CASE WHEN expired.elsewhere THEN run.timeout_at END,
             reason = 'worker_lost', fence = run.fence + 1, lease_until = NULL, worker = '',
             available_at = clock_timestamp(),
-            error = jsonb_build_object('class', 'worker_lost', 'message', %(message)s::text, 'detail', '')
+            error = jsonb_build_object('class', 'worker_lost', 'detail', '', 'message', %(message)s::text ||
+                CASE WHEN NOT expired.elsewhere AND run.elsewhere ? 'id'
+                     THEN format(' Look for %%s in %%s, and stop it there if nobody needs it.',
+                                 run.elsewhere ->> 'id', run.elsewhere ->> 'system') ELSE '' END)
         FROM expired WHERE run.id = expired.id
         RETURNING run.id, run.state, expired.fence AS old_fence, expired.attempt
     ), attempt AS (

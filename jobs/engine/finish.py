@@ -144,19 +144,31 @@ def fail(claim: Claim, failure: Failure, progress: dict[str, Any], *, cancelled:
             failure,
             delay=backoff(claim.attempt, base=claim.backoff, cap=claim.backoff_cap),
         )
+    if failure.error_class == ErrorClass.CRASH and claim.kind in FOLLOWING_KINDS:
+        # It may have begun something elsewhere before it died: whoever looks next finds out.
+        return _defer(claim, progress, delay=LOOK_AGAIN[0], failure=failure)
     return _end(claim, RunState.FAILED, progress, failure)
 
 
 def defer(claim: Claim, elsewhere: dict[str, Any], progress: dict[str, Any], *, delay: float) -> bool:
     """Let the run go while its work goes on elsewhere; somebody looks after it when the delay is over."""
     if claim.stop and claim.stopping_for >= STOPPING:
-        return stopped(claim, progress, Failure(ErrorClass.ELSEWHERE, "The other system did not answer."))
+        silent = Failure(ErrorClass.ELSEWHERE, f"{elsewhere.get('system')} did not answer.")
+        return stopped(claim, progress, silent, elsewhere)
     return _defer(claim, progress, delay=delay, hurry=not claim.stop, elsewhere=elsewhere)
 
 
-def stopped(claim: Claim, progress: dict[str, Any], failure: Failure | None = None) -> bool:
+def stopped(
+    claim: Claim,
+    progress: dict[str, Any],
+    failure: Failure | None = None,
+    elsewhere: dict[str, Any] | None = None,
+) -> bool:
     """End a deferred run whose work elsewhere was stopped as asked; a failure says why it could not be."""
     told = f" Its work there could not be stopped and may go on: {failure.message}" if failure else ""
+    known = elsewhere or claim.elsewhere
+    if failure and known.get("id") and str(known["id"]) not in told:
+        told += f" Look for {known['id']} in {known.get('system')}, and stop it there if nobody needs it."
     if claim.stop == "cancel":
         kept = Failure(failure.error_class, told.strip()) if failure else None
         return _end(claim, RunState.CANCELLED, progress, kept)
@@ -193,6 +205,8 @@ def hand_over(claim: Claim, progress: dict[str, Any]) -> bool:
         return _defer(claim, progress, delay=0)
     forgiven = claim.hand_overs < settings.RUN_HAND_OVERS
     if not forgiven and claim.attempt >= claim.max_attempts:
+        if claim.kind in FOLLOWING_KINDS:
+            return _defer(claim, progress, delay=0, failure=failure)
         return _end(claim, RunState.FAILED, progress, failure)
     return _requeue(claim, Reason.HANDED_OVER, Outcome.HANDED_OVER, failure, forgiven=forgiven)
 

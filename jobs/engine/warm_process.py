@@ -169,7 +169,7 @@ class Server:
     @property
     def _used_up(self) -> bool:
         pages = int(os.pread(self._memory, 100, 0).split()[1])
-        large = pages * _PAGE > settings.WARM_MEMORY_MB * 1024**2
+        large = pages * _PAGE > _most_kept() * 1024**2
         return self._kept.broken or large or self._runs >= settings.WARM_RUNS
 
     @staticmethod
@@ -207,6 +207,16 @@ class Server:
             self._kept.interrupt()
             signal.pthread_kill(self._main, signal.SIGUSR1)
             time.sleep(INTERRUPT_PAUSE)
+
+
+def _most_kept() -> int:
+    """Return the MB that may stay from one run to the next.
+
+    An engine that ran out of memory gives only a part of it back: the next run would have the rest of the
+    process's limit, and fail for what another one did.
+    """
+    most: int = settings.WARM_MEMORY_MB
+    return min(most, settings.RUN_MEMORY_MB // 2) if settings.RUN_MEMORY_MB else most
 
 
 def _load_pipelines() -> None:

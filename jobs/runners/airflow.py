@@ -1,6 +1,8 @@
 """The kind ``airflow_dag``: start a DAG of an Airflow 3, and follow it there without holding a worker."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
@@ -9,10 +11,11 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.choices import ErrorClass
-from jobs.models import Job, Run
+from jobs.exceptions import SecretMissing
+from jobs.models import Attempt, Job, Run
 from jobs.runners.airflow_api import Airflow, AirflowError
 from jobs.runners.base import Context, Elsewhere, Step
-from jobs.runners.http import HttpHeader, header_value
+from jobs.runners.http import HttpError, HttpHeader, header_value
 from portal.outgoing import Mistyped, check_url
 
 SYSTEM: Final = "Airflow"
@@ -116,6 +119,14 @@ class AirflowDagConfig(BaseModel):
         return url.rstrip("/")
 
 
+class DagRunGone(AirflowError):
+    """Airflow answers, and knows no such DAG run any more."""
+
+    def __init__(self, run_id: str) -> None:
+        message = f"Airflow does not know the DAG run {run_id} (any more): was it deleted there?"
+        super().__init__(message, ErrorClass.REFUSED)
+
+
 class AirflowDagRunner:
     """One DAG run for each run, by an id that every attempt and every look knows."""
 
@@ -134,47 +145,40 @@ class AirflowDagRunner:
 
     def run(self, context: Context) -> dict[str, Any] | Elsewhere:
         """Start the DAG run, unless an earlier attempt did, and leave it to Airflow."""
-        config: AirflowDagConfig = context.config
-        airflow, run_id = _airflow(context), run_id_of(context)
-        with context.step("start"):
-            # An attempt that died, or never heard the answer, may have started it.
-            known = context.fence > 1 and airflow.dag_run(config.dag_id, run_id) is not None
-            if not known:
-                _check_dag(airflow, config.dag_id)
-                known = not airflow.trigger(config.dag_id, run_id, {**config.conf, **context.params})
-            said = "was started before; it is followed" if known else "is started"
-            context.log.info("DAG %s: run %s %s", config.dag_id, run_id, said)
-        context.begin_step("wait")
-        return _again(context, {})
+        if _may_have_begun(context):
+            return self.follow(context, _again(context, {"unsure": True}))
+        return _start(context, _airflow(context))
 
     def follow(self, context: Context, elsewhere: Elsewhere) -> dict[str, Any] | Elsewhere:
         """Look how far the DAG run is."""
         memo = dict(elsewhere.memo)
-        try:
-            return self._follow(context, _airflow(context), memo)
-        except AirflowError as error:
-            if not error.may_pass:
-                raise
-            return _unreachable(context, memo, error)
+        with _telling_what_may_go_on(context):
+            try:
+                return self._follow(context, _airflow(context), memo)
+            except AirflowError as error:
+                if not error.may_pass:
+                    raise
+                return _unreachable(context, memo, error)
 
     def stop(self, context: Context, elsewhere: Elsewhere | None) -> dict[str, Any] | Elsewhere | None:
         """Have Airflow stop the DAG run; what had ended by itself keeps its end."""
         config: AirflowDagConfig = context.config
         memo = dict(elsewhere.memo) if elsewhere else {}
-        airflow = _airflow(context)
-        try:
-            found = airflow.dag_run(config.dag_id, run_id_of(context))
-            if found is not None and found["state"] in {"success", "failed"}:
-                return self._follow(context, airflow, memo)
-            if found is None:
-                context.log.info("DAG %s: there is no run to stop", config.dag_id)
-            else:
-                airflow.stop(config.dag_id, run_id_of(context))
-                context.log.info("DAG %s: Airflow was told to stop the run", config.dag_id)
-        except AirflowError as error:
-            if not error.may_pass:
-                raise
-            return _unreachable(context, memo, error)
+        with _telling_what_may_go_on(context):
+            airflow = _airflow(context)
+            try:
+                found = airflow.dag_run(config.dag_id, run_id_of(context))
+                if found is not None and found["state"] in {"success", "failed"}:
+                    return self._follow(context, airflow, memo)
+                if found is None:
+                    context.log.info("DAG %s: there is no run to stop", config.dag_id)
+                else:
+                    airflow.stop(config.dag_id, run_id_of(context))
+                    context.log.info("DAG %s: Airflow was told to stop the run", config.dag_id)
+            except AirflowError as error:
+                if not error.may_pass:
+                    raise
+                return _unreachable(context, memo, error)
         return None
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
@@ -184,13 +188,14 @@ class AirflowDagRunner:
     def _follow(self, context: Context, airflow: Airflow, memo: dict[str, Any]) -> dict[str, Any] | Elsewhere:
         config: AirflowDagConfig = context.config
         found = airflow.dag_run(config.dag_id, run_id_of(context))
+        if found is None and memo.get("unsure"):
+            return _start(context, airflow)
         if found is None:
-            message = (
-                f"Airflow does not know the DAG run {run_id_of(context)} (any more): was it deleted there?"
-            )
-            raise AirflowError(message, ErrorClass.REFUSED)
+            raise DagRunGone(run_id_of(context))
         if memo.pop("silent", False):
             context.log.info("Airflow answers again")
+        if memo.pop("unsure", False):
+            _tell_started(context, before=True)
         tasks = _tasks(context, airflow, memo)
         if found["state"] == "failed":
             raise AirflowError(_why_failed(tasks), ErrorClass.FAILED_THERE)
@@ -207,6 +212,64 @@ class AirflowDagRunner:
 def run_id_of(context: Context) -> str:
     """Return what the DAG run of this run is called in Airflow: the same in each attempt."""
     return f"data-desk-{context.run_id}"
+
+
+def _may_have_begun(context: Context) -> bool:
+    """Say whether an earlier attempt may have started the DAG run without anybody hearing of it.
+
+    One that Airflow refused, or that did not reach it, ended before it asked for the start.
+    """
+    if context.looks:
+        return True
+    told = (ErrorClass.ELSEWHERE, ErrorClass.REFUSED)
+    earlier = Attempt.objects.filter(run_id=context.run_id, fence__lt=context.fence)
+    return earlier.exclude(error_class__in=told).exists()
+
+
+def _start(context: Context, airflow: Airflow) -> Elsewhere:
+    """Ask Airflow for the DAG run; without an answer the next look finds out whether there is one."""
+    config: AirflowDagConfig = context.config
+    context.begin_step("start")
+    _check_dag(airflow, config.dag_id)
+    try:
+        new = airflow.trigger(config.dag_id, run_id_of(context), {**config.conf, **context.params})
+    except AirflowError as error:
+        if not error.may_pass:
+            raise
+        context.log.warning(
+            "DAG %s: the start of run %s was not answered, so it is looked for. %s",
+            config.dag_id,
+            run_id_of(context),
+            error,
+        )
+        return _again(context, {"unsure": True})
+    _tell_started(context, before=not new)
+    return _again(context, {})
+
+
+def _tell_started(context: Context, *, before: bool) -> None:
+    said = "was started before; it is followed" if before else "is started"
+    context.log.info("DAG %s: run %s %s", context.config.dag_id, run_id_of(context), said)
+    context.end_step("start")
+    context.begin_step("wait")
+
+
+@contextmanager
+def _telling_what_may_go_on(context: Context) -> Iterator[None]:
+    """Have an error that ends the run say what to look for in Airflow, which nobody here can ask any more."""
+    try:
+        yield
+    except (AirflowError, HttpError, SecretMissing) as error:
+        kind = ErrorClass(error.error_class)
+        if kind == ErrorClass.FAILED_THERE or isinstance(error, DagRunGone):
+            raise
+        words = (
+            f"The DAG run {run_id_of(context)} of the DAG {context.config.dag_id} may go on in Airflow: look "
+            "for it there, and stop it if nobody needs it."
+        )
+        context.log.warning("%s", words)
+        message = f"{error} {words}"
+        raise AirflowError(message, kind) from error
 
 
 def _airflow(context: Context) -> Airflow:
@@ -230,7 +293,12 @@ def _again(context: Context, memo: dict[str, Any]) -> Elsewhere:
 def _unreachable(context: Context, memo: dict[str, Any], error: AirflowError) -> Elsewhere:
     """Go on following whoever does not answer for a while; say so once."""
     if not memo.get("silent"):
-        context.log.warning("%s It is asked again, up to the time limit.", error)
+        context.log.warning(
+            "%s It is asked again for a while; until then nobody knows how the DAG run %s of the DAG %s is.",
+            error,
+            run_id_of(context),
+            context.config.dag_id,
+        )
     context.progress(memo.get("fraction"), "it does not answer and is asked again")
     return _again(context, {**memo, "silent": True})
 

@@ -15,6 +15,9 @@ from portal.evidence.actions import forget_uncited
 from portal.evidence.keeping import cited_snapshots, uncited
 from portal.warehouse.port import Snapshot, Warehouse
 
+# A load places its file moments before its commit. A week is for people: whoever went back to an older backup
+# of the catalog by mistake has that long to return to the newer one.
+ORPHANED: Final = dt.timedelta(days=7)
 # A run reads the newest snapshot and records what it read when it ends, which is within a day.
 LEAST: Final = dt.timedelta(days=1)
 
@@ -35,7 +38,7 @@ class LimitTooShort(Exception):
 
 
 class HousekeepingRunner:
-    """Let old snapshots of the lake go, except those that evidence reads, and forget uncited results."""
+    """Let old snapshots go, except those that evidence reads, files of dead loads, and uncited results."""
 
     Config: type[BaseModel] = HousekeepingConfig
     label = _("Housekeeping")
@@ -63,6 +66,7 @@ class HousekeepingRunner:
                 gone = _told(context, found, cited=cited, limit=limit)
             with context.step("expire"):
                 files = 0 if dry or limit is None else _expire(context, warehouse, limit, cited)
+                orphans = _remove_orphans(context, warehouse, now, dry=dry)
         stale = uncited(now).count()
         context.log.info("%d results that nobody cites %s", stale, "would go" if dry else "go")
         return {
@@ -70,6 +74,7 @@ class HousekeepingRunner:
             "snapshots_kept": len(found) - len(gone),
             "snapshots_gone": len(gone),
             "files_deleted": files,
+            "orphans_deleted": orphans,
             "results_forgotten": stale,
         }
 
@@ -81,7 +86,7 @@ class HousekeepingRunner:
                 about=("job", run.job.key, run.job.name_en),
                 by=Actor.system(run.job.key),
                 snapshots=outputs["snapshots_gone"],
-                files=outputs["files_deleted"],
+                files=outputs["files_deleted"] + outputs["orphans_deleted"],
             )
         return outputs
 
@@ -117,6 +122,13 @@ def _expire(context: Context, warehouse: Warehouse, limit: dt.datetime, cited: s
     expired = warehouse.expire(older_than=limit, keep=cited)
     context.log.info("let %d snapshots go, deleted %d files", len(expired.snapshots), expired.files)
     return expired.files
+
+
+def _remove_orphans(context: Context, warehouse: Warehouse, now: dt.datetime, *, dry: bool) -> int:
+    count = warehouse.remove_orphans(older_than=now - ORPHANED, dry_run=dry)
+    said = "would be deleted" if dry else "deleted"
+    context.log.info("%d files that loads left when they died %s", count, said)
+    return count
 
 
 def _some(numbers: list[int]) -> str:

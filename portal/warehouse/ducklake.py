@@ -287,6 +287,13 @@ class DuckLakeWarehouse:
         files = self._retried(lambda: expiring.clean_up(connection, now=datetime.now(UTC)))
         return Expired(snapshots=tuple(gone), files=files)
 
+    def remove_orphans(self, *, older_than: datetime, dry_run: bool = False) -> int:
+        """Delete what loads that died have left: files older than this that no snapshot names."""
+        connection = self._connection(None)
+        return self._retried(
+            lambda: expiring.remove_orphans(connection, older_than=older_than, dry_run=dry_run)
+        )
+
     def _retried(self, attempt: Any) -> int:
         connection = self._connection(None)
         for tried in range(_TRIES):

@@ -38,6 +38,19 @@ def expire(connection: duckdb.DuckDBPyConnection, gone: Collection[int]) -> int:
     return len(gone)
 
 
+def remove_orphans(connection: duckdb.DuckDBPyConnection, *, older_than: datetime, dry_run: bool) -> int:
+    """Delete the Parquet files below the lake's folder that no snapshot has ever named; return how many.
+
+    What waits to be cleaned up is none of them. A file that a load has placed or written and not committed
+    yet looks like one, so ``older_than`` must lie before the beginning of any that still goes on.
+    """
+    rows = connection.execute(
+        f"CALL ducklake_delete_orphaned_files('lake', older_than => TIMESTAMPTZ '{older_than.isoformat()}',"
+        f" dry_run => {str(dry_run).lower()})"
+    ).fetchall()
+    return len(rows)
+
+
 def clean_up(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> int:
     """Delete the files that no snapshot has named for a while; return how many that were."""
     before = (now - GRACE).isoformat()

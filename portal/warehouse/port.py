@@ -258,6 +258,12 @@ class Warehouse(Protocol):
         read one that is not older than that, however long ago it was made.
         """
 
+    def remove_orphans(self, *, older_than: datetime, dry_run: bool = False) -> int:
+        """Delete what loads that died have left: files older than this that no snapshot names.
+
+        Returns how many these are; a dry run only counts them. A load that goes on must be younger.
+        """
+
     def reads(self, sql: str) -> list[str]:
         """Return the tables that a query names, as ``schema.name``, sorted, whether they exist or not."""
 

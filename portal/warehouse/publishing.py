@@ -5,6 +5,7 @@ Rows are written once, to staging: the lake takes the staged file over as it is.
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -244,6 +245,8 @@ def _enter(
     except OSError:
         # The lake lies on another disk than the folders of runs.
         shutil.copyfile(staged.path, path)
+    # A link is as old as its rows: until the commit only a young file is safe from who looks for orphans.
+    os.utime(path)
     connection.execute(
         f"CALL ducklake_add_data_files('lake', {literal(table)}, {literal(str(path))},"
         f" schema => {literal(schema)})"

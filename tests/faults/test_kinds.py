@@ -2,10 +2,13 @@
 
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg2
+import pymysql
 import pytest
 from django.conf import settings
 
@@ -28,6 +31,8 @@ from tests.lake import Lake
 from tests.unit.jobs.loading import TESTS, make
 
 pytestmark = pytest.mark.fault
+
+PASSWORD = "hush-hush-42"
 
 
 @pytest.fixture
@@ -63,24 +68,17 @@ def test_a_worker_loads_files_and_says_what_it_could_not_read(
     assert lake.ask("SELECT id FROM sales.orders ORDER BY 1").rows == [(1,), (2,)]
 
 
-def test_who_cancels_an_extraction_ends_its_statement_too(processes: Processes, files: Path) -> None:
+@contextlib.contextmanager
+def slow_postgresql(mark: str) -> Iterator[tuple[dict[str, Any], Callable[[], int]]]:
+    """Yield a source whose SELECT takes a minute, and how to count such statements on the server."""
     try:
         server = psycopg2.connect(host="127.0.0.1", user="postgres", dbname="postgres", connect_timeout=2)
     except psycopg2.Error as error:
         pytest.skip(f"PostgreSQL on 127.0.0.1:5432 does not let postgres in: {error}")
     server.autocommit = True
-    secret = Secret(name="pg")
-    secret.put("hush-hush-42")
-    secret.save()
-    mark = f"dd_{uuid4().hex[:12]}"
-    source = {"type": "postgresql", "host": "127.0.0.1", "database": "postgres", "user": "postgres"}
-    config = {
-        "source": {**source, "secret": "pg", "sql": f"SELECT pg_sleep(60)::text AS {mark}"},
-        "target": "sales.orders",
-    }
     with contextlib.closing(server), server.cursor() as cursor:
 
-        def copies() -> int:
+        def going() -> int:
             find = (
                 "SELECT count(*) FROM pg_stat_activity"
                 " WHERE state = 'active' AND query LIKE 'COPY %%' || %s || '%%'"
@@ -89,19 +87,71 @@ def test_who_cancels_an_extraction_ends_its_statement_too(processes: Processes, 
             (count,) = cursor.fetchone() or (0,)
             return int(count)
 
+        source = {"type": "postgresql", "port": 5432, "database": "postgres", "user": "postgres"}
+        yield {**source, "sql": f"SELECT pg_sleep(60)::text AS {mark}"}, going
+
+
+@contextlib.contextmanager
+def slow_mysql(mark: str) -> Iterator[tuple[dict[str, Any], Callable[[], int]]]:
+    """Yield the same of MariaDB, by an account that may do nothing else there."""
+    try:
+        server = pymysql.connect(host="127.0.0.1", user="root", database="test", autocommit=True)
+    except (pymysql.MySQLError, OSError) as error:
+        pytest.skip(f"MariaDB on 127.0.0.1:3306 does not let root in: {error}")
+    with contextlib.closing(server), server.cursor() as cursor:
+
+        def going() -> int:
+            # What the session computes, not the one that looks for it.
+            find = "SELECT count(*) FROM information_schema.processlist WHERE user = %s AND info LIKE %s"
+            cursor.execute(find, (mark, f"%{mark}%"))
+            (count,) = cursor.fetchone() or (0,)
+            return int(count)
+
+        cursor.execute(f"CREATE USER {mark}@'%' IDENTIFIED BY '{PASSWORD}'")
+        cursor.execute(f"GRANT SELECT ON test.* TO {mark}@'%'")
         try:
-            key_ring = str(settings.KEY_RING_FILE)
-            processes.worker(WORKER_SLOTS="1", OUTGOING_ALLOW="127.0.0.1:5432", KEY_RING_FILE=key_ring)
-            run = start(make("extract_load", config))
-            until(copies, seconds=90, what="the server copies")
-            asked_at = time.monotonic()
-            runs.cancel(run=run, by=TESTS)
-            ended(run)
-            assert time.monotonic() - asked_at < 3
-            assert run.state == RunState.CANCELLED
-            until(lambda: not copies(), seconds=6, what="the server stopped the statement")
+            source = {"type": "mysql", "port": 3306, "database": "test", "user": mark}
+            yield {**source, "sql": f"SELECT SLEEP(60) AS {mark}"}, going
         finally:
-            secret.delete()
+            cursor.execute(f"DROP USER {mark}@'%'")
+
+
+SLOW = {"postgresql": slow_postgresql, "mysql": slow_mysql}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_who_cancels_an_extraction_ends_its_statement_too(
+    processes: Processes, files: Path, kind: str
+) -> None:
+    mark = f"dd_{uuid4().hex[:12]}"
+    with stored_secret("database"), SLOW[kind](mark) as (source, going):
+        config = {
+            "source": {**source, "host": "127.0.0.1", "secret": "database"},
+            "target": "sales.orders",
+        }
+        key_ring = str(settings.KEY_RING_FILE)
+        allowed = f"127.0.0.1:{source['port']}"
+        processes.worker(WORKER_SLOTS="1", OUTGOING_ALLOW=allowed, KEY_RING_FILE=key_ring)
+        run = start(make("extract_load", config))
+        until(going, seconds=90, what="the server works on the statement")
+        asked_at = time.monotonic()
+        runs.cancel(run=run, by=TESTS)
+        ended(run)
+        assert time.monotonic() - asked_at < 3
+        assert run.state == RunState.CANCELLED
+        until(lambda: not going(), seconds=6, what="the server stopped the statement")
+        assert not any("may go on" in line for line in log_lines(run))
+
+
+@contextlib.contextmanager
+def stored_secret(name: str) -> Iterator[None]:
+    secret = Secret(name=name)
+    secret.put(PASSWORD)
+    secret.save()
+    try:
+        yield
+    finally:
+        secret.delete()
 
 
 def test_a_cancelled_dbt_project_leaves_no_process_and_publishes_nothing(

@@ -1,5 +1,6 @@
 """How a job's configuration describes a database or an HTTP API as its source."""
 
+import ssl
 from typing import Annotated, Any, Literal, Self
 
 from django.utils.translation import gettext_noop
@@ -14,7 +15,9 @@ _ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 _PARAMETER = r"^[A-Za-z0-9_.\[\]-]{1,100}$"
 
 
-class _Database(BaseModel):
+class Database(BaseModel):
+    """What the sources that are databases have in common."""
+
     model_config = ConfigDict(extra="forbid")
 
     host: str = Field(
@@ -37,6 +40,17 @@ class _Database(BaseModel):
         max_length=100,
         title=gettext_noop("Secret with the password"),
         description=gettext_noop("The secret's name, never the password itself."),
+    )
+    ca: str = Field(
+        default="",
+        max_length=100_000,
+        title=gettext_noop("Certificate of the authority"),
+        description=gettext_noop(
+            "In PEM: of whoever signed the database's certificate. With it the connection is encrypted and "
+            "the host verified, one of OUTGOING_ALLOW too. Without it a public authority must have signed; "
+            "a host of OUTGOING_ALLOW is then not verified."
+        ),
+        json_schema_extra={"widget": "text"},
     )
     table: str = Field(
         default="",
@@ -69,6 +83,18 @@ class _Database(BaseModel):
         description=gettext_noop("Seconds after which the database stops it."),
     )
 
+    @field_validator("ca")
+    @classmethod
+    def _is_a_certificate(cls, ca: str) -> str:
+        if "PRIVATE KEY" in ca:
+            raise ValueError("this holds a private key: only certificates belong here")
+        try:
+            if ca.strip():
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=ca)
+        except (ssl.SSLError, ValueError) as error:
+            raise ValueError("this is no certificate in PEM (-----BEGIN CERTIFICATE-----)") from error
+        return ca.strip()
+
     @model_validator(mode="after")
     def _reads_one_thing(self) -> Self:
         if bool(self.table) == bool(self.sql.strip()):
@@ -94,7 +120,7 @@ class _Database(BaseModel):
         return f"{self.host}/{self.database}/{self.table or 'SELECT'}"
 
 
-class PostgreSql(_Database):
+class PostgreSql(Database):
     """A table or a SELECT of a PostgreSQL database."""
 
     model_config = ConfigDict(title="PostgreSQL")
@@ -108,7 +134,7 @@ class PostgreSql(_Database):
         return "postgres"
 
 
-class MySql(_Database):
+class MySql(Database):
     """A table or a SELECT of a MySQL or MariaDB database."""
 
     model_config = ConfigDict(title=gettext_noop("MySQL or MariaDB"))

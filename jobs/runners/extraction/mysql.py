@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,13 @@ from jobs.runners.extraction.extracted import (
     write_rows,
 )
 from jobs.runners.extraction.models import MySql
+from jobs.runners.extraction.trust import advice, verifying
 from portal.outgoing import OutgoingError, reach
 
 # None for what comes in: every value stays the text that the server sent.
 _CONVERSIONS: Final[dict[Any, Any]] = dict(encoders)
+# Seconds for each step of ending a statement: the body that was told to stop has little more than one.
+_FAREWELL: Final = 0.5
 # Seconds without a byte after which the other side counts as gone, beyond the statement's own limit.
 _SILENCE: Final = 30
 _TYPES: Final = {
@@ -47,7 +51,7 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
     """Write the rows of the SELECT to ``path``; raises ExtractError."""
     place = f"MySQL {source.place}"
     try:
-        with contextlib.closing(_connect(source, context.secret(source.secret))) as connection:
+        with _session(context, _server(source, context.secret(source.secret))) as connection:
             cursor = connection.cursor(pymysql.cursors.SSCursor)
             _settle(cursor, source)
             cursor.execute(sql)
@@ -62,7 +66,10 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
         raise ExtractError(place, str(error), kind) from error
     except (pymysql.MySQLError, OSError) as error:
         code, words = (*error.args, "", "")[:2]
-        raise ExtractError(place, str(words) or first_line(error), _class_of(error, code)) from error
+        said = str(words) or first_line(error)
+        if what_to_do := advice(source, said):
+            raise ExtractError(place, f"no connection: {said}{what_to_do}", ErrorClass.REFUSED) from error
+        raise ExtractError(place, said, _class_of(error, code)) from error
 
 
 @contextlib.contextmanager
@@ -75,33 +82,73 @@ def _left_unread(connection: Any) -> Iterator[None]:
         raise
 
 
-def _connect(source: MySql, password: str) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """A server by the addresses that were judged; its name is for the certificate."""
+
+    source: MySql
+    password: str = field(repr=False)
+    addresses: Sequence[str]
+    tls: ssl.SSLContext | None
+
+    def connect(self, patience: float, *, silence: float) -> Any:
+        """Return a session; seconds until it has to be there, and without a byte until it counts as gone."""
+        source = self.source
+        connection = pymysql.connect(
+            host=source.host,
+            port=source.port,
+            user=source.user,
+            password=self.password,
+            database=source.database,
+            charset="utf8mb4",
+            conv=_CONVERSIONS,
+            read_timeout=silence,
+            connect_timeout=patience,
+            program_name="data-desk",
+            defer_connect=True,
+            ssl=self.tls,
+        )
+        connection.connect(_socket(self.addresses, source.port, patience))
+        return connection
+
+
+def _server(source: MySql, password: str) -> _Server:
     destination, addresses = reach(source.host, source.port, CONNECT)
-    tls = None if destination.allowed else ssl.create_default_context()
-    connection = pymysql.connect(
-        host=source.host,
-        port=source.port,
-        user=source.user,
-        password=password,
-        database=source.database,
-        charset="utf8mb4",
-        conv=_CONVERSIONS,
-        read_timeout=source.patience + _SILENCE,
-        connect_timeout=CONNECT,
-        program_name="data-desk",
-        defer_connect=True,
-        ssl=tls,
-    )
-    # The very address that was judged; the name is for the certificate.
-    connection.connect(_socket(addresses, source.port))
-    return connection
+    trusted = destination.allowed and not source.ca
+    return _Server(source, password, addresses, None if trusted else verifying(source))
 
 
-def _socket(addresses: Sequence[str], port: int) -> socket.socket:
+@contextlib.contextmanager
+def _session(context: Context, server: _Server) -> Iterator[Any]:
+    """Yield a session; whoever leaves it early ends its statement on the server too."""
+    connection = server.connect(CONNECT, silence=server.source.patience + _SILENCE)
+    with contextlib.closing(connection):
+        try:
+            yield connection
+        except BaseException:
+            _end_there(context, server, connection.thread_id())
+            raise
+
+
+def _end_there(context: Context, server: _Server, session: int) -> None:
+    """End a session from another one: while it computes, the server does not see that nobody listens."""
+    try:
+        with contextlib.closing(server.connect(_FAREWELL, silence=_FAREWELL)) as connection:
+            connection.cursor().execute(f"KILL {int(session)}")
+    except (pymysql.MySQLError, OSError) as error:
+        if error.args[:1] == (ER.NO_SUCH_THREAD,):
+            return
+        limit = server.source.patience
+        context.log.warning(
+            "the statement could not be ended and may go on there for up to %d s: %s", limit, error
+        )
+
+
+def _socket(addresses: Sequence[str], port: int, patience: float) -> socket.socket:
     failed: OSError = OSError("there is no address")
     for address in addresses:
         try:
-            opened = socket.create_connection((address, port), timeout=CONNECT)
+            opened = socket.create_connection((address, port), timeout=patience)
         except OSError as error:
             failed = error
         else:

@@ -13,6 +13,7 @@ from jobs.choices import ErrorClass
 from jobs.runners.base import Context
 from jobs.runners.extraction.extracted import CONNECT, NULL, Counted, Extracted, ExtractError, first_line
 from jobs.runners.extraction.models import PostgreSql
+from jobs.runners.extraction.trust import advice
 from portal.outgoing import OutgoingError, reach
 
 _TYPES: Final = {
@@ -31,7 +32,7 @@ _SESSION: Final = (
 def extract(context: Context, source: PostgreSql, sql: str, path: Path) -> Extracted:
     """Write the rows of the SELECT to ``path``; raises ExtractError."""
     place = f"PostgreSQL {source.place}"
-    with contextlib.closing(_connect(source, context.secret(source.secret), place)) as connection:
+    with contextlib.closing(_connect(context, source, place)) as connection:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_SESSION)
@@ -49,14 +50,18 @@ def extract(context: Context, source: PostgreSql, sql: str, path: Path) -> Extra
             raise ExtractError(place, first_line(error), _class_of(error)) from error
 
 
-def _connect(source: PostgreSql, password: str, place: str) -> psycopg2.extensions.connection:
+def _tls(context: Context, source: PostgreSql, *, allowed: bool) -> dict[str, Any]:
+    """Return what the driver is told about certificates; it reads the authority's from a file."""
+    if source.ca:
+        path = context.folder / "ca.pem"
+        path.write_text(source.ca + "\n")
+        return {"sslmode": "verify-full", "sslrootcert": str(path)}
+    return {"sslmode": "prefer"} if allowed else {"sslmode": "verify-full", "sslrootcert": "system"}
+
+
+def _connect(context: Context, source: PostgreSql, place: str) -> psycopg2.extensions.connection:
     try:
         destination, addresses = reach(source.host, source.port, CONNECT)
-        tls: dict[str, Any] = (
-            {"sslmode": "prefer"}
-            if destination.allowed
-            else {"sslmode": "verify-full", "sslrootcert": "system"}
-        )
         connection: psycopg2.extensions.connection = psycopg2.connect(
             # The very addresses that were judged; the name beside each is for the certificate.
             host=",".join([source.host] * len(addresses)),
@@ -64,7 +69,7 @@ def _connect(source: PostgreSql, password: str, place: str) -> psycopg2.extensio
             port=source.port,
             dbname=source.database,
             user=source.user,
-            password=password,
+            password=context.secret(source.secret),
             connect_timeout=CONNECT,
             application_name="data-desk",
             client_encoding="UTF8",
@@ -74,15 +79,16 @@ def _connect(source: PostgreSql, password: str, place: str) -> psycopg2.extensio
             passfile=os.devnull,
             options="",
             gssencmode="disable",
-            **tls,
+            **_tls(context, source, allowed=destination.allowed),
         )
     except OutgoingError as error:
         kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
         raise ExtractError(place, str(error), kind) from error
     except psycopg2.Error as error:
-        said = str(error)
-        kind = ErrorClass.REFUSED if any(each in said for each in _FOR_GOOD) else ErrorClass.ELSEWHERE
-        raise ExtractError(place, f"no connection: {first_line(error)}", kind) from error
+        said, what_to_do = str(error), advice(source, str(error))
+        for_good = what_to_do or any(each in said for each in _FOR_GOOD)
+        kind = ErrorClass.REFUSED if for_good else ErrorClass.ELSEWHERE
+        raise ExtractError(place, f"no connection: {first_line(error)}{what_to_do}", kind) from error
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     return connection
 

@@ -18,7 +18,7 @@ from jobs.engine import clock, finish
 from jobs.engine.claim import Claim, claim, count_claimable
 from jobs.engine.inline import run_inline
 from jobs.engine.report import failure_of
-from jobs.models import Job, Pool, Run, RunLog
+from jobs.models import Job, Pool, Run, RunLog, Secret
 from jobs.runners.airflow import AirflowDagConfig
 from portal.audit.actions import Actor
 from tests.airflow import PASSWORD, TOKEN, USER, Airflow
@@ -234,13 +234,86 @@ class TestTrouble:
     def test_an_answer_that_got_lost_starts_no_second_dag_run(
         self, airflow: Airflow, make: Callable[..., Job]
     ) -> None:
-        run = queued(make(max_attempts=2))
+        run = queued(make(max_attempts=1))
         airflow.deaf = True
-        assert look(run).state == RunState.QUEUED
-        assert (len(airflow.runs), run.error["class"]) == (1, "elsewhere")
+        assert look(run).state == RunState.DEFERRED
+        assert len(airflow.runs) == 1
+        assert any(f"run data-desk-{run.pk} was not answered" in line for line in lines(run))
         airflow.deaf = False
         assert look(run).state == RunState.DEFERRED
-        assert (run.attempt, len(airflow.runs), len(airflow.bodies("POST"))) == (2, 1, 1)
+        assert (run.attempt, len(airflow.runs), len(airflow.bodies("POST"))) == (1, 1, 1)
+        assert any("was started before" in line for line in lines(run))
+        airflow.end("success")
+        assert look(run).state == RunState.SUCCEEDED
+        assert [step["key"] for step in run.progress["steps"] if step["ended_at"]] == ["start", "wait"]
+
+    def test_a_trigger_that_got_lost_is_sent_again(self, airflow: Airflow, make: Callable[..., Job]) -> None:
+        run = queued(make(max_attempts=1, config={"conf": {"full": True}}))
+        airflow.lost = True
+        for _ in range(2):
+            assert look(run).state == RunState.DEFERRED
+        assert airflow.runs == {}
+        airflow.lost = False
+        look(run)
+        assert (airflow.run["conf"], airflow.run["dag_run_id"]) == ({"full": True}, f"data-desk-{run.pk}")
+        airflow.end("success")
+        assert (look(run).state, run.attempt) == (RunState.SUCCEEDED, 1)
+
+    def test_a_last_attempt_that_dies_after_the_trigger_is_followed_all_the_same(
+        self, airflow: Airflow, make: Callable[..., Job], settings: Any
+    ) -> None:
+        settings.RUN_HAND_OVERS = 0
+        job = make(max_attempts=1, max_active_runs=9)
+        ends: list[Callable[[Claim], bool]] = [
+            lambda held: bool(Run.objects.update(lease_until=Now() - timedelta(seconds=1)) and clock.reap()),
+            lambda held: finish.fail(held, failure_of("crash", "it died"), {}, cancelled=False),
+            lambda held: finish.hand_over(held, {}),
+        ]
+        for end in ends:
+            run = queued(job)
+            held = taken()
+            airflow.runs = {("load", f"data-desk-{run.pk}"): {"state": "running", "duration": None}}
+            assert end(held)
+            look(run)
+            assert (run.state, run.attempt) == (RunState.DEFERRED, 1)
+            assert any("was started before" in line for line in lines(run))
+            airflow.end("success")
+            assert look(run).state == RunState.SUCCEEDED
+        assert airflow.bodies("POST") == []
+
+    def test_who_cannot_ask_what_became_of_the_start_says_what_to_look_for(
+        self, airflow: Airflow, make: Callable[..., Job]
+    ) -> None:
+        run = queued(make(max_attempts=1))
+        airflow.deaf = True
+        look(run)
+        airflow.broken = [401]
+        look(run)
+        assert (run.state, run.error["class"]) == (RunState.FAILED, "refused")
+        words = f"The DAG run data-desk-{run.pk} of the DAG load may go on in Airflow: look for it there"
+        assert "mend the user" in run.error["message"]
+        assert words in run.error["message"]
+        assert any(words in line for line in lines(run))
+
+    def test_a_secret_that_is_gone_meanwhile_says_what_to_look_for_too(
+        self, airflow: Airflow, make: Callable[..., Job]
+    ) -> None:
+        run = look(queued(make()))
+        Secret.objects.all().delete()
+        look(run)
+        assert (run.state, run.error["class"]) == (RunState.FAILED, "bad_input")
+        assert "There is no secret 'airflow'" in run.error["message"]
+        assert f"The DAG run data-desk-{run.pk} of the DAG load may go on" in run.error["message"]
+
+    def test_an_airflow_that_was_never_reached_leaves_nothing_to_look_for(
+        self, airflow: Airflow, make: Callable[..., Job]
+    ) -> None:
+        run = queued(make(max_attempts=2))
+        airflow.down = True
+        assert look(run).state == RunState.QUEUED
+        assert look(run).state == RunState.FAILED
+        assert run.error["class"] == "elsewhere"
+        assert "may go on" not in "".join([run.error["message"], *lines(run)])
 
     def test_a_worker_that_died_after_the_trigger_is_followed_by_one_that_finds_it(
         self, airflow: Airflow, make: Callable[..., Job]
@@ -293,6 +366,7 @@ class TestTrouble:
         assert clock.reap() == 1
         run.refresh_from_db()
         assert run.state == RunState.LOST
+        assert f"Look for data-desk-{run.pk} in Airflow, and stop it" in run.error["message"]
 
 
 class TestStopping:
@@ -337,7 +411,11 @@ class TestStopping:
         Run.objects.update(cancel_requested_at=Now() - timedelta(seconds=finish.STOPPING + 1))
         look(run)
         assert (run.state, run.error["class"]) == (RunState.CANCELLED, "elsewhere")
-        assert "may go on" in run.error["message"]
+        assert run.error["message"] == (
+            "Its work there could not be stopped and may go on: Airflow did not answer. "
+            f"Look for data-desk-{run.pk} in Airflow, and stop it there if nobody needs it."
+        )
+        assert any(f"how the DAG run data-desk-{run.pk} of the DAG load is" in line for line in lines(run))
         assert sum("asked again" in line for line in lines(run)) == 1
 
     def test_a_cancel_while_the_dag_is_being_started_finds_out_whether_it_was(

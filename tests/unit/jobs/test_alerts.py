@@ -12,7 +12,7 @@ from jobs.actions.alerts import close_alerts, open_alert, open_late
 from jobs.alerts import digest_nodes, open_alerts, tell_of_alerts
 from jobs.choices import Condition, RunState
 from jobs.engine import slots
-from jobs.models import Alert, AlertDigest, AlertNews, Job
+from jobs.models import Alert, AlertDigest, AlertNews, Job, Run
 from jobs.telling import tell_of_runs
 from portal.discussion.watching import watch
 from portal.notifications.models import Notification
@@ -74,6 +74,12 @@ class TestConditions:
         assert Alert.objects.get().job.key == "late"
         assert conditions() == ["late"]
 
+    def test_a_run_that_started_and_was_handed_over_is_not_late(self) -> None:
+        run = make_run(make_job(late_after=60), RunState.QUEUED, ago=120)
+        # The attempt of a stopping worker is not counted.
+        Run.objects.filter(pk=run.pk).update(started_at=run.created_at, attempt=0, hand_overs=1)
+        assert open_late() == 0
+
     def test_the_time_counts_from_the_slot(self) -> None:
         slot = timezone.now() - timedelta(minutes=5)
         make_run(make_job(late_after=60), RunState.QUEUED, ago=1, slot=slot)
@@ -118,6 +124,14 @@ class TestConditions:
         make_run(job, RunState.RUNNING, ago=60)
         assert open_late() == 0
         make_run(job, took=10, ago=5000)
+        assert open_late() == 1
+        assert conditions() == ["longer"]
+
+    def test_a_run_that_waits_for_another_system_takes_longer_too(self) -> None:
+        job = make_job(alert_longer=True)
+        for _ in range(10):
+            make_run(job, took=10, ago=5000)
+        make_run(job, RunState.DEFERRED, ago=60)
         assert open_late() == 1
         assert conditions() == ["longer"]
 

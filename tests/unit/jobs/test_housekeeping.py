@@ -1,6 +1,7 @@
 """Old snapshots go, except those that evidence reads; on a real lake, by the real run."""
 
 import datetime as dt
+import os
 from typing import Any
 
 import psycopg2
@@ -159,6 +160,26 @@ def test_files_go_with_their_snapshots_an_hour_later(lake: Lake, cast: Cast) -> 
     assert deleted == 2
     assert len(list(lake.folder.glob("lake/**/*.parquet"))) == before - deleted
     assert lake.ask("SELECT count(*) FROM ops.trips").rows == [(15000,)]
+
+
+def test_files_of_loads_that_died_go_too_also_where_all_snapshots_stay(
+    lake: Lake, cast: Cast, settings: Any
+) -> None:
+    settings.LAKE_KEEP_DAYS = 0
+    lake.publish("ops.trips", "SELECT r AS n FROM range(1000) AS t(r)", run_id="run-1")
+    (known,) = lake.folder.glob("lake/**/*.parquet")
+    left, young = known.with_name("ducklake-left.parquet"), known.with_name("ducklake-young.parquet")
+    for path in (left, young):
+        path.write_bytes(known.read_bytes())
+    long_ago = (timezone.now() - LONG_AGO).timestamp()
+    for path in (known, left):
+        os.utime(path, (long_ago, long_ago))
+    assert tidy(dry_run=True).outputs["orphans_deleted"] == 1
+    assert left.exists()
+    run = tidy()
+    assert (run.outputs["orphans_deleted"], run.outputs["files_deleted"]) == (1, 0)
+    assert set(lake.folder.glob("lake/**/*.parquet")) == {known, young}
+    assert AuditEvent.objects.get(action="evidence.tidied").data["files"] == 1
 
 
 def test_without_a_limit_everything_stays(lake: Lake, cast: Cast, settings: Any) -> None:
