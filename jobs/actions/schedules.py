@@ -135,6 +135,19 @@ def go_on(job: Job) -> None:
         schedule.save(update_fields=["next_slot"])
 
 
+def lacking(job: Job) -> list[Schedule]:
+    """Return the schedules that are on and whose parameters do not fit what the job asks for now."""
+    return [each for each in job.schedules.filter(enabled=True) if not _fits(each, job)]
+
+
+def _fits(schedule: Schedule, job: Job) -> bool:
+    try:
+        checked(schedule.params, job.parameters_schema)
+    except InvalidParameters:
+        return False
+    return True
+
+
 def next_slots(schedule: Schedule, count: int = 5) -> list[datetime]:
     """Return the next few slots in UTC, whether the schedule is paused or not."""
     return slots.next_slots(schedule, database_now(), count)

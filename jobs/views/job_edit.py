@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from jobs.access import access_job, shown_definition
 from jobs.actions import definitions
 from jobs.actions.jobs import definition_of
+from jobs.actions.schedules import lacking
 from jobs.choices import REPORT_KIND
 from jobs.definitions import JobDefinition, of_stated, of_version, stated, with_schema
 from jobs.differences import Clash, Difference, differences, joined
@@ -113,6 +114,9 @@ def edited(
         messages.info(request, _("Nothing was different."))
     else:
         messages.success(request, _("Saved as version {n}.").format(n=changed.version))
+    if lacking(changed):
+        text = _("A schedule does not give what the job asks for: change it before its next start.")
+        messages.warning(request, text)
     return redirect(done, job.key)
 
 
