@@ -1,5 +1,6 @@
 """Jobs made and changed by people: the form, versions, two editors, switching off, deleting."""
 
+import re
 from typing import Any
 
 import pytest
@@ -82,6 +83,11 @@ class TestMaking:
             assert label in page
         assert 'name="config.timeout" value="120.0"' in page
 
+    def test_a_list_in_which_something_always_stands_is_not_called_optional(self, dan: Client) -> None:
+        page = dan.get("/jobs/new/extract_load/").content.decode()
+        assert re.search(r"<label[^>]*>Mode</label>", page)
+        assert re.search(r'<label[^>]*>Owner <span class="faint small">optional', page)
+
     def test_a_job_is_made_with_everything_that_was_entered(self, dan: Client, cast: Cast) -> None:
         job = make(dan)
         assert job.config == {"dataset": "ops.orders", "timeout": 60.0}
@@ -107,6 +113,21 @@ class TestMaking:
         dan.post(f"/jobs/{job.key}/edit/", edited(job, done_by="", done_by_zone="Mars/Olympus"))
         job.refresh_from_db()
         assert (job.done_by, job.done_by_zone, job.version) == ("", "UTC", 2)
+
+    def test_a_schedule_that_gives_too_little_from_now_on_is_told_at_once(self, dan: Client) -> None:
+        job = make(dan)
+        make_schedule(job)
+        row = {f"{ROWS}:list": "1", f"{ROWS}.0.name": "day", f"{ROWS}.0.type": "date"}
+        told = "A schedule does not give what the job asks for"
+        saved = dan.post(f"/jobs/{job.key}/edit/", edited(job, **row), follow=True)
+        assert told not in saved.content.decode()
+        job.refresh_from_db()
+        needed = edited(job, **row, **{f"{ROWS}.0.required": "on"})
+        assert told in dan.post(f"/jobs/{job.key}/edit/", needed, follow=True).content.decode()
+        job.schedules.update(enabled=False)
+        job.refresh_from_db()
+        again = edited(job, **row, **{f"{ROWS}.0.required": "on"}, name_en="Orders")
+        assert told not in dan.post(f"/jobs/{job.key}/edit/", again, follow=True).content.decode()
 
     def test_what_a_model_validator_says_stands_by_the_configuration(self, dan: Client) -> None:
         response = dan.post(MAKE, {**FORM, "config.dataset": ""})
