@@ -26,7 +26,7 @@ from portal.accounts.models import User
 # Deeper than any form that people fill in; what lies further down is written as JSON.
 DEEPEST: Final = 5
 # Long texts, by the name that ``json_schema_extra={"widget": …}`` gives them, with their rows.
-LONG_TEXTS: Final = {"sql": 14, "text": 4, "markdown": 10}
+LONG_TEXTS: Final = {"sql": 14, "condition": 2, "text": 4, "markdown": 10}
 LONGEST: Final = 100_000
 
 
@@ -307,8 +307,13 @@ class SchemaForm(forms.Form):
                 return {**({node.tag: chosen.key} if node.tag else {}), **inside}
             case "maybe":
                 return self._entered(node.children[0]) if node.chosen == "on" else None
-        pairs = ((each.path.rpartition(".")[2], self._entered(each)) for each in node.children)
+        shown = [each for each in node.children if self._is_shown(each)]
+        pairs = ((each.path.rpartition(".")[2], self._entered(each)) for each in shown)
         return {name: value for name, value in pairs if value is not None}
+
+    def _is_shown(self, node: Node) -> bool:
+        """Say whether the choice beside which a part stands is taken; nobody sees what stands in it else."""
+        return not node.beside or self.cleaned_data.get(node.beside) in node.beside_values.split(" ")
 
 
 def _field(parameter: Parameter, reader: User | None, value: Any) -> forms.Field:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from jobs.choices import REPORT_KIND
 from jobs.models import Run
 from portal.accounts.models import User
 from portal.events import nodes
@@ -34,6 +36,8 @@ class Output:
 
 def shown_outputs(run: Run, user: User) -> list[Output]:
     """Return the datasets and metrics that the person may know of; where none were named, what it counted."""
+    if run.job.kind == REPORT_KIND and "sections" in run.outputs:
+        return [_edition(run)]
     named = list(_named(run.outputs))
     found = nodes.resolve([(kind, key) for kind, key, _note in named], user)
     shown = [
@@ -42,6 +46,14 @@ def shown_outputs(run: Run, user: User) -> list[Output]:
         if (kind, key) in found
     ]
     return [*shown, *_nodes(run.outputs)] if named else [*_nodes(run.outputs), *_counted(run.outputs)]
+
+
+def _edition(run: Run) -> Output:
+    """Lead from a run of a report to the edition that it made."""
+    count = len(run.outputs["sections"])
+    words = ngettext("%(count)s section", "%(count)s sections", count) % {"count": formats.number(count)}
+    url = reverse("report_edition", args=[run.job.key, run.number])
+    return Output(str(_("Edition of the report")), "file", url, words)
 
 
 def _named(outputs: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -20,6 +20,8 @@ from jobs.models import DataTrigger, Job, Schedule
 from jobs.partitions import BY_SLOT, parameters_for
 
 CRON, INTERVAL = "cron", "interval"
+# Where a parameter is not taken from the slot.
+HERE = "here"
 _UNITS = {1: _("seconds"), 60: _("minutes"), 3600: _("hours"), 86400: _("days")}
 
 
@@ -99,12 +101,14 @@ class ScheduleForm(StartForm):
         kept = self.initial.get("by_slot", {})
         for parameter in self.parameters:
             if parameter.name in self.takes:
-                said = _slot_field(parameter.label, kept.get(parameter.name, ""))
+                said = _slot_field(parameter.label, kept.get(parameter.name, HERE))
                 self.fields[self.slot_field(parameter.name)] = said
         # Only the fields of the chosen rhythm count, and of the parameters those that the slot does not give.
         if data is not None:
             others = ["cron", "zone"] if data.get("rhythm") == INTERVAL else ["every"]
-            others += [self.field_name(name) for name in self.takes if data.get(self.slot_field(name))]
+            others += [
+                self.field_name(name) for name in self.takes if data.get(self.slot_field(name), HERE) != HERE
+            ]
             for field in others:
                 self.fields[field].required = False
 
@@ -125,7 +129,7 @@ class ScheduleForm(StartForm):
     def by_slot(self) -> dict[str, str]:
         """What parameters take from the slot."""
         chosen = {name: self.cleaned_data.get(self.slot_field(name)) for name in self.takes}
-        return {name: word for name, word in chosen.items() if word}
+        return {name: word for name, word in chosen.items() if word not in {None, "", HERE}}
 
     @property
     def wish(self) -> schedules.Wish:
@@ -152,11 +156,10 @@ class ScheduleForm(StartForm):
 
 def _slot_field(name: str, kept: str) -> forms.ChoiceField:
     """Return the choice of what a parameter takes; what the API set and no choice names stays possible."""
-    choices = [("", _("what is written here")), *BY_SLOT.items()]
-    if kept and kept not in BY_SLOT:
+    choices = [(HERE, _("what is written here")), *BY_SLOT.items()]
+    if kept != HERE and kept not in BY_SLOT:
         choices.append((kept, kept))
     label = format_lazy(_("{name} is"), name=name)
-    # Something is always chosen: nobody needs to be told that they may leave it.
     return forms.ChoiceField(label=label, choices=choices, required=False)
 
 

@@ -35,6 +35,15 @@ _ASSETS: Final = Ranking(Asset.objects.visible_to)
 _SHOWN_ASSETS: Prepared[Asset] = Prepared(
     lambda *, user, pks: Asset.objects.visible_to(user).filter(pk__in=pks).defer("search")
 )
+# Whatever else a question says: what it calls by its whole name is what it is about.
+_NAMED: Prepared[tuple[int]] = Prepared(
+    lambda *, user, tsquery: (
+        Asset.objects.visible_to(user)
+        .filter(Matches("search", tsquery))
+        .order_by("-kind", "pk")
+        .values_list("pk")[:ASSETS_SHOWN]
+    )
+)
 _ANSWERED: Prepared[tuple[int, str, str | None]] = Prepared(
     lambda *, user, tsquery: _candidates(_answered(DataRequest.objects.visible_to(user)), tsquery)
 )
@@ -211,7 +220,9 @@ def _terms_of(title: str) -> frozenset[str]:
 
 
 def _assets(query: Query, user: User) -> list[Asset]:
-    found = _ASSETS.of(query, user)[:ASSETS_SHOWN]
-    pks = [candidate.pk for candidate in found]
+    found = [candidate.pk for candidate in _ASSETS.of(query, user)]
+    named = query.names_within
+    told = [pk for (pk,) in _NAMED(user=user, tsquery=named)] if named else []
+    pks = list(dict.fromkeys([*told, *found]))[:ASSETS_SHOWN]
     by_pk = {asset.pk: asset for asset in _SHOWN_ASSETS(user=user, pks=pks)} if pks else {}
-    return [by_pk[candidate.pk] for candidate in found if candidate.pk in by_pk]
+    return [by_pk[pk] for pk in pks if pk in by_pk]

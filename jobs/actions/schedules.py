@@ -124,8 +124,14 @@ def pause(*, schedule: Schedule, by: Actor) -> Schedule:
 
 @transaction.atomic
 def resume(*, schedule: Schedule, by: Actor) -> Schedule:
-    """Let a schedule go on from its next slot; what passed while it was paused is not caught up."""
-    upcoming = slots.next_slot(schedule, database_now())
+    """Let a schedule go on from its next slot; what passed while it was paused is not caught up.
+
+    Raises RefusedTrigger where its parameters do not fit what the job asks for by now.
+    """
+    now = database_now()
+    upcoming = slots.next_slot(schedule, now)
+    if errors := check_params(schedule, upcoming or now, schedule.job.parameters_schema):
+        raise RefusedTrigger(errors)
     if Schedule.objects.filter(pk=schedule.pk, enabled=False).update(enabled=True, next_slot=upcoming):
         _record("schedule.resumed", schedule, by)
     schedule.refresh_from_db()

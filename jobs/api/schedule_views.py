@@ -151,12 +151,13 @@ class ScheduleResumeView(APIView):
         operation_id="schedules_resume",
         tags=["jobs"],
         request=None,
-        responses={200: ScheduleDetailSerializer, 403: _NOT_ALLOWED, 404: _NOT_THERE},
+        responses={200: ScheduleDetailSerializer, 403: _NOT_ALLOWED, 404: _NOT_THERE, 422: _REFUSED},
     )
     def post(self, request: Request, key: str, schedule_id: int) -> Response:
         """Go on from its next slot; what passed while it was paused is not caught up."""
         schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
-        resumed = schedules.resume(schedule=schedule, by=actor_of(request))
+        by = actor_of(request)
+        resumed = _or_problem(lambda: schedules.resume(schedule=schedule, by=by))
         return Response(ScheduleDetailSerializer(resumed).data)
 
 

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -17,9 +17,10 @@ from jobs.runners.extraction.models import HttpApi, MySql, PostgreSql, tagged
 from jobs.runners.extraction.reading import empty, extract
 from jobs.runners.extraction.statements import names_partition
 from jobs.runners.landing import (
-    ColumnWords,
+    NEW_COLUMNS,
     DatasetWords,
     Landing,
+    LoadedColumn,
     TargetName,
     check_staged,
     publish,
@@ -31,10 +32,6 @@ from portal.warehouse.port import FileSource, How, SourceFile, StagedTable, Ware
 
 RUN_COLUMN = "_run_id"
 _PLACE = "{partition}"
-_TYPES = (
-    r"^(BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d{1,2}, ?\d{1,2}\)|VARCHAR"
-    r"|DATE|TIME|TIMESTAMP|TIMESTAMPTZ|JSON)$"
-)
 
 
 class WrongPartition(Exception):
@@ -43,17 +40,17 @@ class WrongPartition(Exception):
     error_class = "bad_input"
 
 
-class LoadedColumn(ColumnWords):
-    """A column that the source must have."""
-
-    type: Annotated[str, Field(pattern=_TYPES)] = Field(
-        title=gettext_noop("Type"),
-        description=gettext_noop(
-            "BOOLEAN, INTEGER, BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIMESTAMPTZ, JSON …"
-        ),
-    )
-
-
+_FORMATS: Final = {
+    "csv": gettext_noop("CSV"),
+    "parquet": gettext_noop("Parquet"),
+    "json": gettext_noop("JSON"),
+}
+_MODES: Final = {
+    "full": gettext_noop("Replace all rows"),
+    "partition": gettext_noop("Replace the rows of the run's partition"),
+    "upsert": gettext_noop("Replace rows with the same key, add the others"),
+    "append": gettext_noop("Add the rows"),
+}
 # What the form shows only beside these choices.
 _OF_CSV: Final[dict[str, Any]] = {"when": {"format": ["csv"]}}
 _OF_PARTITIONS: Final[dict[str, Any]] = {"when": {"mode": ["partition"]}}
@@ -70,12 +67,14 @@ class Files(BaseModel):
         max_length=500,
         title=gettext_noop("Path"),
         description=gettext_noop(
-            "A file, a folder or a pattern such as orders/2026-*.csv, below the folder of source files. "
-            "{partition} stands for the run's partition."
+            "A file, a folder or a pattern such as orders/2026-*.csv, below the folder of source files "
+            "(SOURCE_FOLDER). {partition} stands for the run's partition."
         ),
         examples=["orders/*.csv"],
     )
-    format: Literal["csv", "parquet", "json"] = Field(default="csv", title=gettext_noop("Format"))
+    format: Literal["csv", "parquet", "json"] = Field(
+        default="csv", title=gettext_noop("Format"), json_schema_extra={"labels": dict(_FORMATS)}
+    )
     delimiter: str = Field(
         default=",",
         min_length=1,
@@ -138,36 +137,35 @@ class ExtractLoadConfig(BaseModel):
     mode: Literal["full", "partition", "upsert", "append"] = Field(
         default="full",
         title=gettext_noop("Mode"),
-        description=gettext_noop(
-            "«full» replaces all rows, «partition» those of the run's partition, «upsert» those with the "
-            "same key; «append» adds rows and marks them with their run (_run_id)."
-        ),
+        description=gettext_noop("Added rows are marked with their run (_run_id)."),
+        json_schema_extra={"labels": dict(_MODES)},
     )
     key: list[str] = Field(
         default=[],
         title=gettext_noop("Key"),
-        description=gettext_noop("For «upsert»: the columns that name a row."),
+        description=gettext_noop("The columns that name a row, one a line."),
         json_schema_extra={"when": {"mode": ["upsert"]}},
     )
     partition_column: str = Field(
         default="",
         title=gettext_noop("Partition column"),
-        description=gettext_noop("For «partition»: the column that tells partitions apart, such as a day."),
+        description=gettext_noop("The column that tells partitions apart, such as a day."),
         json_schema_extra=_OF_PARTITIONS,
     )
     partition_parameter: str = Field(
         default="partition",
         pattern=r"^[a-z][a-z0-9_]*$",
         title=gettext_noop("Partition parameter"),
-        description=gettext_noop("For «partition»: the parameter of the run that names its partition."),
+        description=gettext_noop("The parameter of the run that names its partition."),
         json_schema_extra=_OF_PARTITIONS,
     )
     new_columns: Literal["refuse", "add"] = Field(
         default="refuse",
         title=gettext_noop("New columns"),
         description=gettext_noop(
-            "Where the source has more columns than the table: fail, or add them, empty in older rows."
+            "Where the source has more columns than the table. Added ones are empty in older rows."
         ),
+        json_schema_extra={"labels": dict(NEW_COLUMNS)},
     )
     checks: list[CheckRule] = Field(
         default=[],

@@ -1,9 +1,11 @@
 """What kinds that fill a table have in common: its texts, its checks, its publish, and the catalog's rows."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -54,6 +56,13 @@ TargetName = Annotated[
 ]
 
 
+# What happens to columns that the table has not.
+NEW_COLUMNS: Final = {
+    "refuse": gettext_noop("The run fails"),
+    "add": gettext_noop("They are added"),
+}
+
+
 class ColumnWords(BaseModel):
     """What a column means."""
 
@@ -63,10 +72,46 @@ class ColumnWords(BaseModel):
     personal: bool | None = Field(
         default=None,
         title=gettext_noop("Personal data"),
-        description=gettext_noop("Whether it identifies people; left open, its name and values are judged."),
+        description=gettext_noop(
+            "Tick it where the column identifies people; else its name and values are judged."
+        ),
     )
     description_en: str = Field(default="", max_length=1000, title=gettext_noop("Meaning in English"))
     description_ko: str = Field(default="", max_length=1000, title=gettext_noop("Meaning in Korean"))
+
+
+_TYPES: Final = re.compile(
+    r"BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d{1,2}, ?\d{1,2}\)|VARCHAR"
+    r"|DATE|TIME|TIMESTAMP|TIMESTAMPTZ|JSON"
+)
+_OTHER_NAMES: Final = {"TEXT": "VARCHAR", "STRING": "VARCHAR", "INT": "INTEGER", "BOOL": "BOOLEAN"}
+
+
+def _type(given: str) -> str:
+    """Return a type as DuckDB writes it, whatever its letters' case; raises ValueError for another word."""
+    word = given.strip().upper()
+    name = _OTHER_NAMES.get(word, word)
+    if not _TYPES.fullmatch(name):
+        raise ValueError(
+            _("It takes one of: {expected}.").format(
+                expected="BOOLEAN, INTEGER, BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIME, TIMESTAMP, "
+                "TIMESTAMPTZ, JSON"
+            )
+        )
+    return name
+
+
+class LoadedColumn(ColumnWords):
+    """A column that the source must have."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"x-order": ["name", "type"]})
+
+    type: Annotated[str, AfterValidator(_type)] = Field(
+        title=gettext_noop("Type"),
+        description=gettext_noop(
+            "BOOLEAN, INTEGER, BIGINT, DOUBLE, DECIMAL(18,2), VARCHAR, DATE, TIMESTAMPTZ, JSON …"
+        ),
+    )
 
 
 class DatasetWords(BaseModel):

@@ -1,8 +1,9 @@
 """Checks as jobs state them: a rule in a job's configuration, made into a check of the warehouse."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +12,24 @@ from portal.warehouse import checks
 from portal.warehouse.errors import RefusedSql
 from portal.warehouse.expressions import condition
 from portal.warehouse.port import Check, CheckResult, ColumnInfo
+
+_CHECKS: Final = {
+    "not_null": gettext_noop("Never empty"),
+    "unique": gettext_noop("No value twice"),
+    "accepted_values": gettext_noop("Only certain values"),
+    "range": gettext_noop("Between two limits"),
+    "row_count": gettext_noop("Number of rows"),
+    "expression": gettext_noop("A condition in SQL"),
+}
+_SEVERITIES: Final = {
+    "block": gettext_noop("The run fails"),
+    "warn": gettext_noop("It is only shown"),
+}
+
+
+def _beside(*checks: str) -> dict[str, Any]:
+    """Say that the form shows a field for these checks alone."""
+    return {"when": {"check": list(checks)}}
 
 
 class RefusedRule(Exception):
@@ -25,42 +44,43 @@ class CheckRule(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     check: Literal["not_null", "unique", "accepted_values", "range", "row_count", "expression"] = Field(
-        title=gettext_noop("Check"), description=gettext_noop("What is looked at.")
+        title=gettext_noop("Check"), json_schema_extra={"labels": dict(_CHECKS)}
     )
     columns: list[str] = Field(
         default=[],
         title=gettext_noop("Columns"),
-        description=gettext_noop("The columns it is about; for «unique» they count together."),
+        description=gettext_noop("One a line. Where no value may stand twice they count together."),
+        json_schema_extra=_beside("not_null", "unique", "accepted_values", "range"),
     )
     values: list[str | int | float] = Field(
         default=[],
         title=gettext_noop("Accepted values"),
-        description=gettext_noop("For «accepted_values»: nothing else may stand there."),
+        description=gettext_noop("One a line; nothing else may stand there."),
+        json_schema_extra=_beside("accepted_values"),
     )
     minimum: float | None = Field(
         default=None,
         title=gettext_noop("Minimum"),
-        description=gettext_noop("For «range» the lowest value, for «row_count» the fewest rows."),
+        description=gettext_noop("The lowest value, or the fewest rows."),
+        json_schema_extra=_beside("range", "row_count"),
     )
     maximum: float | None = Field(
         default=None,
         title=gettext_noop("Maximum"),
-        description=gettext_noop("For «range» the highest value, for «row_count» the most rows."),
+        description=gettext_noop("The highest value, or the most rows."),
+        json_schema_extra=_beside("range", "row_count"),
     )
     expression: str = Field(
         default="",
         title=gettext_noop("Expression"),
-        description=gettext_noop(
-            "For «expression»: a condition that must be true in every row, such as amount >= 0."
-        ),
-        json_schema_extra={"widget": "sql"},
+        description=gettext_noop("It must be true in every row, such as amount >= 0."),
+        json_schema_extra={"widget": "condition", **_beside("expression")},
     )
     severity: Literal["block", "warn"] = Field(
         default="block",
         title=gettext_noop("If it fails"),
-        description=gettext_noop(
-            "«block»: the run fails and nothing is published. «warn»: it is only shown."
-        ),
+        description=gettext_noop("A run that fails publishes nothing."),
+        json_schema_extra={"labels": dict(_SEVERITIES)},
     )
 
     @model_validator(mode="after")
@@ -74,16 +94,15 @@ class CheckRule(BaseModel):
             "expression": bool(self.expression.strip()),
         }
         words = {
-            "not_null": "name its columns",
-            "unique": "name its columns",
-            "accepted_values": "name its columns and values",
-            "range": "name its columns, minimum and maximum",
-            "row_count": "give a minimum or a maximum",
-            "expression": "write an expression",
+            "not_null": _("Name the columns that this check is about."),
+            "unique": _("Name the columns that this check is about."),
+            "accepted_values": _("Name the columns of this check, and the values that may stand there."),
+            "range": _("Name the columns of this check, its minimum and its maximum."),
+            "row_count": _("Give this check a minimum or a maximum."),
+            "expression": _("Write the condition that must be true in every row."),
         }
         if not needs[self.check]:
-            message = f"{self.check}: {words[self.check]}"
-            raise ValueError(message)
+            raise ValueError(words[self.check])
         return self
 
 

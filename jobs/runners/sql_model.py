@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -15,6 +15,7 @@ from jobs.models import Job, Run
 from jobs.runners.apart import There, apart
 from jobs.runners.base import Context, Step
 from jobs.runners.landing import (
+    NEW_COLUMNS,
     ColumnWords,
     DatasetWords,
     Landing,
@@ -44,6 +45,18 @@ class ModelRefused(Exception):
         self.line, self.column = line, column
 
 
+_MATERIALIZATIONS: Final = {
+    "table": gettext_noop("Table, all rows anew"),
+    "view": gettext_noop("View"),
+    "incremental": gettext_noop("Table, added to by each run"),
+}
+_INCREMENTS: Final = {
+    "watermark": gettext_noop("Add rows above the highest value so far"),
+    "partition": gettext_noop("Replace the rows of every value that was computed"),
+}
+_OF_INCREMENTAL: Final[dict[str, Any]] = {"when": {"materialization": ["incremental"]}}
+
+
 class SqlModelConfig(BaseModel):
     """A SELECT, and the table or view that is made of it."""
 
@@ -62,28 +75,25 @@ class SqlModelConfig(BaseModel):
     materialization: Literal["table", "view", "incremental"] = Field(
         default="table",
         title=gettext_noop("Materialization"),
-        description=gettext_noop(
-            "«table» computes all rows anew, «view» whenever somebody reads it, «incremental» adds to what "
-            "is there."
-        ),
+        description=gettext_noop("A table is computed anew by each run, a view whenever somebody reads it."),
+        json_schema_extra={"labels": dict(_MATERIALIZATIONS)},
     )
     incremental_by: Literal["watermark", "partition"] = Field(
         default="watermark",
         title=gettext_noop("Incremental by"),
-        description=gettext_noop(
-            "«watermark» adds rows above the highest value so far; «partition» replaces the rows of every "
-            "value that was computed."
-        ),
+        json_schema_extra={"labels": dict(_INCREMENTS), **_OF_INCREMENTAL},
     )
     incremental_column: str = Field(
         default="",
         title=gettext_noop("Incremental column"),
-        description=gettext_noop("The output column of the watermark or partition."),
+        description=gettext_noop("The column of the SELECT whose values are compared."),
+        json_schema_extra=_OF_INCREMENTAL,
     )
     new_columns: Literal["refuse", "add"] = Field(
         default="refuse",
         title=gettext_noop("New columns"),
-        description=gettext_noop("For «incremental», where the SELECT has columns that the table has not."),
+        description=gettext_noop("Where the SELECT has columns that the table has not."),
+        json_schema_extra={"labels": dict(NEW_COLUMNS), **_OF_INCREMENTAL},
     )
     columns: list[ColumnWords] = Field(
         default=[],

@@ -84,8 +84,13 @@ def schedule_resume(request: HttpRequest, key: str, schedule_id: int) -> HttpRes
     """Let the schedule go on from its next slot."""
     user = signed_in(request)
     schedule = access_schedule(user, key, schedule_id, for_=Permission.EDIT_JOBS)
-    schedules.resume(schedule=schedule, by=actor_of(request))
-    messages.success(request, _("Resumed. What was missed meanwhile is not caught up."))
+    try:
+        schedules.resume(schedule=schedule, by=actor_of(request))
+    except RefusedTrigger:
+        text = _("It stays paused: it does not give what the job asks for by now. Change it first.")
+        messages.error(request, text)
+    else:
+        messages.success(request, _("Resumed. What was missed meanwhile is not caught up."))
     return redirect("job", key)
 
 

@@ -21,6 +21,8 @@ WHOLE_NAME, INITIALS = "=", "~"
 # PostgreSQL's own limits are 16,383 positions, 256 of one lexeme, and 1 MB.
 _LAST_POSITION, _MOST_POSITIONS, _MOST_BYTES = 16_000, 200, 500_000
 _LONGEST_QUERY, _MOST_WORDS = 300, 12
+# In words; the longest name that is looked for within a question.
+_LONGEST_NAME = 4
 _EMPTY_WORDS = frozenset(
     ("a", "an", "and", "are", "by", "for", "from", "how", "in", "is", "of", "on", "or", "the", "to", "what")
 )
@@ -138,6 +140,18 @@ class Query:
     def each(self) -> tuple[str, ...]:
         """For each word the condition that it stands anywhere."""
         return tuple(_one_of(word, EVERYWHERE) for word in self.words)
+
+    @cached_property
+    def names_within(self) -> str:
+        """A name is a word of the text, or a few side by side: «on-time rate» in a whole question."""
+        typed = words(self.text)[:_MOST_WORDS]
+        names: list[str] = []
+        for first in range(len(typed)):
+            for last in range(first, min(first + _LONGEST_NAME, len(typed))):
+                before, closing = "".join(typed[first:last]), typed[last]
+                forms = [closing, *_other_forms(closing), *filter(None, [singular(closing)])]
+                names += [normal(before + form) for form in forms]
+        return " | ".join(quoted(WHOLE_NAME + name) for name in dict.fromkeys(names) if name)
 
     @property
     def all(self) -> str:

@@ -22,7 +22,7 @@ class Entry:
     """One way to go; shown to those who hold the permission (None: to everybody who is signed in).
 
     ``paths`` are the beginnings of the addresses that belong to it; ``phone`` entries are the tabs at the
-    bottom of a small screen.
+    bottom of a small screen, the others stand in the person's menu there.
     """
 
     label: str | Promise
@@ -72,7 +72,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         Permission.VIEW_JOBS,
         phone=True,
     ),
-    Entry(_("Reports"), "reports", "file", ("/reports/",), Permission.VIEW_JOBS),
+    Entry(_("Reports"), "reports", "file", ("/reports/",), Permission.VIEW_JOBS, phone=True),
     Entry(_("People"), "people", "people", ("/people/",), Permission.MANAGE_PEOPLE, phone=True),
     Entry(_("Audit"), "audit", "shield", ("/audit/",), Permission.VIEW_AUDIT, phone=True),
     Entry(_("API"), "api-docs", "code", ("/api/docs/",), Permission.USE_TOKENS),

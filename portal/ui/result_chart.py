@@ -1,7 +1,8 @@
 """The chart of a query's result: bars or lines over columns that somebody chose."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -16,6 +17,8 @@ _SIZES = {"wide": (vega.WIDE - 90, 260), "narrow": (vega.NARROW - 70, 220)}
 MOST_POINTS = 1000
 MOST_BARS = 60
 MOST_SERIES = 6
+# Pixels of a sign of 11 pixels' height, and between two labels.
+_WIDE, _SLIM, _GAP = 11, 7, 8
 _KINDS = {"none": gettext_noop("No chart"), "bar": gettext_noop("Bars"), "line": gettext_noop("Lines")}
 
 
@@ -115,11 +118,22 @@ def _place(value: Any) -> Any:
     )
 
 
+def _fit_beside(labels: Collection[str], width: int) -> bool:
+    """Say whether labels fit side by side, upright, below a plot of so many pixels."""
+    widest = max(
+        sum(_WIDE if unicodedata.east_asian_width(sign) in "WF" else _SLIM for sign in label)
+        for label in labels
+    )
+    return widest + _GAP <= width / len(labels)
+
+
 def _spec(points: list[dict[str, Any]], choice: ChartChoice, *, layout: str) -> dict[str, Any]:
     width, height = _SIZES[layout]
     many = len({point["s"] for point in points}) > 1
     scale = {"type": "utc"} if _kind_of_x(points, choice) == "temporal" else {}
     x: dict[str, Any] = {"field": "x", "type": _kind_of_x(points, choice), "title": choice.x, "sort": None}
+    if x["type"] in {"nominal", "ordinal"} and _fit_beside({str(point["x"]) for point in points}, width):
+        x["axis"] = {"labelAngle": 0}
     y: dict[str, Any] = {"field": "y", "type": "quantitative", "title": None if many else choice.y[0]}
     encoding = {"x": {**x, **({"scale": scale} if scale else {})}, "y": y}
     if many:

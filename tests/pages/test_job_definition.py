@@ -1,5 +1,6 @@
 """Jobs made and changed by people: the form, versions, two editors, switching off, deleting."""
 
+import re
 from typing import Any
 
 import pytest
@@ -82,6 +83,11 @@ class TestMaking:
             assert label in page
         assert 'name="config.timeout" value="120.0"' in page
 
+    def test_a_list_in_which_something_always_stands_is_not_called_optional(self, dan: Client) -> None:
+        page = dan.get("/jobs/new/extract_load/").content.decode()
+        assert re.search(r"<label[^>]*>Mode</label>", page)
+        assert re.search(r'<label[^>]*>Owner <span class="faint small">optional', page)
+
     def test_a_job_is_made_with_everything_that_was_entered(self, dan: Client, cast: Cast) -> None:
         job = make(dan)
         assert job.config == {"dataset": "ops.orders", "timeout": 60.0}
@@ -107,6 +113,25 @@ class TestMaking:
         dan.post(f"/jobs/{job.key}/edit/", edited(job, done_by="", done_by_zone="Mars/Olympus"))
         job.refresh_from_db()
         assert (job.done_by, job.done_by_zone, job.version) == ("", "UTC", 2)
+
+    def test_a_schedule_that_would_give_too_little_is_told_before_anything_is_saved(
+        self, dan: Client
+    ) -> None:
+        job = make(dan)
+        schedule = make_schedule(job)
+        row = {f"{ROWS}:list": "1", f"{ROWS}.0.name": "day", f"{ROWS}.0.type": "date"}
+        assert dan.post(f"/jobs/{job.key}/edit/", edited(job, **row)).status_code == 302
+        job.refresh_from_db()
+        needed = edited(job, **row, **{f"{ROWS}.0.required": "on"})
+        refused = dan.post(f"/jobs/{job.key}/edit/", needed)
+        assert refused.status_code == 422
+        assert "starts by itself (0 6 * * *)" in refused.content.decode()
+        job.schedules.update(enabled=False, next_slot=None)
+        assert dan.post(f"/jobs/{job.key}/edit/", needed).status_code == 302
+        # It comes back on only with parameters that fit.
+        told = dan.post(f"/jobs/{job.key}/schedules/{schedule.pk}/resume/", follow=True)
+        assert "does not give what the job asks for" in told.content.decode()
+        assert not job.schedules.get().enabled
 
     def test_what_a_model_validator_says_stands_by_the_configuration(self, dan: Client) -> None:
         response = dan.post(MAKE, {**FORM, "config.dataset": ""})

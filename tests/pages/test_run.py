@@ -163,10 +163,20 @@ def test_what_it_published_is_named_only_where_it_is_visible(dan: Client) -> Non
     assert "What it brought" not in page
 
 
+def test_a_run_of_a_report_leads_to_its_edition(dan: Client) -> None:
+    outputs = {"sections": [{"kind": "text"}, {"kind": "text"}], "incomplete": False, "untold": 0}
+    run = make_run(make_job("weekly", kind="report"), RunState.SUCCEEDED, outputs=outputs)
+    page = text(dan, f"/runs/{run.number}/")
+    assert f'href="/reports/weekly/{run.number}/"' in page
+    assert "2 sections" in page
+    assert "untold" not in page
+
+
 def test_what_it_counted_is_shown_where_it_published_nothing(dan: Client) -> None:
-    run = make_run(make_job(), RunState.SUCCEEDED, outputs={"files_read": 1234})
+    run = make_run(make_job(), RunState.SUCCEEDED, outputs={"files_read": 1234, "sections": 3})
     page = text(dan, f"/runs/{run.number}/")
     assert "files read" in page
+    assert "sections" in page
     assert "1,234" in page
 
 

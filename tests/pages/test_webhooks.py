@@ -36,6 +36,18 @@ def page_of(endpoint):
     return reverse("webhook", args=[endpoint.pk])
 
 
+def test_the_page_shows_by_itself_how_a_first_try_went(dan, endpoint):
+    waiting = {"state": "waiting", "attempts": 0, "reason": "", "status": None, "ended_at": None}
+    delivery = make_delivery(endpoint, **waiting)
+    again = f'hx-get="{page_of(endpoint)}?part=deliveries"'
+    assert again in dan.get(page_of(endpoint)).content.decode()
+    Delivery.objects.filter(pk=delivery.pk).update(attempts=1, reason="status_500", status=500)
+    part = dan.get(f"{page_of(endpoint)}?part=deliveries").content.decode()
+    assert part.lstrip().startswith("<section")
+    assert "500" in part
+    assert "hx-get" not in part
+
+
 def test_one_is_added_and_its_secret_stands_on_one_page_only(dan, cleo, caplog):
     caplog.set_level("DEBUG")
     make_job("load-flights")

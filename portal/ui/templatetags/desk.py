@@ -4,10 +4,10 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django import template
-from django.forms import BoundField
+from django.forms import BoundField, ChoiceField, ModelChoiceField, MultipleChoiceField
 from django.middleware.csrf import get_token
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
@@ -271,6 +271,17 @@ def control(field: BoundField) -> SafeString:
     if described:
         attrs["aria-describedby"] = " ".join(described)
     return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def may_stay_empty(field: BoundField) -> bool:
+    """Say whether nothing may be given; a list in which something always stands chosen asks for no more."""
+    if field.field.required:
+        return False
+    if isinstance(field.field, ModelChoiceField) or not isinstance(field.field, ChoiceField):
+        return True
+    offered = cast("Iterable[tuple[Any, Any]]", field.field.choices)
+    return isinstance(field.field, MultipleChoiceField) or any(not key for key, _name in offered)
 
 
 @register.filter

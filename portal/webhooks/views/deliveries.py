@@ -19,7 +19,7 @@ from portal.vault.exceptions import VaultError
 from portal.webhooks import actions
 from portal.webhooks.access import access_delivery, access_endpoint, readable_bodies
 from portal.webhooks.choices import TEST, Event
-from portal.webhooks.models import Endpoint
+from portal.webhooks.models import Delivery, Endpoint
 from portal.webhooks.reasons import reason_in_words
 
 
@@ -53,8 +53,10 @@ def webhook(request: HttpRequest, pk: UUID) -> HttpResponse:
         "state": state,
         "states": list(OutboxState),
         "query": urlencode({"state": state}) if state else "",
+        "awaits_first_try": any(map(_awaits_first_try, page.items)) and "cursor" not in request.GET,
     }
-    return render(request, "webhooks/endpoint.html", context)
+    part = "deliveries" if request.GET.get("part") == "deliveries" else "endpoint"
+    return render(request, f"webhooks/{part}.html", context)
 
 
 @require_POST
@@ -66,6 +68,10 @@ def webhook_redeliver(request: HttpRequest, pk: UUID, delivery: int) -> HttpResp
     else:
         messages.warning(request, _("It is just being sent."))
     return redirect("webhook", pk)
+
+
+def _awaits_first_try(delivery: Delivery) -> bool:
+    return delivery.state == OutboxState.WAITING and not delivery.attempts
 
 
 def _label(event: str) -> str:

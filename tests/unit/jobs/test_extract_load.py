@@ -9,9 +9,12 @@ from typing import Any
 
 import duckdb
 import pytest
+from django.http import QueryDict
 from pydantic import ValidationError
 
 from catalog.models import Dataset, LineageEdge
+from jobs.complaints import complaints
+from jobs.config_forms import SchemaForm
 from jobs.models import Run, RunLog
 from jobs.runners.extract_load import ExtractLoadConfig
 from jobs.runners.sources import RefusedPath, find_files
@@ -376,13 +379,60 @@ def test_a_condition_reads_its_own_row_only(lake: Lake, files: Path, db: None, e
         ({"source": {"header": False}}, "columns"),
         ({"columns": [{"name": "a", "type": "INTEGER); DROP TABLE x"}]}, "type"),
         ({"columns": [{"name": "a", "type": "DATE"}, {"name": "A", "type": "DATE"}]}, "once"),
-        ({"checks": [{"check": "unique"}]}, "name its columns"),
+        ({"checks": [{"check": "unique"}]}, "Name the columns"),
         ({"nonsense": 1}, "nonsense"),
     ],
 )
 def test_a_configuration_that_contradicts_itself_is_refused(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         ExtractLoadConfig.model_validate(config(**changes))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("integer", "INTEGER"), (" Decimal(18, 2) ", "DECIMAL(18, 2)"), ("text", "VARCHAR"), ("int", "INTEGER")],
+)
+def test_a_type_may_be_written_as_people_write_it(given: str, meant: str) -> None:
+    checked = ExtractLoadConfig.model_validate(config(columns=[{"name": "a", "type": given}]))
+    assert checked.columns[0].type == meant
+
+
+def test_a_type_that_there_is_not_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ExtractLoadConfig.model_validate(config(columns=[{"name": "a", "type": "money"}]))
+    (told,) = complaints(caught.value)
+    assert told["field"] == "columns.0.type"
+    assert told["message"].startswith("It takes one of: BOOLEAN, INTEGER")
+
+
+def test_the_form_asks_only_what_belongs_to_the_chosen_check() -> None:
+    schema = ExtractLoadConfig.model_json_schema()
+    data = QueryDict(mutable=True)
+    data.update(
+        {
+            "config.source:choice": "files",
+            "config.source.files.path": "orders.csv",
+            "config.target": "sales.orders",
+            "config.mode": "full",
+            "config.partition_column": "day",
+            "config.columns:list": "1",
+            "config.columns.0.name": "id",
+            "config.columns.0.type": "bigint",
+            "config.checks:list": "1",
+            "config.checks.0.check": "expression",
+            "config.checks.0.columns": "left over",
+            "config.checks.0.expression": "id > 0",
+            "config.checks.0.severity": "warn",
+        }
+    )
+    filled = SchemaForm(schema, path="config", data=data)
+    assert filled.is_valid(), filled.errors
+    assert filled.value["checks"] == [{"check": "expression", "expression": "id > 0", "severity": "warn"}]
+    assert "partition_column" not in filled.value
+    ExtractLoadConfig.model_validate(filled.value)
+    assert ">Never empty</option>" in str(filled["config.checks.0.check"])
+    names = [name.rpartition(".")[2] for name in filled.fields if name.startswith("config.columns.0.")]
+    assert names[:2] == ["name", "type"]
 
 
 def test_every_field_has_a_title_for_the_form() -> None:

@@ -79,6 +79,30 @@ def test_metrics_and_datasets_that_fit_are_suggested(cast):
     assert [asset.key for asset in found.assets] == ["late_flights"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "6월 정시율은 얼마인가요?",
+        "지난달에 우리 정시율이 왜 이렇게 떨어졌나요?",
+        "What was our on-time rate in June compared with May?",
+        "Could somebody explain why on-time rates fell last summer?",
+    ],
+)
+def test_what_a_whole_question_calls_by_its_name_is_suggested(cast, words):
+    catalog_factory.metric("ops.on_time", name_en="On-time rate", name_ko="정시율")
+    catalog_factory.dataset("rates", name_en="Rate of exchange", name_ko="환율")
+    found = suggest(words=words, user=cast.ada)
+    assert found.assets[0].key == "ops.on_time"
+
+
+def test_what_is_called_by_its_name_stays_hidden_from_whom_it_is_hidden(cast):
+    finance = Team.objects.get(key="finance")
+    catalog_factory.dataset("layoffs", name_en="Layoffs", visibility="team", team=finance)
+    words = "Which team had most layoffs since the spring of last year?"
+    assert suggest(words=words, user=cast.ada).assets == []
+    assert [asset.key for asset in suggest(words=words, user=cast.finn).assets] == ["layoffs"]
+
+
 @pytest.mark.parametrize("visibility", ["private", "team"])
 def test_what_somebody_may_not_see_is_not_even_hinted_at(cast, visibility):
     finance = Team.objects.get(key="finance")
