@@ -15,7 +15,7 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
     ),
     ErrorClass.BAD_INPUT: (
         _("The input data is not as expected"),
-        _("Mend the named place at its source, then run it again. The published tables stay as they were."),
+        _("Mend the named place, or what the job says of it. The published tables stay as they were."),
     ),
     ErrorClass.CHECK_FAILED: (
         _("A check on the data failed"),

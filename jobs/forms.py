@@ -220,8 +220,7 @@ def _text(schema: Schema, common: dict[str, Any]) -> forms.Field:
     pattern = schema.get("pattern")
     matches = []
     if pattern:
-        message = gettext("It must match the pattern {pattern}").format(pattern=pattern)
-        matches.append(RegexValidator(re.compile(pattern), message))
+        matches.append(RegexValidator(re.compile(pattern), _unlike(pattern, schema)))
     return forms.CharField(
         **common,
         min_length=schema.get("minLength"),
@@ -229,6 +228,14 @@ def _text(schema: Schema, common: dict[str, Any]) -> forms.Field:
         strip=most > SHORT,
         validators=matches,
     )
+
+
+def _unlike(pattern: str, schema: Schema) -> str:
+    """Say that a text does not match: by an example where the schema has one."""
+    for example in schema.get("examples", ()):
+        text = gettext("It does not have the form that is asked for. This one has: {example}")
+        return text.format(example=example)
+    return gettext("It must match the pattern {pattern}").format(pattern=pattern)
 
 
 def _number(parameter: Parameter, common: dict[str, Any]) -> forms.Field:

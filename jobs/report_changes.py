@@ -66,10 +66,13 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class TableChange:
-    """The rows of a table that differ: the first ones, and how many there are of each kind."""
+    """The rows of a table that differ: the first ones, and how many there are of each kind.
+
+    Of a column there are its title, and whether it holds numbers.
+    """
 
     title: str
-    columns: list[str]
+    columns: list[tuple[str, bool]]
     rows: list[RowChange]
     counts: Counter[str]
     more: int
@@ -220,7 +223,7 @@ def _of_rows(section: Shown, earlier: Shown) -> TableChange:
     written_as = [(now.numeric[place], now.formats[place]) for place in columns]
     return TableChange(
         title=section.title,
-        columns=[now.titles[place] for place in columns],
+        columns=[(now.titles[place], now.numeric[place]) for place in columns],
         rows=[_row_change(kind, was, is_now, written_as) for kind, was, is_now in found[:MOST_ROWS]],
         counts=Counter(kind for kind, _was, _now in found),
         more=max(0, len(found) - MOST_ROWS),

@@ -55,6 +55,11 @@ class SecretForm(ReplaceSecretForm):
         label=_("Name"),
         max_length=60,
         help_text=_("Jobs name the secret by it: letters, digits, - and _. It cannot be changed later."),
+        error_messages={
+            "invalid": _(
+                "A name takes letters of the Latin alphabet, digits, - and _. Type the value again too."
+            )
+        },
     )
     field_order = ["name", "value", "purpose"]
 

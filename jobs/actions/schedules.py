@@ -191,6 +191,8 @@ def unsaved(job: Job, wish: Wish, *, now: datetime) -> Schedule:
     """Return the schedule that a wish describes, only to look ahead."""
     values = _as_values(wish)
     values["anchor"] = wish.anchor or now
+    if wish.interval is not None:
+        values["zone"] = "UTC"
     return Schedule(job=job, **values)
 
 

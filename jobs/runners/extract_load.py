@@ -157,6 +157,7 @@ class ExtractLoadConfig(BaseModel):
         pattern=r"^[a-z][a-z0-9_]*$",
         title=gettext_noop("Partition parameter"),
         description=gettext_noop("The parameter of the run that names its partition."),
+        examples=["partition"],
         json_schema_extra=_OF_PARTITIONS,
     )
     new_columns: Literal["refuse", "add"] = Field(
@@ -323,7 +324,8 @@ def _file_source(context: Context, source: Files, partition: str | None) -> File
     path = source.path.replace(_PLACE, partition or "")
     files = find_files(path, file_format=source.format)
     total = sum(file.path.stat().st_size for file in files)
-    context.log.info("%s: %d files, %s bytes", path, len(files), f"{total:,}")
+    counted = "1 file" if len(files) == 1 else f"{len(files):,} files"
+    context.log.info("%s: %s, %s bytes", path, counted, f"{total:,}")
     return FileSource(
         files=files,
         format=source.format,

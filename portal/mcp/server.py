@@ -61,7 +61,13 @@ def application(*, inside: str, public: str, hosts: list[str]) -> ASGIApp:
     """Return the server for a portal that answers at ``inside``; ``hosts`` are the names it is called by."""
     desk = Desk(inside, public)
     server: MCPServer[None] = MCPServer(
-        "data-desk", title="Data Desk", instructions=INSTRUCTIONS, website_url=public, log_level="WARNING"
+        "data-desk",
+        title="Data Desk",
+        # That of the API whose rules it follows.
+        version="1",
+        instructions=INSTRUCTIONS,
+        website_url=public,
+        log_level="WARNING",
     )
     tools.register(server, desk)
     # A web page must not reach it through a name that points here (DNS rebinding); programs send no Origin.

@@ -93,7 +93,14 @@ def test_a_failure_says_whose_fault_it_is_and_what_to_do(dan: Client) -> None:
     assert "The input data is not as expected" in page
     assert "weather.csv line 412" in page
     assert "Mend the named place" in page
+    assert f'href="/jobs/{run.job.key}/edit/"' in page
     assert "Another try would have ended the same way" in page
+
+
+def test_only_who_may_edit_the_job_is_led_to_its_form(client: Client, cast: Cast) -> None:
+    run = make_run(make_job(), RunState.FAILED)
+    client.force_login(cast.ben)
+    assert "/edit/" not in text(client, f"/runs/{run.number}/")
 
 
 def test_a_failure_names_who_is_hurt_until_the_job_recovers(dan: Client, cast: Cast) -> None:

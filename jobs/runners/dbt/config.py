@@ -74,6 +74,7 @@ class DbtConfig(BaseModel):
         pattern=r"^[a-z][a-z0-9_]{0,62}$",
         title=gettext_noop("Schema"),
         description=gettext_noop("The schema of the lake for models that name none of their own."),
+        examples=["dbt"],
     )
     threads: int = Field(
         default=2, ge=1, le=16, title=gettext_noop("Threads"), description=gettext_noop("Nodes at a time.")

@@ -87,6 +87,9 @@ class DbtProcess:
             self._fail(stdout.read(_LONGEST_LINE))
         while line := stdout.readline(_LONGEST_LINE):
             if line.startswith(self.mark):
+                # A large project's answer is longer than a line of its log may be.
+                while not line.endswith("\n") and (more := stdout.readline(_LONGEST_LINE)):
+                    line += more
                 found: dict[str, Any] = json.loads(line.removeprefix(self.mark))
                 return found
             self._take(line, least)

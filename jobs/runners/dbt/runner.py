@@ -337,6 +337,9 @@ def _keep_files(context: Context, target: Path) -> None:
     """Keep dbt's own files with the run, those that are not too large for it."""
     for name in _FILES:
         path = target / name
+        if not path.is_file():
+            context.log.warning("dbt left no %s, so none is kept", name)
+            continue
         if path.stat().st_size > settings.ARTIFACT_MB * 1024 * 1024:
             context.log.warning("%s is larger than ARTIFACT_MB and is not kept", name)
             continue

@@ -162,7 +162,9 @@ class PageNumbers(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["page"]
-    parameter: str = Field(default="page", pattern=_PARAMETER, title=gettext_noop("Parameter"))
+    parameter: str = Field(
+        default="page", pattern=_PARAMETER, title=gettext_noop("Parameter"), examples=["page"]
+    )
     first: int = Field(default=1, ge=0, le=1, title=gettext_noop("Number of the first page"))
 
 
@@ -172,9 +174,14 @@ class Offsets(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["offset"]
-    parameter: str = Field(default="offset", pattern=_PARAMETER, title=gettext_noop("Parameter"))
+    parameter: str = Field(
+        default="offset", pattern=_PARAMETER, title=gettext_noop("Parameter"), examples=["offset"]
+    )
     limit_parameter: str = Field(
-        default="limit", pattern=_PARAMETER, title=gettext_noop("Parameter of the page's size")
+        default="limit",
+        pattern=_PARAMETER,
+        title=gettext_noop("Parameter of the page's size"),
+        examples=["limit"],
     )
     limit: int = Field(default=100, ge=1, le=100_000, title=gettext_noop("Records a page"))
 
@@ -185,7 +192,9 @@ class Cursor(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["cursor"]
-    parameter: str = Field(default="cursor", pattern=_PARAMETER, title=gettext_noop("Parameter"))
+    parameter: str = Field(
+        default="cursor", pattern=_PARAMETER, title=gettext_noop("Parameter"), examples=["cursor"]
+    )
     path: str = Field(
         min_length=1,
         max_length=500,

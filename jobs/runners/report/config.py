@@ -12,9 +12,11 @@ MOST_SECTIONS = 20
 MOST_COLUMNS = 40
 Language = Literal["en", "ko"]
 Title = Annotated[str, Field(max_length=200)]
-Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[
+    str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["ada@example.com"])
+]
 TeamKey = Annotated[str, Field(min_length=1, max_length=50)]
-ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,62}$")]
+ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_]\w{0,62}$", examples=["since_day"])]
 ParameterValue = str | bool | int | float | list[str]
 Format = Literal["usual", "whole", "decimals", "percent", "plain"]
 MetricChart = Literal["usual", "line", "bar", "none"]

@@ -15,6 +15,7 @@ from catalog.models import Asset, Column, Dataset, LineageEdge
 from jobs.exceptions import InvalidDefinition
 from jobs.models import Artifact, Job, Run
 from jobs.outputs import shown_outputs
+from jobs.runners.dbt import process
 from jobs.runners.dbt import project as installed
 from jobs.runners.dbt.config import DbtConfig
 from jobs.runners.dbt.project import DbtRefused, find_project
@@ -335,3 +336,11 @@ def test_a_worker_knows_the_kind_without_loading_dbt() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=portal_settings.BASE_DIR
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_an_answer_longer_than_a_line_of_the_log_arrives_whole(
+    shop: Shop, lake: Lake, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As long as the mark that an answer begins with, and no longer.
+    monkeypatch.setattr(process, "_LONGEST_LINE", 64)
+    succeed(project(cast, vars={"rate": 2}), day="2026-11-26")

@@ -89,3 +89,16 @@ def test_errors_of_nested_values_go_to_their_field() -> None:
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"properties": {}}])
 def test_a_schema_without_properties_asks_for_nothing(schema: dict[str, object]) -> None:
     assert ParametersForm(schema).rows == []
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"examples": ["sales.orders", "a.b"]}, "This one has: sales.orders"),
+        ({}, r"It must match the pattern ^[a-z]+\.[a-z]+$"),
+    ],
+)
+def test_a_text_of_another_form_is_told_by_an_example(own: dict[str, object], told: str) -> None:
+    table = {"type": "string", "pattern": r"^[a-z]+\.[a-z]+$", **own}
+    filled = ParametersForm({"properties": {"table": table}}, {"once": uuid4(), "param-table": "Orders"})
+    assert told in str(filled.errors["param-table"])
