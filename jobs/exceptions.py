@@ -26,6 +26,14 @@ class InvalidParameters(JobsError):
         )
         self.errors = errors
 
+    @property
+    def below_params(self) -> list[FieldError]:
+        """The errors as those of the field ``params`` of something larger."""
+        return [
+            FieldError(field=f"params.{each['field']}".rstrip("."), message=each["message"])
+            for each in self.errors
+        ]
+
 
 class JobDisabled(JobsError):
     """This job is switched off."""

@@ -72,11 +72,6 @@ def problems(by_slot: Mapping[str, Any], schema: Schema) -> Iterator[tuple[str, 
             yield name, gettext("The job has no parameter {name} that takes a day.").format(name=name)
 
 
-def said(word: str) -> str:
-    """Return how people are told of such a word."""
-    return str(BY_SLOT.get(word, word))
-
-
 def params_at(schedule: Schedule, slot: datetime, schema: Schema) -> dict[str, Any]:
     """Return the parameters of the run of a slot: those that are kept, and those that the slot gives.
 

@@ -72,12 +72,7 @@ def plan(*, job: Job, wish: Wish) -> list[Partition]:
         try:
             params = checked({**wish.params, wish.parameter: value}, job.parameters_schema)
         except InvalidParameters as error:
-            raise RefusedTrigger(
-                [
-                    FieldError(field=f"params.{each['field']}".rstrip("."), message=each["message"])
-                    for each in error.errors
-                ]
-            ) from error
+            raise RefusedTrigger(error.below_params) from error
         found.append(Partition(value, params))
     return found
 

@@ -91,10 +91,7 @@ def _check(job: Job, wish: Wish) -> None:
     try:
         checked(wish.params, job.parameters_schema)
     except InvalidParameters as error:
-        errors += [
-            FieldError(field=f"params.{each['field']}".rstrip("."), message=each["message"])
-            for each in error.errors
-        ]
+        errors += error.below_params
     if errors:
         raise RefusedTrigger(errors)
 

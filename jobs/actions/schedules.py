@@ -191,8 +191,6 @@ def unsaved(job: Job, wish: Wish, *, now: datetime) -> Schedule:
     """Return the schedule that a wish describes, only to look ahead."""
     values = _as_values(wish)
     values["anchor"] = wish.anchor or now
-    if wish.interval is not None:
-        values["zone"] = "UTC"
     return Schedule(job=job, **values)
 
 
@@ -236,8 +234,6 @@ def _checked(job: Job, wish: Wish, now: datetime) -> dict[str, Any]:
     values["cron"] = " ".join(wish.cron.split())
     # A whole second: slots are told and compared, and nobody plans fractions.
     values["anchor"] = (wish.anchor or now).astimezone(UTC).replace(microsecond=0)
-    if wish.interval is not None:
-        values["zone"] = "UTC"
     return values
 
 
@@ -248,7 +244,7 @@ def check_params(schedule: Schedule, slot: datetime, schema: dict[str, Any]) -> 
     try:
         checked(params_at(schedule, slot, schema), schema)
     except InvalidParameters as error:
-        return [_wrong(f"params.{each['field']}".rstrip("."), each["message"]) for each in error.errors]
+        return error.below_params
     return []
 
 
@@ -301,7 +297,9 @@ def _twin(schedule: Schedule) -> Schedule | None:
 
 
 def _as_values(wish: Wish) -> dict[str, Any]:
-    return asdict(wish)
+    values = asdict(wish)
+    # Slots at even distances lie in no zone, whatever the form or the caller left there.
+    return values if wish.interval is None else {**values, "zone": "UTC"}
 
 
 def _told(schedule: Schedule) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.factories.jobs import DAY_PARAMETERS, make_job
 from tests.factories.tokens import bearer
 from tests.unit.jobs.conftest import TESTS
 
+pytestmark = pytest.mark.django_db
 MONTH_AS_TEXT = {"type": "object", "properties": {"month": {"type": "string"}}}
 # A Friday evening in New York, and Saturday morning in Seoul.
 SLOT = datetime(2026, 8, 1, 0, 30, tzinfo=UTC)
@@ -55,9 +56,6 @@ def test_a_month_is_written_as_a_backfill_writes_it() -> None:
 )
 def test_another_word_names_no_partition(word: object) -> None:
     assert not partitions.is_word(word)
-
-
-pytestmark = pytest.mark.django_db
 
 
 def wish(**fields: Any) -> schedules.Wish:
