@@ -45,7 +45,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "drf_spectacular",
     "rest_framework",
-    "template_partials.apps.SimpleAppConfig",
     "portal.ui",
     "portal.accounts",
     "portal.audit",

@@ -1,12 +1,21 @@
 """The body of a run as its supervisor sees it: something with two pipes that ends once."""
 
+import contextlib
+import json
 import os
 import signal
+import socket
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.engine.body import run_body
+from jobs.engine.beside import Beside, Keeper, signal_group
 from jobs.engine.claim import Claim
+from jobs.engine.fork_server import run_fork_server
+
+READ_SIZE = 64 * 1024
+# A server that has not buried its dead body after so many seconds is ended itself.
+LONGEST_REAP = 2.0
 
 
 class Body(Protocol):
@@ -38,43 +47,77 @@ class Body(Protocol):
 
 @dataclass(slots=True)
 class ForkedBody:
-    """A process of the run's own: its exit is the end."""
+    """A process of the run's own, forked by the server beside us, which tells of its birth and of its end.
 
-    pid: int
-    pidfd: int
+    It stays a zombie until ``reap``: so long its number is its own.
+    """
+
+    server: Beside
     log_fd: int
     result_fd: int
     status: int | None = None
+    _pid: int = 0
+    _stopped: bool = False
 
     @property
     def end_fd(self) -> int:
-        """Return the process's own descriptor: it is readable when the process has ended."""
-        return self.pidfd
+        """Return the server's socket."""
+        return self.server.control.fileno()
 
     def ended(self) -> bool:
-        """Say that it has ended: nothing else makes the descriptor readable."""
-        return True
+        """Read the server's word, or that it died and everything with it."""
+        try:
+            data = self.server.control.recv(READ_SIZE)
+        except (TimeoutError, BlockingIOError):
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return True
+        word = json.loads(data)
+        self._pid = word.get("pid", self._pid)
+        self.status = word.get("status")
+        if "pid" in word and self._stopped:
+            self.stop()
+        return "pid" not in word
 
     def stop(self) -> None:
-        """Send SIGTERM to it and everything that it started."""
-        signal_group(self.pid, signal.SIGTERM)
+        """Send SIGTERM to it and everything that it started, as soon as it is there."""
+        self._stopped = True
+        if self._pid:
+            signal_group(self._pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send SIGKILL to it and everything that it started."""
-        signal_group(self.pid, signal.SIGKILL)
+        """Send SIGKILL to it and all that it started; to the server, if that has not forked it yet."""
+        if self.status is None:
+            signal_group(self._pid or self.server.pid, signal.SIGKILL)
 
     def reap(self) -> None:
-        """Take the exit status."""
-        if self.status is None:
-            # What the body left running in its group has no run any more. Before the wait: until then the
-            # number is ours, afterwards it may be another process's.
-            self.kill()
-            _, self.status = os.waitpid(self.pid, 0)
+        """Take the exit status, if it is not known, after an end of whatever still works."""
+        if self.status is not None:
+            return
+        # What the body left running in its group has no run any more.
+        self.kill()
+        deadline = time.monotonic() + LONGEST_REAP
+        with contextlib.suppress(OSError):
+            self.server.control.sendall(b"reap")
+        while self.status is None:
+            if time.monotonic() > deadline:
+                self._lose()
+            else:
+                self.ended()
 
     def close(self) -> None:
-        """Close our ends."""
-        for number in (self.pidfd, self.log_fd, self.result_fd):
-            os.close(number)
+        """Close our ends of the pipes; the server stays for the next run."""
+        os.close(self.log_fd)
+        os.close(self.result_fd)
+
+    def _lose(self) -> None:
+        """End the server; the body dies with its parent, what it started does not."""
+        if self._pid:
+            signal_group(self._pid, signal.SIGKILL)
+        self.status = _keeper.forget()
 
 
 @dataclass(slots=True)
@@ -100,22 +143,25 @@ class Pipes:
         os.close(self.result_write)
 
 
-def signal_group(pid: int, number: int) -> None:
-    """Signal a process and everything in its group."""
-    # setsid may not have happened yet in a body that was just forked: then there is no such group.
-    for send in (os.killpg, os.kill):
-        try:
-            send(pid, number)
-        except ProcessLookupError:
-            continue
+_keeper = Keeper(run_fork_server, sort=socket.SOCK_SEQPACKET)
 
 
 def fork_body(claim: Claim) -> ForkedBody:
-    """Fork the body of a claim; the child never returns from here."""
+    """Have the body of a claim forked; the claim goes by a file in memory that only the body reads."""
     pipes = Pipes.open()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        run_body(claim, parent=parent, log_fd=pipes.log_write, result_fd=pipes.result_write)
-    pipes.close_writers()
-    return ForkedBody(pid, os.pidfd_open(pid), pipes.log_read, pipes.result_read)
+    order = json.dumps({"kind": claim.kind}).encode()
+    claim_fd = os.memfd_create("claim")
+    try:
+        with open(claim_fd, "wb", closefd=False) as file:
+            file.write(claim.as_json())
+        os.lseek(claim_fd, 0, os.SEEK_SET)
+        server = _keeper.send(order, [claim_fd, pipes.log_write, pipes.result_write])
+    finally:
+        os.close(claim_fd)
+        pipes.close_writers()
+    return ForkedBody(server, pipes.log_read, pipes.result_read)
+
+
+def ahead() -> None:
+    """Fork the server while this process has written little: later there is more to copy."""
+    _keeper.ahead()

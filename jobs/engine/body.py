@@ -9,8 +9,9 @@ import resource
 import signal
 import sys
 import traceback
+from dataclasses import dataclass
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import psycopg2.extensions
 from django.conf import settings
@@ -61,6 +62,33 @@ class PipeReporter:
             raise Cancelled
 
 
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What a forked process has to undo, looked up before the fork: what it touches is copied."""
+
+    signals: tuple[int, ...]
+    loggers: tuple[logging.Logger, ...]
+
+    @classmethod
+    def look(cls) -> Self:
+        """Return the signals and the loggers that this process changed."""
+        # Loggers forget what they worked out of their levels: the child need not ask each of them to.
+        logging.root.setLevel(logging.root.level)
+        return cls(
+            tuple(number for number in signal.valid_signals() if signal.getsignal(number) != signal.SIG_DFL),
+            tuple(
+                logger
+                for logger in logging.root.manager.loggerDict.values()
+                if isinstance(logger, logging.Logger) and _speaks_elsewhere(logger)
+            ),
+        )
+
+
+def _speaks_elsewhere(logger: logging.Logger) -> bool:
+    """Say whether its records go anywhere but to the root's handlers."""
+    return not logger.propagate or any(type(each) is not logging.NullHandler for each in logger.handlers)
+
+
 class MarkedLines(logging.Handler):
     """Write records as lines that carry their level, on the same pipe as prints so that the order holds."""
 
@@ -72,24 +100,24 @@ class MarkedLines(logging.Handler):
         sys.stdout.flush()
 
 
-def run_body(claim: Claim, *, parent: int, log_fd: int, result_fd: int) -> NoReturn:
-    """Become the body of a claim; never returns into the supervisor's code, whatever happens."""
+def run_body(claim_fd: int, log_fd: int, result_fd: int, *, parent: int) -> NoReturn:
+    """Become the body of the claim in a file; never returns into the fork server's code, whatever happens."""
     status = EXIT_FAILED
     try:
+        _stand_alone(parent)
         reporter = PipeReporter()
-        logger = cut_ties(
-            f"data-desk: run {claim.number} {claim.job_key}",
-            parent=parent,
-            log_fd=log_fd,
-            result_fd=result_fd,
-        )
         signal.signal(signal.SIGTERM, reporter.stop)
+        with open(claim_fd, "rb", closefd=False) as file:
+            claim = Claim.from_json(file.read())
+        direct_output(log_fd, result_fd)
+        _close_all_but({0, 1, 2, RESULT_FD})
+        setproctitle(f"data-desk: run {claim.number} {claim.job_key}")
         if runner_for(claim.kind).confined:
             confine_body(write=[make_folder(claim)])
-        status = do_work(claim, reporter, logger)
+        status = do_work(claim, reporter, logging.getLogger("run"))
         sys.stdout.flush()
     except BaseException:
-        os.write(log_fd, traceback.format_exc().encode())
+        os.write(1, traceback.format_exc().encode())
     finally:
         os._exit(status)
 
@@ -119,32 +147,34 @@ def do_work(claim: Claim, reporter: PipeReporter, logger: logging.Logger, kept: 
 
 
 def cut_ties(
-    title: str, *, parent: int, log_fd: int, result_fd: int, kept: frozenset[int] = frozenset()
+    title: str, *, ties: Ties, parent: int, log_fd: int, result_fd: int, kept: frozenset[int] = frozenset()
 ) -> logging.Logger:
     """Let go of everything that is the supervisor's but the two pipes and what is to be kept.
 
     SIGTERM ends the process by default afterwards; whoever can do better puts a handler in.
     """
+    _stand_alone(parent)
+    _reset_signals(ties.signals)
+    _reset_descriptors(log_fd, result_fd, kept)
+    _limit_resources()
+    setproctitle(title)
+    return _reset_output(ties.loggers)
+
+
+def _stand_alone(parent: int) -> None:
+    """Get a process group of our own, and die with our parent all the same."""
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         # It died before the line above: nobody would ever kill us.
         os._exit(EXIT_FAILED)
-    _reset_signals()
-    _reset_descriptors(log_fd, result_fd, kept)
-    _limit_resources()
-    setproctitle(title)
-    return _reset_output()
 
 
-def _reset_signals() -> None:
+def _reset_signals(changed: tuple[int, ...]) -> None:
     signal.set_wakeup_fd(-1)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        try:
-            signal.signal(number, signal.SIG_DFL)
-        except OSError:
-            continue  # some real-time signals belong to the C library
+    for number in changed:
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
@@ -168,12 +198,18 @@ def _reset_descriptors(log_fd: int, result_fd: int, ours: frozenset[int]) -> Non
     connection.run_on_commit = []
     connection.closed_in_transaction = False
     psycopg2.extensions.set_wait_callback(None)
+    os.dup2(null, 0)
+    direct_output(log_fd, result_fd)
+    _close_all_but(kept)
+
+
+def direct_output(log_fd: int, result_fd: int) -> None:
+    """Lead what is printed, and what is told to the supervisor, to these two."""
     # Both pipes first move out of the way of the numbers they are going to have.
     log_copy = fcntl.fcntl(log_fd, fcntl.F_DUPFD_CLOEXEC, RESULT_FD + 1)
     result_copy = fcntl.fcntl(result_fd, fcntl.F_DUPFD_CLOEXEC, RESULT_FD + 1)
-    for source, target in ((null, 0), (log_copy, 1), (log_copy, 2), (result_copy, RESULT_FD)):
+    for source, target in ((log_copy, 1), (log_copy, 2), (result_copy, RESULT_FD)):
         os.dup2(source, target, inheritable=target != RESULT_FD)
-    _close_all_but(kept)
 
 
 def _close_all_but(kept: set[int]) -> None:
@@ -195,19 +231,16 @@ def _limit_resources() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
-def _reset_output() -> logging.Logger:
+def _reset_output(changed: tuple[logging.Logger, ...]) -> logging.Logger:
     # Celery's proxies stand in sys.stdout, and its handlers on the loggers: both write to the worker's log.
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    handler = MarkedLines()
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    for logger in logging.root.manager.loggerDict.values():
-        if isinstance(logger, logging.Logger):
-            logger.handlers[:] = []
-            logger.propagate = True
+    for logger in (logging.root, *changed):
+        # Freeing the handlers would touch, and so copy, everything that they hold.
+        _kept_alive.append(logger.handlers)
+        logger.handlers, logger.propagate = [], True
+    logging.root.handlers, logging.root.level = [MarkedLines()], logging.WARNING
     logger = logging.getLogger("run")
-    logger.setLevel(logging.DEBUG)
+    logger.level = logging.DEBUG
     return logger

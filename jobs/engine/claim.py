@@ -6,8 +6,8 @@ A deferred run that is due to be looked after goes first, whatever its pool hold
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -181,6 +181,16 @@ class Claim:
     secrets: dict[str, str | None] = field(default_factory=dict, repr=False)
     # This process's monotonic clock just before the claim: the lease cannot have begun earlier.
     asked_at: float = 0.0
+
+    def as_json(self) -> bytes:
+        """Return it as another process reads it; the secrets stand in it."""
+        return json.dumps(asdict(self), default=str).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Self:
+        """Read what ``as_json`` wrote."""
+        values = json.loads(data)
+        return cls(**{**values, "run_id": UUID(values["run_id"])})
 
 
 _NAMES = [each.name for each in fields(Claim)][:-2]

@@ -1,11 +1,9 @@
 """Supervise one run: fork its body, carry its output, keep the lease, end it once."""
 
-import gc
 import os
 import select
 import signal
 import time
-from functools import cache
 from typing import Any
 
 import structlog
@@ -24,7 +22,6 @@ from jobs.engine.stopping import Stopping
 from jobs.engine.warm import warm_body
 from jobs.engine.work import error_message, remove_folder
 from jobs.exceptions import LeaseLost
-from jobs.runners.registry import runner_for
 
 log = structlog.get_logger(__name__)
 
@@ -43,16 +40,6 @@ FINISH_PAUSE = 0.5
 UNANSWERED = (OperationalError, InterfaceError)
 
 
-@cache
-def _freeze_once() -> None:
-    """Keep the garbage collectors of bodies from touching, and so copying, what lives as long as we do.
-
-    Once, before the first fork: each time again would keep the garbage of every run.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 class Supervisor:
     """The single loop around one body."""
 
@@ -66,9 +53,6 @@ class Supervisor:
         self._stop_reason = ""
         self._began = time.monotonic()
         self._kill_at: float | None = None
-        # Loaded here once, not in each body anew.
-        runner_for(claim.kind)
-        _freeze_once()
         warm = claim.isolation == Isolation.WARM
         self._body: Body = warm_body(claim) if warm else fork_body(claim)
 

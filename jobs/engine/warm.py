@@ -8,97 +8,29 @@ anything, and then takes claim after claim over a socket, each with two fresh pi
 import contextlib
 import json
 import os
-import select
 import signal
-import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
 
-from jobs.engine.bodies import Pipes, signal_group
+from jobs.engine.beside import Beside, Keeper, signal_group
+from jobs.engine.bodies import Pipes
 from jobs.engine.claim import Claim
 from jobs.engine.warm_process import run_warm
 
 log = structlog.get_logger(__name__)
 
-# The process reads its socket at once, whatever it works on; one that does not is as good as dead.
-SEND_SECONDS = 1.0
 READ_SIZE = 64 * 1024
 
 
-@dataclass(slots=True)
-class WarmProcess:
-    """The process and our end of its socket."""
-
-    pid: int
-    control: socket.socket
-
-    @classmethod
-    def fork(cls) -> "WarmProcess":
-        """Fork it; the child never returns from here."""
-        ours, theirs = socket.socketpair()
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            run_warm(theirs, parent=parent)
-        theirs.close()
-        ours.settimeout(SEND_SECONDS)
-        return cls(pid, ours)
-
-    @property
-    def alive(self) -> bool:
-        """Say whether it still listens: between two runs it says nothing, so any news is its end."""
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        return not poll.poll(0)
-
-    def end(self) -> int:
-        """End it with everything in its group, and return its status."""
-        signal_group(self.pid, signal.SIGKILL)
-        self.control.close()
-        return os.waitpid(self.pid, 0)[1]
-
-
-class Keeper:
-    """The one warm process of this pool child."""
-
-    def __init__(self) -> None:
-        self._process: WarmProcess | None = None
-        self._owner = 0
-
-    def tidy(self) -> None:
-        """Bury the process where it left by itself since the last run."""
-        if self._owner == os.getpid() and self._process is not None and not self._process.alive:
-            self.forget()
-
-    def lend(self) -> WarmProcess:
-        """Return a process that waits for a claim."""
-        if self._owner != os.getpid():
-            # A fork of our parent's: what it keeps is not ours.
-            self._process, self._owner = None, os.getpid()
-        self.tidy()
-        if self._process is None:
-            self._process = WarmProcess.fork()
-        return self._process
-
-    def forget(self) -> int:
-        """End the process and return its status; the next run gets another."""
-        process, self._process = self._process, None
-        return process.end() if process is not None else 0
-
-
-_keeper = Keeper()
+_keeper = Keeper(run_warm)
 
 
 def ahead() -> None:
     """Have a process load the engine before a run needs it."""
     if settings.WARM_AHEAD:
-        try:
-            _keeper.lend()
-        except OSError as error:
-            # No process to be had now; the run that needs one asks again.
-            log.warning("not_warm_ahead", error=str(error))
+        _keeper.ahead()
 
 
 def tidy() -> None:
@@ -110,7 +42,7 @@ def tidy() -> None:
 class WarmBody:
     """A run in the warm process: its word is the end, or its death."""
 
-    process: WarmProcess
+    process: Beside
     key: str
     log_fd: int
     result_fd: int
@@ -168,27 +100,9 @@ class WarmBody:
 def warm_body(claim: Claim) -> WarmBody:
     """Hand a claim to the warm process, which is forked where there is none."""
     pipes = Pipes.open()
-    data = json.dumps({"claim": asdict(claim)}, default=str).encode() + b"\n"
+    data = json.dumps({"claim": claim.as_json().decode()}).encode() + b"\n"
     try:
-        process = _send(data, [pipes.log_write, pipes.result_write])
+        process = _keeper.send(data, [pipes.log_write, pipes.result_write])
     finally:
         pipes.close_writers()
     return WarmBody(process, f"{claim.run_id}:{claim.fence}", pipes.log_read, pipes.result_read)
-
-
-def _send(data: bytes, descriptors: list[int]) -> WarmProcess:
-    process = _keeper.lend()
-    try:
-        _send_to(process, data, descriptors)
-    except OSError as error:
-        # It left between the look and the word, or does not read: nothing has begun in it.
-        log.info("warm_process_renewed", error=str(error))
-        _keeper.forget()
-        process = _keeper.lend()
-        _send_to(process, data, descriptors)
-    return process
-
-
-def _send_to(process: WarmProcess, data: bytes, descriptors: list[int]) -> None:
-    sent = socket.send_fds(process.control, [data], descriptors)
-    process.control.sendall(data[sent:])

@@ -15,14 +15,22 @@ import traceback
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn
-from uuid import UUID
 
 from django.conf import settings
 from django.db import close_old_connections, connection
 from setproctitle import setproctitle
 
 from jobs.choices import QUERY_KIND
-from jobs.engine.body import EXIT_FAILED, EXIT_OK, RESULT_FD, Cancelled, PipeReporter, cut_ties, do_work
+from jobs.engine.body import (
+    EXIT_FAILED,
+    EXIT_OK,
+    Cancelled,
+    PipeReporter,
+    Ties,
+    cut_ties,
+    direct_output,
+    do_work,
+)
 from jobs.engine.claim import Claim
 from jobs.engine.confined import confine_body
 from jobs.runners import pipelines
@@ -51,14 +59,14 @@ class Order:
         return f"{self.claim.run_id}:{self.claim.fence}"
 
 
-def run_warm(control: socket.socket, *, parent: int) -> NoReturn:
+def run_warm(control: socket.socket, ties: Ties, parent: int) -> NoReturn:
     """Become the warm process of a pool child; never returns into the supervisor's code."""
     status = EXIT_FAILED
     try:
         # Between two runs words go where the worker's go.
         log_fd, null = os.dup(2), os.open(os.devnull, os.O_RDWR)
         kept = frozenset({control.fileno(), log_fd, null})
-        logger = cut_ties(IDLE_TITLE, parent=parent, log_fd=log_fd, result_fd=null, kept=kept)
+        logger = cut_ties(IDLE_TITLE, ties=ties, parent=parent, log_fd=log_fd, result_fd=null, kept=kept)
         # A service manager signals every process; the supervisor decides what becomes of the run.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         server = Server(control, idle_fds=(log_fd, null))
@@ -139,7 +147,7 @@ class Server:
 
     def _work(self, order: Order, logger: Any) -> bool:
         """Do one run; say whether it was the last of this process."""
-        self._direct(order.log_fd, order.result_fd)
+        direct_output(order.log_fd, order.result_fd)
         os.close(order.log_fd)
         os.close(order.result_fd)
         setproctitle(f"{IDLE_TITLE}: run {order.claim.number} {order.claim.job_key}")
@@ -157,7 +165,7 @@ class Server:
             self._reporter, self._key = None, ""
         sys.stdout.flush()
         log_fd, null = self._idle_fds
-        self._direct(log_fd, null)
+        direct_output(log_fd, null)
         setproctitle(IDLE_TITLE)
         self._runs += 1
         last = self._leaving or self._used_up
@@ -171,11 +179,6 @@ class Server:
         pages = int(os.pread(self._memory, 100, 0).split()[1])
         large = pages * _PAGE > _most_kept() * 1024**2
         return self._kept.broken or large or self._runs >= settings.WARM_RUNS
-
-    @staticmethod
-    def _direct(log_fd: int, result_fd: int) -> None:
-        for source, target in ((log_fd, 1), (log_fd, 2), (result_fd, RESULT_FD)):
-            os.dup2(source, target, inheritable=target != RESULT_FD)
 
     def _listen(self) -> None:
         rest, descriptors = b"", []
@@ -192,7 +195,7 @@ class Server:
                 else:
                     log_fd, result_fd = descriptors[:2]
                     del descriptors[:2]
-                    self._orders.put(Order(_claim(message["claim"]), log_fd, result_fd))
+                    self._orders.put(Order(Claim.from_json(message["claim"]), log_fd, result_fd))
         if not self._leaving:
             # The supervisor is gone: nobody may end the run any more, so it must not go on.
             os._exit(EXIT_FAILED)
@@ -226,7 +229,3 @@ def _load_pipelines() -> None:
     except Exception as error:
         # Whoever runs one of them is told; a query needs none.
         sys.stderr.write(f"pipelines not loaded: {error}\n")
-
-
-def _claim(values: dict[str, Any]) -> Claim:
-    return Claim(**{**values, "run_id": UUID(values["run_id"])})

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from setproctitle import setproctitle
 
 from jobs.choices import QUERY_KIND
-from jobs.engine import warm
+from jobs.engine import bodies, large_pages, warm
 from jobs.engine.claim import count_claimable
 from jobs.engine.drain import drain
 from jobs.engine.identity import HOST, worker_name
@@ -152,6 +152,7 @@ class PollingWorker(CeleryWorker):
         # What is loaded now is left out of the children's garbage collections, which would copy its pages.
         gc.collect()
         gc.freeze()
+        large_pages.gather()
 
 
 @signals.setup_logging.connect
@@ -160,7 +161,8 @@ def _keep_logging(**_: Any) -> None:
 
 
 @signals.worker_process_init.connect
-def _warm_ahead(**_: Any) -> None:
+def _prepare_child(**_: Any) -> None:
+    bodies.ahead()
     warm.ahead()
 
 

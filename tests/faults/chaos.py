@@ -13,16 +13,19 @@ from pathlib import Path
 from django.db import DatabaseError, connection
 
 from jobs.choices import Outcome, RunState
+from jobs.engine.fork_server import TITLE
 from jobs.models import Job, Run
 from tests.faults.own import FAST, IMMEDIATE, OwnDatabase
 from tests.faults.processes import (
     LEASE,
     Processes,
     Started,
+    bodies_of,
     children,
     job,
     pool_of,
     start,
+    title_of,
     with_descendants,
 )
 
@@ -54,6 +57,7 @@ class Chaos:
             kinds = [
                 self.kill_a_body,
                 self.kill_a_body,
+                self.kill_a_fork_server,
                 self.kill_a_pool_child,
                 self.kill_a_worker,
                 self.stop_a_worker,
@@ -73,8 +77,14 @@ class Chaos:
 
     def kill_a_body(self) -> None:
         """End what works for a run."""
-        bodies = [body for worker in self.workers for child in pool_of(worker) for body in children(child)]
+        bodies = [body for worker in self.workers for child in pool_of(worker) for body in bodies_of(child)]
         self._kill("body", bodies)
+
+    def kill_a_fork_server(self) -> None:
+        """End what forks a pool child's bodies, and with it the body."""
+        pool = [child for worker in self.workers for child in pool_of(worker)]
+        below = [pid for child in pool for pid in children(child)]
+        self._kill("fork server", [pid for pid in below if title_of(pid) == TITLE])
 
     def kill_a_pool_child(self) -> None:
         """End a supervisor, idle or not."""

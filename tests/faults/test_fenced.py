@@ -21,7 +21,7 @@ from tests.faults.processes import (
     Processes,
     Started,
     alive,
-    children,
+    bodies_of,
     ended,
     job,
     pool_of,
@@ -111,7 +111,7 @@ def test_f12_a_database_that_froze_for_longer_than_the_lease_has_one_attempt_go_
         body, supervisor = map(int, said(run, "asleep"))
         with own.frozen():
             until(lambda: not alive(body), seconds=LEASE, what="the body was ended by its own supervisor")
-            assert children(supervisor) == []
+            assert bodies_of(supervisor) == []
             time.sleep(LEASE)
         taken_over(run)
         fenced_once(worker)

@@ -1,0 +1,5 @@
+"""A module of pipelines that never gets loaded: its import waits for ever."""
+
+import time
+
+time.sleep(3600)

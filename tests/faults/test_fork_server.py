@@ -1,0 +1,95 @@
+"""The process that forks the bodies may die or hang at any time; a run never waits for it."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from jobs.actions import runs
+from jobs.choices import RunState
+from jobs.engine.fork_server import TITLE
+from jobs.models import Run
+from tests.faults.processes import (
+    TESTS,
+    Processes,
+    alive,
+    children,
+    ended,
+    fork_server_of,
+    job,
+    pool_of,
+    said,
+    start,
+    title_of,
+    until,
+)
+
+pytestmark = pytest.mark.fault
+
+
+def test_one_forks_body_after_body_and_dies_with_its_pool_child(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1")
+    (child,) = pool_of(worker)
+    server = fork_server_of(child)
+    for _ in range(3):
+        assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
+    assert [pid for pid in children(child) if title_of(pid) == TITLE] == [server]
+    until(lambda: children(server) == [], seconds=2, what="no body is left, dead or alive")
+    os.kill(child, signal.SIGKILL)
+    until(lambda: not alive(server), seconds=2, what="it died with its pool child")
+
+
+def test_killed_while_idle_it_costs_no_run(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1")
+    (child,) = pool_of(worker)
+    server = fork_server_of(child)
+    os.kill(server, signal.SIGKILL)
+    until(lambda: not alive(server), what="it is dead")
+    run = ended(start(job("test-nothing", max_attempts=1)))
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, 1)
+
+
+def test_killed_while_its_body_works_the_run_is_tried_again(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1")
+    run = start(job("test-sleep-once", max_attempts=2), seconds=60)
+    body = int(said(run, "asleep")[0])
+    os.kill(fork_server_of(*pool_of(worker)), signal.SIGKILL)
+    until(lambda: not alive(body), seconds=2, what="the body died with it")
+    ended(run)
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, 2)
+    first = run.attempts.order_by("number")[0]
+    assert first.error == "The process was ended by SIGKILL."
+
+
+def test_standing_still_it_is_ended_and_the_run_cancelled_in_time(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1")
+    (child,) = pool_of(worker)
+    server = fork_server_of(child)
+    os.kill(server, signal.SIGSTOP)
+    run = start(job("test-nothing"))
+    until(lambda: state_of(run) == RunState.RUNNING, what="it is claimed")
+    asked_at = time.monotonic()
+    runs.cancel(run=run, by=TESTS)
+    ended(run)
+    assert run.state == RunState.CANCELLED
+    assert time.monotonic() - asked_at < 4
+    assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
+
+
+def test_code_that_hangs_while_it_is_loaded_holds_up_no_cancel(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1", JOB_PIPELINES="tests.pipelines,tests.faults.hanging")
+    run = start(job("test-nothing"))
+    until(lambda: state_of(run) == RunState.RUNNING, what="it is claimed")
+    asked_at = time.monotonic()
+    runs.cancel(run=run, by=TESTS)
+    ended(run)
+    assert run.state == RunState.CANCELLED
+    assert time.monotonic() - asked_at < 4
+    # The supervisor itself never loaded it: it keeps the lease, and goes on.
+    assert pool_of(worker)
+
+
+def state_of(run: Run) -> str:
+    run.refresh_from_db()
+    return str(run.state)
