@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from jobs.engine.work import error_message, make_folder, work
 from jobs.runners.base import Kept
 from jobs.runners.registry import runner_for
 
+WAITING_TITLE = "data-desk: waits for a run"
 RESULT_FD = 3
 EXIT_OK, EXIT_FAILED = 0, 1
 _PR_SET_PDEATHSIG = 1
@@ -100,13 +102,19 @@ class MarkedLines(logging.Handler):
         sys.stdout.flush()
 
 
-def run_body(claim_fd: int, log_fd: int, result_fd: int, *, parent: int) -> NoReturn:
-    """Become the body of the claim in a file; never returns into the fork server's code, whatever happens."""
+def run_body(control: socket.socket, *, parent: int) -> NoReturn:
+    """Wait for a claim and become its body; never returns into the fork server's code, whatever happens.
+
+    What comes by the socket are a file with the claim, and the pipes for the log and the result.
+    """
     status = EXIT_FAILED
     try:
         _stand_alone(parent)
+        setproctitle(WAITING_TITLE)
         reporter = PipeReporter()
+        # Blocked so far: one that comes too early is delivered where it can be dealt with.
         signal.signal(signal.SIGTERM, reporter.stop)
+        _word, (claim_fd, log_fd, result_fd), _, _ = socket.recv_fds(control, 16, 3)
         with open(claim_fd, "rb", closefd=False) as file:
             claim = Claim.from_json(file.read())
         direct_output(log_fd, result_fd)
@@ -114,8 +122,12 @@ def run_body(claim_fd: int, log_fd: int, result_fd: int, *, parent: int) -> NoRe
         setproctitle(f"data-desk: run {claim.number} {claim.job_key}")
         if runner_for(claim.kind).confined:
             confine_body(write=[make_folder(claim)])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         status = do_work(claim, reporter, logging.getLogger("run"))
         sys.stdout.flush()
+    except Cancelled:
+        # Nothing had begun, or nothing was left to do.
+        pass
     except BaseException:
         os.write(1, traceback.format_exc().encode())
     finally:

@@ -95,6 +95,7 @@ class Server:
         self._key = ""
         self._reporter: PipeReporter | None = None
         self._leaving = self._warm = False
+        self._at_rest = 0.0
         self._cold_because = ""
         self._runs = 0
         self._main = threading.main_thread().ident or 0
@@ -130,7 +131,7 @@ class Server:
                 self._cold_because = str(error)
                 sys.stderr.write(f"not warm: {error}\n")
         else:
-            self._warm = True
+            self._warm, self._at_rest = True, self._megabytes
 
     def _next(self) -> Order | None:
         end = time.monotonic() + settings.WARM_IDLE
@@ -176,9 +177,12 @@ class Server:
 
     @property
     def _used_up(self) -> bool:
-        pages = int(os.pread(self._memory, 100, 0).split()[1])
-        large = pages * _PAGE > _most_kept() * 1024**2
+        large = self._megabytes > _most_kept(self._at_rest)
         return self._kept.broken or large or self._runs >= settings.WARM_RUNS
+
+    @property
+    def _megabytes(self) -> float:
+        return int(os.pread(self._memory, 100, 0).split()[1]) * _PAGE / 1024**2
 
     def _listen(self) -> None:
         rest, descriptors = b"", []
@@ -212,14 +216,15 @@ class Server:
             time.sleep(INTERRUPT_PAUSE)
 
 
-def _most_kept() -> int:
-    """Return the MB that may stay from one run to the next.
+def _most_kept(at_rest: float) -> float:
+    """Return the MB that may stay from one run to the next, of a process that has so many when it is warm.
 
     An engine that ran out of memory gives only a part of it back: the next run would have the rest of the
     process's limit, and fail for what another one did.
     """
-    most: int = settings.WARM_MEMORY_MB
-    return min(most, settings.RUN_MEMORY_MB // 2) if settings.RUN_MEMORY_MB else most
+    most = float(settings.WARM_MEMORY_MB)
+    limit = settings.RUN_MEMORY_MB
+    return min(most, at_rest + (limit - at_rest) / 4) if limit else most
 
 
 def _load_pipelines() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.actions import runs
 from jobs.choices import RunState
+from jobs.engine.body import WAITING_TITLE
 from jobs.engine.fork_server import TITLE
 from jobs.models import Run
 from tests.faults.processes import (
@@ -35,7 +36,7 @@ def test_one_forks_body_after_body_and_dies_with_its_pool_child(processes: Proce
     for _ in range(3):
         assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
     assert [pid for pid in children(child) if title_of(pid) == TITLE] == [server]
-    until(lambda: children(server) == [], seconds=2, what="no body is left, dead or alive")
+    until(lambda: [title_of(pid) for pid in children(server)] == [WAITING_TITLE], seconds=2, what="one waits")
     os.kill(child, signal.SIGKILL)
     until(lambda: not alive(server), seconds=2, what="it died with its pool child")
 

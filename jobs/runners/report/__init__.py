@@ -51,7 +51,7 @@ class ReportRunner:
         if figures and all(each.failed for each in figures):
             raise NothingToTell("; ".join(f"{each.title('en')} ({each.failed['why']})" for each in figures))
         with context.step("write"):
-            files = write_files(context, config, printed, owner=job.owner.name if job.owner else "")
+            files = write_files(context, config, printed, owner=job.owner)
         return {"sections": [each.outputs() for each in printed], "files": files}
 
     def _section(

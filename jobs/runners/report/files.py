@@ -63,6 +63,7 @@ def write_xlsx(
             dt.date: book.add_format({"num_format": "yyyy-mm-dd"}),
         }
         numbers = {how: book.add_format({"num_format": code}) for how, code in _FORMATS.items()}
+        wrapped = book.add_format({"text_wrap": True, "valign": "top"})
         names = sheet_names([title, *(each.title for each in sheets)])
         first = book.add_worksheet(names[0])
         first.set_column(0, 0, 24)
@@ -70,7 +71,7 @@ def write_xlsx(
         first.write_string(0, 0, title, head)
         for row, (name, value) in enumerate(facts, start=2):
             first.write_string(row, 0, name)
-            first.write_string(row, 1, value[:_LONGEST_CELL])
+            first.write_string(row, 1, value[:_LONGEST_CELL], wrapped)
         for name, each in zip(names[1:], sheets, strict=True):
             sheet = book.add_worksheet(name)
             places = _places(each)

@@ -14,6 +14,7 @@ from jobs.runners.report import files, pdf, prose
 from jobs.runners.report.config import Language, MetricSection, QuerySection, ReportConfig, TextSection
 from jobs.runners.report.sections import LANGUAGES, Computed, Headline, Table
 from jobs.runners.report.wording import failure_in_words, written
+from portal.accounts.models import User
 from portal.evidence.blocks import cell, columns_of
 from portal.languages import spoken
 from portal.ui import formats
@@ -59,10 +60,20 @@ class Printed:
 
 
 def write_files(
+    context: Context, config: ReportConfig, printed: Sequence[Printed], *, owner: User | None
+) -> list[str]:
+    """Write the PDF of each language, the spreadsheet and a CSV for each table; return their names.
+
+    Times in them are the owner's: a file cannot ask who reads it.
+    """
+    with timezone.override(owner.time_zone if owner else "UTC"):
+        return _write_files(context, config, printed, owner=owner.name if owner else "")
+
+
+def _write_files(
     context: Context, config: ReportConfig, printed: Sequence[Printed], *, owner: str
 ) -> list[str]:
-    """Write the PDF of each language, the spreadsheet and a CSV for each table; return their names."""
-    stem = f"{context.job_key}-{timezone.now():%Y-%m-%d}"
+    stem = f"{context.job_key}-{timezone.localdate():%Y-%m-%d}"
     names = []
     for language in _languages(config):
         names.append(f"{stem}-{language}.pdf")
@@ -92,22 +103,27 @@ def _languages(config: ReportConfig) -> list[Language]:
 
 
 def _facts(printed: Sequence[Printed], *, owner: str) -> list[tuple[str, str]]:
-    facts = [("Computed", f"{timezone.now():%Y-%m-%d %H:%M} UTC"), ("Owner", owner)]
+    facts = [("Computed", _now()), ("Owner", owner)]
     for each in printed:
         if each.failed:
             with override("en"):
                 facts.append((each.title("en"), failure_in_words(each.failed)))
+        elif isinstance(each.section, TextSection):
+            facts.append((each.title("en"), each.section.text_en or each.section.text_ko))
         elif each.computed is not None and "result" in each.computed.outputs:
             facts.append((each.title("en"), each.computed.outputs["result"]["sql"]))
     return facts
+
+
+def _now() -> str:
+    return f"{timezone.localtime():%Y-%m-%d %H:%M %Z}"
 
 
 def _page(
     config: ReportConfig, printed: Sequence[Printed], *, language: Language, owner: str
 ) -> dict[str, Any]:
     with override(language):
-        now = timezone.now()
-        lead = _("As of {when} UTC").format(when=f"{now:%Y-%m-%d %H:%M}")
+        lead = _("As of {when}").format(when=_now())
         failed = sum(1 for each in printed if each.failed)
         return {
             "title": getattr(config, f"title_{language}") or config.title_en,

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,15 @@ def test_its_files_are_pdf_in_both_languages_spreadsheet_and_csv(trips: Any, cas
     assert "=1+1" in sheets
     rows = list(csv.reader(io.StringIO(body_of(run, "-02.csv").decode("utf-8-sig"))))
     assert rows == [["day", "trips", "note"], ["2013-02-01", "20", "'=1+1"], ["2013-03-01", "30", "'=1+1"]]
+
+
+def test_a_spreadsheet_has_the_texts_too_and_files_the_time_of_their_owner(trips: Any, cast: Cast) -> None:
+    cast.ben.time_zone = "Asia/Seoul"
+    cast.ben.save()
+    run = edition(make_report(TEXT, QUERY, owner=cast.ben.email))
+    strings = sheet_of(run, "xl/sharedStrings.xml")
+    assert re.search(r"<t>\d{4}-\d\d-\d\d \d\d:\d\d KST</t>", strings)
+    assert TEXT["text_en"].splitlines()[0] in strings
 
 
 @pytest.mark.parametrize(
