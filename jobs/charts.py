@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from jobs.choices import Outcome, RunState
-from jobs.models import Attempt, Run
-from portal.ui import formats
+from jobs.history import Past
+from jobs.models import Attempt
+from portal.ui import drawings, formats
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,15 @@ class Bar:
     tone: str
     label: str
     url: str
+
+
+class Ran(NamedTuple):
+    """What a bar shows of a run; ``took`` is None where it never started."""
+
+    number: int
+    state: str
+    took: timedelta | None
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +50,56 @@ class Lane:
         return Outcome(self.attempt.outcome).tone
 
 
-def run_bars(runs: Sequence[Run], *, now: datetime) -> list[Bar]:
-    """Return one bar for each run, in the given order; a run that never started has no height.
+def history_of(runs: Sequence[Past], *, now: datetime, places: int = 24) -> SafeString:
+    """Draw one bar for each run, in the given order; a run that never started has no height."""
+    ran = tuple(
+        Ran(run.number, run.state, took_of(run, now) if run.started_at else None, run.finished_at is not None)
+        for run in runs
+    )
+    # What has ended looks the same each time; what goes on grows from second to second.
+    draw = _history if all(each.ended for each in ran) else _history.__wrapped__
+    return draw(ran, places, formats.language())
+
+
+@lru_cache(1024)
+def _history(runs: tuple[Ran, ...], places: int, code: str) -> SafeString:
+    states = tuple(each.state for each in runs)
+    return drawings.history(run_bars(runs), label=_summary(states, code), places=places)
+
+
+def run_bars(runs: Sequence[Ran]) -> list[Bar]:
+    """Return the bars of runs.
 
     What took longer than thrice the median is drawn as thrice: one outlier must not flatten all others.
     """
-    seconds = [max(0.0, took_of(run, now).total_seconds()) for run in runs]
-    ended = sorted(value for value, run in zip(seconds, runs, strict=True) if run.finished_at and value)
+    seconds = [max(0.0, each.took.total_seconds()) if each.took else 0.0 for each in runs]
+    ended = sorted(value for value, each in zip(seconds, runs, strict=True) if each.ended and value)
     most = 3 * ended[len(ended) // 2] if ended else float("inf")
     # One address serves as the pattern of hundreds.
     runs_at = reverse("run", args=[0]).removesuffix("0/")
     return [
-        Bar(
-            value=min(value, most),
-            tone=RunState(run.state).tone,
-            label=_label(run, now),
-            url=f"{runs_at}{run.number}/",
-        )
-        for run, value in zip(runs, seconds, strict=True)
+        Bar(min(value, most), RunState(each.state).tone, _label(each), f"{runs_at}{each.number}/")
+        for each, value in zip(runs, seconds, strict=True)
     ]
 
 
-def took_of(run: Run, now: datetime) -> timedelta:
+def took_of(run: Past, now: datetime) -> timedelta:
     """Return how long the run took, or has taken so far; nothing before its start."""
     return (run.finished_at or now) - run.started_at if run.started_at else timedelta()
 
 
-def summary_of(runs: Sequence[Run]) -> str:
+def summary_of(runs: Sequence[Past]) -> str:
     """Say in words what the bars show."""
-    good = sum(run.state == RunState.SUCCEEDED for run in runs)
-    bad = sum(run.state in RunState.unhappy() for run in runs)
-    if len(runs) <= 1:
-        return gettext("Last run: %(state)s") % {"state": RunState(runs[0].state).label} if runs else ""
-    words = {"good": good, "bad": bad, "all": len(runs)}
+    return _summary(tuple(run.state for run in runs), formats.language())
+
+
+@lru_cache(1024)
+def _summary(states: tuple[str, ...], _code: str) -> str:
+    if len(states) <= 1:
+        return gettext("Last run: %(state)s") % {"state": RunState(states[0]).label} if states else ""
+    good = states.count(RunState.SUCCEEDED)
+    bad = sum(state in RunState.unhappy() for state in states)
+    words = {"good": good, "bad": bad, "all": len(states)}
     if bad:
         return gettext("%(good)d of the last %(all)d runs succeeded, %(bad)d failed") % words
     return gettext("%(good)d of the last %(all)d runs succeeded") % words
@@ -90,12 +120,9 @@ def lanes(attempts: Sequence[Attempt], *, now: datetime) -> list[Lane]:
     return found
 
 
-def _label(run: Run, now: datetime) -> str:
-    state = RunState(run.state).label
-    if run.started_at is None:
-        return gettext("Run %(number)s: %(state)s") % {"number": run.number, "state": state}
-    return gettext("Run %(number)s: %(state)s, %(duration)s") % {
-        "number": run.number,
-        "state": state,
-        "duration": formats.duration(took_of(run, now)),
-    }
+def _label(run: Ran) -> str:
+    words = {"number": run.number, "state": RunState(run.state).label}
+    if run.took is None:
+        return gettext("Run %(number)s: %(state)s") % words
+    words["duration"] = formats.duration(run.took)
+    return gettext("Run %(number)s: %(state)s, %(duration)s") % words

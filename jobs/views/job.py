@@ -15,7 +15,7 @@ from jobs.access import access_job
 from jobs.actions import schedules
 from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
-from jobs.charts import run_bars, summary_of, took_of
+from jobs.charts import history_of, summary_of, took_of
 from jobs.choices import RunState
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
@@ -84,7 +84,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "kind": kind_of(shown.kind),
         "last": recent[-1] if recent else None,
         "usual": usual_duration(shown.pk),
-        "bars": run_bars(recent, now=now),
+        "history": history_of(recent, now=now),
         "summary": summary_of(recent),
         "measured": [(run, took_of(run, now)) for run in reversed(recent)],
         "page": page,

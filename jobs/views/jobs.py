@@ -1,22 +1,18 @@
 """The jobs page: what runs, what failed, and every job with its last run."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from jobs.alerts import late_alerts
-from jobs.charts import Bar, run_bars, summary_of
 from jobs.filters import JobFilter, choose, owners_of, teams_of
-from jobs.history import broken_runs, recent_runs
-from jobs.kinds import Kind, all_kinds, kind_of
+from jobs.history import broken_runs
+from jobs.job_rows import rows_of
+from jobs.kinds import all_kinds
 from jobs.models import Job, Run
 from portal.accounts.access import signed_in
 from portal.accounts.models import Team, User
@@ -24,7 +20,6 @@ from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
 from portal.ui.paging import first_page, keyset
 
-BARS = 12
 RUNNING_SHOWN = 8
 BROKEN_SHOWN = 5
 # Somewhat more than a screen; the next ones come by a click.
@@ -46,21 +41,6 @@ _RUNNING: Prepared[Run] = Prepared(
 _BROKEN: Prepared[Run] = Prepared(lambda *, user: broken_runs(user)[: BROKEN_SHOWN + 1])
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One job of the list."""
-
-    job: Job
-    kind: Kind
-    last: Run | None
-    bars: list[Bar]
-    summary: str
-    next_slot: datetime | None
-    paused: bool
-    asks: bool
-    may_run: bool
-
-
 @require_safe
 def jobs(request: HttpRequest) -> HttpResponse:
     """Show the jobs this person may see, filtered by what the URL says."""
@@ -73,7 +53,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         page = first_page(_FIRST(user=user), order=ORDER, size=SHOWN)
     prefetch_related_objects(page.items, "schedules", Prefetch("after", visible, "before"))
     context = {
-        "rows": rows(page.items, user),
+        "rows": rows_of(page.items, user),
         "page": page,
         "chosen": chosen,
         "query": urlencode(chosen),
@@ -89,32 +69,3 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "once": uuid4(),
     }
     return render(request, "jobs/jobs.html", context)
-
-
-def rows(found: list[Job], user: User) -> list[Row]:
-    """Return what the list shows of each job, with one query for all their runs."""
-    now = timezone.now()
-    keys = [job.pk for job in found]
-    recent = recent_runs(keys, count=BARS)
-    # Whose role runs jobs runs each of them; of the others the database is asked, once.
-    runnable = set(keys)
-    if not user.may(Permission.RUN_JOBS):
-        allowing = Job.objects.visible_to(user).filter(pk__in=keys).allowing(user, Permission.RUN_JOBS)
-        runnable = set(allowing.values_list("pk", flat=True))
-    return [_row(job, recent.get(job.pk, []), now, may_run=job.pk in runnable) for job in found]
-
-
-def _row(job: Job, recent: list[Run], now: datetime, *, may_run: bool) -> Row:
-    schedules: list[Any] = list(job.schedules.all())
-    slots = [schedule.next_slot for schedule in schedules if schedule.enabled and schedule.next_slot]
-    return Row(
-        job=job,
-        kind=kind_of(job.kind),
-        last=recent[-1] if recent else None,
-        bars=run_bars(recent, now=now),
-        summary=summary_of(recent),
-        next_slot=min(slots, default=None),
-        paused=bool(schedules) and not any(schedule.enabled for schedule in schedules),
-        asks=bool(job.parameters_schema.get("properties")),
-        may_run=may_run,
-    )

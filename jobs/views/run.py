@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from jobs import logs
 from jobs.access import access_run, sees_all_of
 from jobs.actions import runs
-from jobs.charts import lanes, run_bars, summary_of
+from jobs.charts import history_of, lanes, summary_of
 from jobs.choices import Reason, RunState, Trigger
 from jobs.exceptions import InvalidParameters, JobDisabled, RunAlreadyEnded
 from jobs.faults import fault_of
@@ -163,7 +163,8 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "origin": visible.filter(pk=shown.origin_id).first() if shown.origin_id else None,
         "begun": begun,
         "failed_after": visible.failed_after(shown) if begun and user.may(Permission.RUN_JOBS) else [],
-        "bars": run_bars(recent, now=now),
+        "history": history_of(recent, now=now),
+        "past": len(recent),
         "summary": summary_of(recent),
         "fed": fed_by(shown.job, user) if hurt else [],
         "params": [(name, value) for name, value in shown.params.items() if value is not None],

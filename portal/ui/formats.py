@@ -26,6 +26,8 @@ _MOMENTS: Final = {
 _DAYS: Final = {"en": ("d MMMM", "d MMMM y"), "ko": ("M월 d일", "y년 M월 d일")}
 _LONG_DAYS: Final = {"en": "EEEE d MMMM y", "ko": "y년 M월 d일 EEEE"}
 _MINUTES: Final = {"en": f"{NBSP}min", "ko": "분"}
+# What is counted in words of time, in seconds: years to seconds, as CLDR does.
+_STEPS: Final = (31_536_000, 2_592_000, 604_800, 86_400, 3_600, 60, 1)
 _POINTS: Final = {"en": f"{NBSP}pt", "ko": "%p"}
 
 
@@ -42,9 +44,18 @@ def here(moment: dt.datetime) -> dt.datetime:
 
 def ago(moment: dt.datetime, now: dt.datetime | None = None) -> str:
     """Say how long ago, or in how long: «3 min ago», «3분 전»."""
-    gap = moment - (now or timezone.now())
-    words = format_timedelta(gap, add_direction=True, format="short", threshold=1, locale=language())
-    return words.replace(".", "") if language() == "en" else words
+    seconds = (moment - (now or timezone.now())).total_seconds()
+    size = next((each for each in _STEPS if abs(seconds) >= each), 1)
+    # Below a second, too, it says which way.
+    counted = max(1, round(abs(seconds) / size)) * size
+    return _relative(counted if seconds > 0 else -counted, language())
+
+
+@lru_cache(4096)
+def _relative(seconds: int, code: str) -> str:
+    gap = dt.timedelta(seconds=seconds)
+    words = format_timedelta(gap, add_direction=True, format="short", threshold=1, locale=code)
+    return words.replace(".", "") if code == "en" else words
 
 
 def moment(value: dt.datetime, now: dt.datetime | None = None) -> str:
