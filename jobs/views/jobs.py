@@ -52,6 +52,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     else:
         page = first_page(_FIRST(user=user), order=ORDER, size=SHOWN)
     prefetch_related_objects(page.items, "schedules", Prefetch("after", visible, "before"))
+    running, broken = list(_RUNNING(user=user)), list(_BROKEN(user=user))
     context = {
         "rows": rows_of(page.items, user),
         "page": page,
@@ -61,9 +62,11 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "kinds": all_kinds(),
         "teams": _TEAMS(user=user),
         "owners": _OWNERS(user=user),
-        "running": _RUNNING(user=user),
+        "running": running[:RUNNING_SHOWN],
+        "more_running": len(running) > RUNNING_SHOWN,
         "late": late_alerts(user),
-        "broken": _BROKEN(user=user),
+        "broken": broken[:BROKEN_SHOWN],
+        "more_broken": len(broken) > BROKEN_SHOWN,
         "sees_queues": user.may(Permission.RUN_JOBS),
         "may_make": user.may(Permission.EDIT_JOBS),
         "once": uuid4(),

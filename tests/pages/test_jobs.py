@@ -1,8 +1,12 @@
+import datetime as dt
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.choices import RunState
+from jobs.models import Run
 from tests.conftest import Cast
 from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run, make_schedule
 
@@ -175,3 +179,25 @@ def test_more_jobs_and_runs_take_no_more_queries(
         add(number)
     with django_assert_num_queries(11):
         dan.get("/jobs/")
+
+
+def test_more_failing_jobs_than_fit_are_counted_so_and_one_click_away(dan: Client) -> None:
+    for number in range(6):
+        make_run(make_job(key=f"failing-{number}"), RunState.FAILED, ago=60 * number)
+    page = text(dan)
+    assert '<span class="count">5+</span>' in page
+    assert 'href="?state=unhappy"' in page
+    assert text(dan, "/jobs/?state=unhappy").count('class="main-link" href="/jobs/failing-') == 6
+
+
+def test_a_drawing_that_is_kept_speaks_the_readers_language_and_follows_what_goes_on(dan: Client) -> None:
+    job = make_job()
+    last = make_run(job, RunState.SUCCEEDED, ago=600, took=75)
+    assert f"Run {last.number}: Succeeded, 1\u00a0min 15\u00a0s" in text(dan)
+    korean = dan.get("/jobs/", headers={"Accept-Language": "ko"}).content.decode()
+    assert "1분 15초" in korean
+    assert f"Run {last.number}" not in korean
+    running = make_run(job, RunState.RUNNING, ago=90)
+    assert f"Run {running.number}: Running, 1\u00a0min" in text(dan)
+    Run.objects.filter(pk=running.pk).update(started_at=timezone.now() - dt.timedelta(hours=2))
+    assert f"Run {running.number}: Running, 2\u00a0h" in text(dan)
