@@ -289,15 +289,6 @@ class Run(models.Model):
         """The tone of its state."""
         return RunState(self.state).tone
 
-    # Django's own build a dictionary of all choices at each call, and lists show many runs.
-    def get_state_display(self) -> str:  # type: ignore[no-redef]
-        """Return its state in words."""
-        return str(RunState(self.state).label)
-
-    def get_trigger_display(self) -> str:  # type: ignore[no-redef]
-        """Return in words what started it."""
-        return str(Trigger(self.trigger).label)
-
     @property
     def waits_elsewhere(self) -> bool:
         """Whether its work goes on in another system, also while a worker looks after it for a moment."""

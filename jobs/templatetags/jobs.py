@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from jobs.choices import RunState
+from jobs.choices import RunState, Trigger
 from jobs.history import Past
 from jobs.job_rows import JobRow
 from jobs.models import Run
@@ -140,11 +140,12 @@ def _run_now(row: JobRow, token: SafeString, once: SafeString) -> SafeString:
 
 def _run_cells(run: Run, at: str) -> tuple[object, ...]:
     by = run.requested_by
+    # Not by get_…_display: it builds a dictionary of all choices at each call.
     return (
         f"{at}{run.number}/",
         run.number,
-        state(run.tone, run.get_state_display()),
-        who(by.name) if by is not None and not run.origin_id else run.get_trigger_display(),
+        state(run.tone, str(RunState(run.state).label)),
+        who(by.name) if by is not None and not run.origin_id else Trigger(run.trigger).label,
         run.attempt,
         duration(run.duration),
         ago(run.created_at),
