@@ -4,8 +4,10 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,3 +82,15 @@ def test_no_model_signals_glue_the_apps() -> None:
         relative(path) for path in modules() if re.search(r"db\.models\.signals|post_save", path.read_text())
     ]
     assert found == []
+
+
+MUTANTS = tomllib.loads((ROOT / "tests" / "faults" / "mutants.toml").read_text())["mutant"]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant["id"] for mutant in MUTANTS])
+def test_a_mutant_still_finds_what_it_takes_away(mutant: dict[str, Any]) -> None:
+    patches = [(mutant["file"], mutant["old"]), *((each[0], each[1]) for each in mutant.get("also", []))]
+    assert [(file, old) for file, old in patches if (ROOT / file).read_text().count(old) != 1] == []
+    file, *names = mutant["test"].split("::")
+    name = names[-1].partition("[")[0] if names else ""
+    assert f"def {name}" in (ROOT / file).read_text()
