@@ -4,6 +4,7 @@ from typing import Any, Final, cast
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from jobs.choices import OnConflict
@@ -44,8 +45,13 @@ class CommonForm(forms.Form):
 
     key = forms.CharField(
         max_length=100,
+        required=False,
         label=_("Key"),
-        help_text=_("Its name in addresses and in the API, such as «load-orders». It stays for good."),
+        help_text=_(
+            "Its name in addresses and in the API, such as «load-orders». It stays for good. "
+            "Empty: made of the English name."
+        ),
+        widget=forms.TextInput({"spellcheck": "false", "autocomplete": "off"}),
     )
     name_en = forms.CharField(max_length=200, label=_("English name"))
     name_ko = forms.CharField(max_length=200, required=False, label=_("Korean name"))
@@ -161,8 +167,12 @@ class CommonForm(forms.Form):
                     del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
-        """Let a time zone without its time of day be none."""
+        """Make a key where none was given, and let a time zone without its time of day be none."""
         said = super().clean() or self.cleaned_data
+        if "key" in self.fields and "key" not in self.errors and not said.get("key"):
+            said["key"] = slugify(said.get("name_en", ""))[:100].strip("-")
+            if not said["key"] and "name_en" not in self.errors:
+                self.add_error("key", _("Give it a key: there are no letters for one in the English name."))
         if not said.get("done_by_zone") or (not said.get("done_by") and "done_by" not in self.errors):
             said["done_by_zone"] = "UTC"
         return said

@@ -148,6 +148,8 @@ class TestMaking:
             ({"name_en": ""}, "name_en", "required"),
             ({"key": "load orders"}, "key", "letters, digits"),
             ({"key": "new"}, "key", "taken by the portal"),
+            ({"key": "", "name_en": "New"}, "key", "taken by the portal"),
+            ({"key": "", "name_en": "주문 지표"}, "key", "no letters for one"),
             ({"timeout": "soon"}, "timeout", "Write it like"),
             ({"timeout": "0"}, "timeout", "from 1 to 604800"),
             ({"max_attempts": "0"}, "max_attempts", "from 1 to 20"),
@@ -170,6 +172,10 @@ class TestMaking:
         assert "Nothing was stored yet" in response.content.decode()
         assert not Job.objects.exists()
         assert not JobVersion.objects.exists()
+
+    def test_without_a_key_it_gets_one_of_its_name(self, dan: Client) -> None:
+        assert dan.post(MAKE, {**FORM, "key": "", "name_en": "Refresh — Orders (EU)"}).status_code == 302
+        assert Job.objects.get().key == "refresh-orders-eu"
 
     def test_a_taken_key_is_refused(self, dan: Client) -> None:
         make_job("refresh-orders")
