@@ -45,7 +45,7 @@ _STEPS: Prepared[dict[str, Any]] = Prepared(
 class Past(NamedTuple):
     """What bars and summaries show of a run; a page has hundreds, and a model would be ten times as dear."""
 
-    pk: UUID
+    id: UUID
     number: int
     job_id: int
     state: str

@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 
 from jobs.choices import ErrorClass
 from jobs.engine import finish
@@ -21,6 +20,7 @@ from jobs.engine.log_pump import LogPump
 from jobs.engine.report import Report, failure_of
 from jobs.engine.work import error_message, remove_folder, work
 from jobs.exceptions import LeaseLost
+from portal.database import is_away
 
 log = structlog.get_logger(__name__)
 
@@ -148,14 +148,13 @@ def _succeed(claim: Claim, outputs: dict[str, Any], reporter: InlineReporter) ->
     try:
         if not finish.succeed(claim, outputs, report.progress, taken.rows):
             taken.drop()
-    except (OperationalError, InterfaceError, LeaseLost):
-        # The lease runs out, and the clock gives the run to somebody else.
-        taken.drop()
-        raise
     except NotKept as error:
         report.failure = failure_of(error.error_class, str(error))
     except Exception as error:
         taken.drop()
+        if is_away(error) or isinstance(error, LeaseLost):
+            # The lease runs out, and the clock gives the run to somebody else.
+            raise
         log.exception("record_failed", run=claim.number)
         message = error_message(error)
         report.failure = failure_of(

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
 from jobs.choices import ErrorClass, Isolation
 from jobs.engine import finish, patience
@@ -22,6 +22,7 @@ from jobs.engine.stopping import Stopping
 from jobs.engine.warm import warm_body
 from jobs.engine.work import error_message, remove_folder
 from jobs.exceptions import LeaseLost
+from portal.database import is_away
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,6 @@ STEP_PAUSE = 0.5
 LONGEST_STOP = 60.0
 # Tries of the transaction that ends the run while the database does not answer.
 FINISH_PAUSE = 0.5
-# The database did not answer, or asked to try again; any other of its errors would come back for ever.
-UNANSWERED = (OperationalError, InterfaceError)
 
 
 class Supervisor:
@@ -165,7 +164,9 @@ class Supervisor:
         while True:
             try:
                 self._finish()
-            except UNANSWERED as error:
+            except Error as error:
+                if not is_away(error):
+                    raise
                 # Ending the run again is safe: the fence lets it happen once.
                 log.warning("finish_failed", run=self._claim.number, error=str(error))
                 connection.close()
@@ -192,11 +193,11 @@ class Supervisor:
         try:
             if not finish.succeed(claim, outputs, report.progress, self._taken.rows):
                 self._taken.drop()
-        except (*UNANSWERED, LeaseLost):
-            raise
         except NotKept as error:
             report.failure = failure_of(error.error_class, str(error))
         except Exception as error:
+            if is_away(error) or isinstance(error, LeaseLost):
+                raise
             self._taken.drop()
             log.exception("record_failed", run=claim.number)
             told = error_message(error)

@@ -154,7 +154,7 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     """Return what stands around the run."""
     recent = recent_runs([shown.job_id], count=HISTORY).get(shown.job_id, [])
     hurt = shown.state in RunState.unhappy() and not any(
-        later.pk > shown.pk and later.state == RunState.SUCCEEDED for later in recent
+        later.id > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )
     visible = Run.objects.visible_to(user).select_related("job")
     begun = list(visible.started_by(shown)) if shown.state == RunState.SUCCEEDED else []

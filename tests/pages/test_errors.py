@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.test import Client, RequestFactory, override_settings
 
@@ -80,13 +80,18 @@ def test_the_error_page_reads_neither_session_nor_database():
     assert "abc12345" in page
 
 
-def test_a_database_that_is_away_is_told_as_such():
-    response = raised(OperationalError("x"), touchy("/ui/"))
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, DatabaseError])
+def test_a_database_that_is_away_is_told_as_such(error):
+    response = raised(error("x"), touchy("/ui/"))
     assert response.status_code == 503
     assert response["Retry-After"] == "10"
     assert "The database does not answer" in response.content.decode()
-    api = raised(OperationalError("x"), touchy("/api/v1/jobs"))
+    api = raised(error("x"), touchy("/api/v1/jobs"))
     assert api["Content-Type"] == "application/problem+json"
+
+
+def test_a_statement_that_the_database_refuses_is_our_fault():
+    assert raised(DataError("x"), touchy("/ui/")).status_code == 500
 
 
 def test_a_whole_request_ends_in_that_page_when_the_session_cannot_be_read(monkeypatch, settings):

@@ -4,13 +4,13 @@ import sys
 from http import HTTPStatus
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from portal.database import is_away
 from portal.ui.context import theme_of
 from portal.ui.preferences import language_of
 
@@ -38,7 +38,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500, or 503 when the database is away; reads neither session nor database."""
     error = sys.exc_info()[1]
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_away(error):
         response = _alone(request, HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = "10"
         return response
