@@ -58,6 +58,7 @@ class ForkedBody:
     status: int | None = None
     _pid: int = 0
     _stopped: bool = False
+    _killed: bool = False
 
     @property
     def end_fd(self) -> int:
@@ -89,16 +90,19 @@ class ForkedBody:
             signal_group(self._pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Send SIGKILL to it and all that it started; to the server, if that has not forked it yet."""
+        """Send SIGKILL to it and all that it started; to the server too, where that tells of no end."""
         if self.status is None:
-            signal_group(self._pid or self.server.pid, signal.SIGKILL)
+            self._end_group()
+            if self._killed or not self._pid:
+                signal_group(self.server.pid, signal.SIGKILL)
+            self._killed = True
 
     def reap(self) -> None:
         """Take the exit status, if it is not known, after an end of whatever still works."""
         if self.status is not None:
             return
         # What the body left running in its group has no run any more.
-        self.kill()
+        self._end_group()
         deadline = time.monotonic() + LONGEST_REAP
         with contextlib.suppress(OSError):
             self.server.control.sendall(b"reap")
@@ -115,9 +119,12 @@ class ForkedBody:
 
     def _lose(self) -> None:
         """End the server; the body dies with its parent, what it started does not."""
+        self._end_group()
+        self.status = _keeper.forget()
+
+    def _end_group(self) -> None:
         if self._pid:
             signal_group(self._pid, signal.SIGKILL)
-        self.status = _keeper.forget()
 
 
 @dataclass(slots=True)

@@ -78,6 +78,16 @@ def test_standing_still_it_is_ended_and_the_run_cancelled_in_time(processes: Pro
     assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
 
 
+def test_standing_still_while_a_body_works_it_is_ended_too(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1")
+    run = start(job("test-sleep"), seconds=60)
+    body = int(said(run, "asleep")[0])
+    os.kill(fork_server_of(*pool_of(worker)), signal.SIGSTOP)
+    runs.cancel(run=run, by=TESTS)
+    until(lambda: not alive(body), seconds=3, what="the body has ended, and nobody tells of it")
+    assert ended(run, seconds=6).state == RunState.CANCELLED
+
+
 def test_code_that_hangs_while_it_is_loaded_holds_up_no_cancel(processes: Processes) -> None:
     worker = processes.worker(WORKER_SLOTS="1", JOB_PIPELINES="tests.pipelines,tests.faults.hanging")
     run = start(job("test-nothing"))
