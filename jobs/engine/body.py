@@ -114,7 +114,11 @@ def run_body(control: socket.socket, *, parent: int) -> NoReturn:
         reporter = PipeReporter()
         # Blocked so far: one that comes too early is delivered where it can be dealt with.
         signal.signal(signal.SIGTERM, reporter.stop)
-        _word, (claim_fd, log_fd, result_fd), _, _ = socket.recv_fds(control, 16, 3)
+        _word, descriptors, _, _ = socket.recv_fds(control, 16, 3)
+        if not descriptors:
+            # The fork server is gone, and no run needs us any more.
+            os._exit(EXIT_OK)
+        claim_fd, log_fd, result_fd = descriptors
         with open(claim_fd, "rb", closefd=False) as file:
             claim = Claim.from_json(file.read())
         direct_output(log_fd, result_fd)
