@@ -19,17 +19,9 @@ from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
 from portal.evidence.models import Citation
 
-_RUN_RELATED = (
-    "job",
-    "job__owner",
-    "job__team",
-    "job__pool",
-    "pool",
-    "requested_by",
-    "schedule",
-    "rerun_of",
-    "backfill",
-)
+# What every page of a run shows. To plan ten joins takes longer than to read the run; the rest is read where
+# there is any.
+_RUN_RELATED = ("job", "pool", "requested_by")
 
 _JOB: Prepared[Job] = Prepared(
     lambda *, user, key: Job.objects.visible_to(user).select_related("owner", "team", "pool").filter(key=key)
