@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from jobs.choices import ErrorClass
@@ -37,10 +38,19 @@ class HttpHeader(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    value: str = Field(default="", max_length=4_000)
-    secret: str = ""
-    prefix: str = Field(default="", max_length=100)
+    name: str = Field(title=gettext_noop("Name"), examples=["Authorization"])
+    value: str = Field(default="", max_length=4_000, title=gettext_noop("Value"))
+    secret: str = Field(
+        default="",
+        title=gettext_noop("Secret"),
+        description=gettext_noop("Its name under «Secrets», in place of a value."),
+    )
+    prefix: str = Field(
+        default="",
+        max_length=100,
+        title=gettext_noop("Before the secret"),
+        description=gettext_noop("For example «Bearer »."),
+    )
 
     @field_validator("name")
     @classmethod
@@ -74,17 +84,36 @@ class HttpConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    url: str
-    headers: list[HttpHeader] = Field(default_factory=list, max_length=30)
-    content_type: Literal["application/json", "text/plain", "application/x-www-form-urlencoded"] = (
-        "application/json"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
+        default="POST", title=gettext_noop("Method")
     )
-    body: str = Field(default="", max_length=100_000)
-    # What counts as done; empty: every 2xx.
-    expected: list[int] = Field(default_factory=list, max_length=20)
-    # Seconds for the whole call.
-    patience: int = Field(default=30, ge=1, le=300)
+    url: str = Field(
+        title=gettext_noop("Address"),
+        description=gettext_noop("{{ name }} behind the host is the run’s parameter of this name."),
+        examples=["https://api.example.com/refresh/{{ day }}"],
+    )
+    headers: list[HttpHeader] = Field(default_factory=list, max_length=30, title=gettext_noop("Headers"))
+    content_type: Literal["application/json", "text/plain", "application/x-www-form-urlencoded"] = Field(
+        default="application/json", title=gettext_noop("Type of the body")
+    )
+    body: str = Field(
+        default="",
+        max_length=100_000,
+        title=gettext_noop("Body"),
+        description=gettext_noop(
+            "{{ name }} is the run’s parameter of this name; in JSON it is written as JSON."
+        ),
+        json_schema_extra={"widget": "text"},
+    )
+    expected: list[int] = Field(
+        default_factory=list,
+        max_length=20,
+        title=gettext_noop("Statuses that count as done"),
+        description=gettext_noop("Without any: every status from 200 to 299."),
+    )
+    patience: int = Field(
+        default=30, ge=1, le=300, title=gettext_noop("Seconds that the whole call may take")
+    )
 
     @field_validator("url")
     @classmethod
