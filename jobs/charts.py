@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from django.urls import reverse
@@ -75,12 +75,17 @@ def run_bars(runs: Sequence[Ran]) -> list[Bar]:
     seconds = [max(0.0, each.took.total_seconds()) if each.took else 0.0 for each in runs]
     ended = sorted(value for value, each in zip(seconds, runs, strict=True) if each.ended and value)
     most = 3 * ended[len(ended) // 2] if ended else float("inf")
-    # One address serves as the pattern of hundreds.
-    runs_at = reverse("run", args=[0]).removesuffix("0/")
+    at = runs_at()
     return [
-        Bar(min(value, most), RunState(each.state).tone, _label(each), f"{runs_at}{each.number}/")
+        Bar(min(value, most), RunState(each.state).tone, _label(each), f"{at}{each.number}/")
         for each, value in zip(runs, seconds, strict=True)
     ]
+
+
+@cache
+def runs_at() -> str:
+    """Return what stands before a run's number in its address: one look-up serves hundreds."""
+    return reverse("run", args=[0]).removesuffix("0/")
 
 
 def took_of(run: Past, now: datetime) -> timedelta:

@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 # A process of ours reads its socket at once, whatever it works on; one that does not is as good as dead.
 ANSWER_SECONDS = 1.0
+READ_SIZE = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -34,6 +35,15 @@ class Beside:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         return not poll.poll(0)
+
+    def hear(self) -> bytes | None:
+        """Read what it says: nothing where it is gone, None where there was nothing to read yet."""
+        try:
+            return self.control.recv(READ_SIZE)
+        except (TimeoutError, BlockingIOError):
+            return None
+        except OSError:
+            return b""
 
     def end(self) -> int:
         """End it with everything in its group, and return its status."""

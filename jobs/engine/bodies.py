@@ -13,7 +13,6 @@ from jobs.engine.beside import Beside, Keeper, signal_group
 from jobs.engine.claim import Claim
 from jobs.engine.fork_server import run_fork_server
 
-READ_SIZE = 64 * 1024
 # A server that has not buried its dead body after so many seconds is ended itself.
 LONGEST_REAP = 2.0
 
@@ -67,12 +66,9 @@ class ForkedBody:
 
     def ended(self) -> bool:
         """Read the server's word, or that it died and everything with it."""
-        try:
-            data = self.server.control.recv(READ_SIZE)
-        except (TimeoutError, BlockingIOError):
+        data = self.server.hear()
+        if data is None:
             return False
-        except OSError:
-            data = b""
         if not data:
             self._lose()
             return True

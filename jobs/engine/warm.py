@@ -21,9 +21,6 @@ from jobs.engine.warm_process import run_warm
 
 log = structlog.get_logger(__name__)
 
-READ_SIZE = 64 * 1024
-
-
 _keeper = Keeper(run_warm)
 
 
@@ -56,12 +53,9 @@ class WarmBody:
 
     def ended(self) -> bool:
         """Read whether the run is over; the process is let go where it said so, or died."""
-        try:
-            data = self.process.control.recv(READ_SIZE)
-        except (TimeoutError, BlockingIOError):
+        data = self.process.hear()
+        if data is None:
             return False
-        except OSError:
-            data = b""
         self._heard += data
         if not data:
             self.status = _keeper.forget()

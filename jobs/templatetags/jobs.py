@@ -12,12 +12,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from jobs.charts import runs_at
 from jobs.choices import RunState, Trigger
 from jobs.history import Past
 from jobs.job_rows import JobRow
 from jobs.models import Run
 from portal.languages import spoken
-from portal.ui.templatetags.desk import ago, duration, icon, moment, state, who
+from portal.ui.templatetags.desk import ago, csrf_field, duration, icon, moment, state, who
 
 register = template.Library()
 _NOTHING = SafeString("")
@@ -44,8 +45,8 @@ _RUNS = (
 
 @register.simple_tag(takes_context=True)
 def job_rows(context: template.Context, rows: Iterable[JobRow]) -> SafeString:
-    """Draw the jobs of the list; the page's ``csrf_token`` and ``once`` go into what starts them."""
-    token = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
+    """Draw the jobs of the list; the page's token and ``once`` go into what starts them."""
+    token = csrf_field(context)
     once = format_html('<input type="hidden" name="once" value="{}">', context["once"])
     return SafeString("".join(_job_row(row, token, once) for row in rows))
 
@@ -53,7 +54,7 @@ def job_rows(context: template.Context, rows: Iterable[JobRow]) -> SafeString:
 @register.simple_tag
 def run_rows(runs: Iterable[Run]) -> SafeString:
     """Draw the runs of a job."""
-    at = _runs_at()
+    at = runs_at()
     return format_html_join("", _RUN, (_run_cells(run, at) for run in runs))
 
 
@@ -71,16 +72,12 @@ def _took_row(
     number: int, state_: str, started_at: datetime | None, took: timedelta, _how: tuple[str | None, str]
 ) -> SafeString:
     label = RunState(state_).label
-    return format_html(_TOOK, _runs_at(), number, number, label, moment(started_at), duration(took))
+    return format_html(_TOOK, runs_at(), number, number, label, moment(started_at), duration(took))
 
 
 @lru_cache(4096)
-def _at(name: str, of: str | int) -> str:
+def _at(name: str, of: str) -> str:
     return reverse(name, args=[of])
-
-
-def _runs_at() -> str:
-    return _at("run", 0).removesuffix("0/")
 
 
 def _job_row(row: JobRow, token: SafeString, once: SafeString) -> SafeString:
@@ -114,7 +111,7 @@ def _last_run(row: JobRow) -> SafeString:
         when = ago(last.started_at)
     return format_html(
         '<a href="{}{}/">{}</a> <span class="muted hide-s">{}</span>',
-        _runs_at(),
+        runs_at(),
         last.number,
         state(last.tone, last.label),
         when,
