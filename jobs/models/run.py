@@ -1,7 +1,7 @@
 """Runs: the row in PostgreSQL is the truth about what ran, runs and will run."""
 
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 import uuid_utils
@@ -15,6 +15,7 @@ from jobs.models.backfill import Backfill
 from jobs.models.job import Job, Pool, Schedule
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,12 +79,13 @@ class RunQuerySet(models.QuerySet["Run"]):
             run.save(force_insert=True)
             return run, True
         self.bulk_create([run], ignore_conflicts=True)
-        taken = Q(pk=run.pk)
+        key: dict[str, Any] = {"schedule": run.schedule_id, "slot": run.slot}
         if run.idempotency_key is not None:
-            taken |= Q(job=run.job_id, principal=run.principal, idempotency_key=run.idempotency_key)
-        if run.slot is not None:
-            taken |= Q(schedule=run.schedule_id, slot=run.slot)
-        standing = self.select_related("job").get(taken)
+            key = {"job": run.job_id, "principal": run.principal, "idempotency_key": run.idempotency_key}
+        standing = _STANDING.first(pk=run.pk, **key)
+        if standing is None:
+            raise Run.DoesNotExist
+        standing.job = run.job
         return standing, standing.pk == run.pk
 
     def started_by(self, *runs: "Run") -> Self:
@@ -156,6 +158,10 @@ class RunQuerySet(models.QuerySet["Run"]):
                 RunEvent.objects.create(run=standing, kind="queued", data=data)
                 started.append(standing)
         return started
+
+
+# The run that holds an id, or this key or slot.
+_STANDING: "Prepared[Run]" = Prepared(lambda *, pk, **key: Run.objects.filter(Q(pk=pk) | Q(**key)))
 
 
 class Run(models.Model):
@@ -355,46 +361,3 @@ class RunLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id} from line {self.first_line}"
-
-
-class Worker(models.Model):
-    """A Celery worker that takes runs; alive when it polled within 30 s, whatever its PID says.
-
-    ``woken_at``: when it last took a wake-up from the broker. ``found_at``: when it found some by itself.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
-    name = models.CharField(max_length=100, unique=True)
-    host = models.CharField(max_length=255)
-    pid = models.PositiveIntegerField()
-    slots = models.PositiveSmallIntegerField()
-    started_at = models.DateTimeField(db_default=Now())
-    polled_at = models.DateTimeField(db_default=Now())
-    woken_at = models.DateTimeField(null=True)
-    found_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Clock(models.Model):
-    """The heartbeat of the clocks: when one of them last ticked."""
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    ticked_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="clock_one_row")]
-
-    def __str__(self) -> str:
-        return f"ticked {self.ticked_at}"
-
-
-class TellingMark(models.Model):
-    """How far the runs' events were told to people, webhooks or lineage: the last one that is settled."""
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    event = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"told up to {self.event}"

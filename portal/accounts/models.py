@@ -212,7 +212,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def usable(self) -> Self:
         """Keep the tokens that open something now: not revoked, not expired, owner active."""
-        return self.filter(revoked_at=None, expires_at__gt=timezone.now(), owner__is_active=True)
+        return self.filter(revoked_at=None, expires_at__gt=Now(), owner__is_active=True)
 
 
 class ApiToken(models.Model):

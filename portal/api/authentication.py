@@ -10,9 +10,14 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from portal.accounts.models import ApiToken, User
+from portal.accounts.prepared import Prepared
 
 # A token is «last used» to the minute: one write a minute, not one a call.
 _NOTE_EVERY = timedelta(minutes=1)
+
+_USABLE: Prepared[ApiToken] = Prepared(
+    lambda *, digest: ApiToken.objects.usable().select_related("owner").filter(digest=digest)
+)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -41,7 +46,7 @@ class TokenAuthentication(BaseAuthentication):
         if not secret.startswith(ApiToken.PREFIX) or not secret.isascii() or len(secret) > 100:
             return None
         digest = ApiToken.digest_of(secret)
-        return ApiToken.objects.usable().select_related("owner").filter(digest=digest).first()
+        return _USABLE.first(digest=digest)
 
     @staticmethod
     def _note_use(token: ApiToken) -> None:

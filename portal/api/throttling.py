@@ -1,7 +1,7 @@
 """How often a token may call: counted in the cache, open when the cache is gone."""
 
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import structlog
 from django.core.cache import cache
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from portal.accounts.models import ApiToken
+from portal.ui.cache import ForgivingRedisCache
 
 log = structlog.get_logger(__name__)
 
@@ -30,12 +31,11 @@ class WindowThrottle(BaseThrottle):
         window = int(now // self.seconds)
         key = f"throttle:{self.seconds}:{self._who(request)}:{window}"
         self._left = (window + 1) * self.seconds - now
-        try:
-            cache.add(key, 0, timeout=self.seconds + 5)
-            return int(cache.incr(key)) <= self.calls
-        except Exception:
+        count = cast("ForgivingRedisCache", cache).count(key, timeout=self.seconds + 5)
+        if count is None:
             log.warning("throttle_open", window=self.seconds)
             return True
+        return count <= self.calls
 
     def wait(self) -> float:
         """Return the seconds until the window ends, for Retry-After."""

@@ -1,6 +1,7 @@
 """The cache never takes a page down."""
 
 import logging
+import time
 
 import pytest
 
@@ -38,6 +39,7 @@ def test_every_operation_goes_on_without_redis(dead):
     assert dead.get_or_set("a", lambda: 7) == 7
     with pytest.raises(ValueError, match="not found"):
         dead.incr("a")
+    assert dead.count("a", 5) is None
 
 
 def test_after_a_failure_redis_is_left_alone_for_a_while(dead, now, monkeypatch):
@@ -73,6 +75,19 @@ def test_a_redis_that_answers_keeps_values(settings):
     alive.set("desk-test", {"a": 1}, 5)
     assert alive.get("desk-test") == {"a": 1}
     assert alive.delete("desk-test") is True
+
+
+def test_a_count_begins_at_one_and_ends_when_its_time_is_over(settings):
+    alive = ForgivingRedisCache(settings.REDIS_URL, {"OPTIONS": settings.CACHES["default"]["OPTIONS"]})
+    cache._Breaker.resting_until = 0.0
+    alive.delete("desk-test-count")
+    assert [alive.count("desk-test-count", 5) for _ in range(3)] == [1, 2, 3]
+    client = alive._cache.get_client()
+    first = client.pttl(alive.make_key("desk-test-count"))
+    time.sleep(0.05)
+    alive.count("desk-test-count", 5)
+    assert 0 < client.pttl(alive.make_key("desk-test-count")) < first, "counting on does not prolong it"
+    assert alive.delete("desk-test-count") is True
 
 
 def test_emptying_it_leaves_what_others_keep_there(settings):
