@@ -22,6 +22,17 @@ _WITHIN: Final = re.compile(r"#/\$defs/([^/]+)")
 _LEADING_OUT: Final = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary")
 
 
+def with_defaults(params: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """Return the parameters with the schema's default for each of the top level that is not given."""
+    properties = schema.get("properties") or {}
+    defaults = {
+        name: part["default"]
+        for name, part in properties.items()
+        if isinstance(part, Mapping) and "default" in part
+    }
+    return {**defaults, **params}
+
+
 def schema_problems(schema: Any, prefix: str = "parameters_schema") -> list[FieldError]:
     """Return what is wrong with the schema of an object, by the path within it; {} takes no parameters."""
     if not isinstance(schema, dict):

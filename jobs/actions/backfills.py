@@ -181,10 +181,8 @@ def newest_runs(backfill: Backfill) -> QuerySet[Run]:
 
 
 def _run(backfill: Backfill, job: Job, value: str, params: dict[str, Any], **fields: Any) -> Run:
-    values = {"pool_id": job.pool_id, **fields}
-    return Run(
-        job=job,
-        job_version=job.version,
+    return Run.of(
+        job,
         trigger=Trigger.BACKFILL,
         backfill=backfill,
         partition=value,
@@ -192,8 +190,7 @@ def _run(backfill: Backfill, job: Job, value: str, params: dict[str, Any], **fie
         requested_by_id=backfill.requested_by_id,
         params=params,
         priority=max(job.priority - _BEHIND, -(2**15)),
-        max_attempts=job.max_attempts,
-        **values,
+        **fields,
     )
 
 

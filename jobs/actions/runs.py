@@ -1,5 +1,7 @@
 """Start and stop runs."""
 
+import hashlib
+import json
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +13,9 @@ from jobs.choices import FOLLOWING_KINDS, RunState, Trigger
 from jobs.engine.wake import wake
 from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
 from jobs.models import Job, Run, RunEvent
+from jobs.schemas import with_defaults
 from portal.accounts.models import User
+from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor, record
 
 NO_PARAMETERS: dict[str, Any] = {"type": "object", "additionalProperties": False}
@@ -43,25 +47,21 @@ def trigger(
     ``principal`` says whose key it is (``user:1``, ``token:2``). Raises JobDisabled, InvalidParameters
     (with ``errors`` field by field) and IdempotencyConflict (the key was used with other parameters).
     """
-    if not job.enabled:
-        raise JobDisabled
-    params = checked(params, job.parameters_schema)
-    run = Run(
-        job=job,
-        job_version=job.version,
-        trigger=trigger,
-        rerun_of=rerun_of,
-        idempotency_key=idempotency_key,
-        principal=principal,
-        requested_by=requested_by,
-        params=params,
-        priority=job.priority,
-        pool_id=job.pool_id,
-        max_attempts=job.max_attempts,
-    )
-    run, created = Run.objects.insert_once(run)
+    key = {"principal": principal, "idempotency_key": idempotency_key, "asked": _asked(params, rerun_of)}
+    try:
+        params = _startable(job, params)
+    except (JobDisabled, InvalidParameters):
+        # Who lost the first answer and asks again still gets that run, whatever became of the job since.
+        earlier = Run.objects.in_place_of(Run(job=job, **key)) if idempotency_key is not None else None
+        if earlier is None:
+            raise
+        run, created = earlier, False
+    else:
+        run, created = Run.objects.insert_once(
+            Run.of(job, params=params, trigger=trigger, rerun_of=rerun_of, requested_by=requested_by, **key)
+        )
     if not created:
-        if run.params != params or run.rerun_of_id != (rerun_of.pk if rerun_of else None):
+        if run.asked not in {"", key["asked"]}:
             raise IdempotencyConflict
         return Triggered(run, created=False)
     RunEvent.objects.create(run=run, kind="queued", data={"trigger": trigger, "by": by.label})
@@ -76,10 +76,11 @@ def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
     """Start again what failed further on in the chain that this run began; what succeeded stays as it is.
 
     Where a repetition succeeds the jobs behind it follow by themselves. The same failure is repeated once,
-    however often this is asked. A job that was switched off or takes other parameters by now is left out.
+    however often this is asked. A job that was switched off, takes other parameters by now, or may not be
+    started by this person is left out.
     """
     started = []
-    for failed in Run.objects.visible_to(seen_by).failed_after(after):
+    for failed in to_run_again(after=after, by=seen_by):
         try:
             again = trigger(
                 job=failed.job,
@@ -96,6 +97,14 @@ def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
             continue
         started.append(again.run)
     return started
+
+
+def to_run_again(*, after: Run, by: User) -> list[Run]:
+    """Return the failed runs further on in the chain whose jobs this person may start."""
+    failed = Run.objects.visible_to(by).failed_after(after)
+    jobs = Job.objects.filter(pk__in={run.job_id for run in failed})
+    allowed = set(jobs.allowing(by, Permission.RUN_JOBS).values_list("pk", flat=True)) if failed else set()
+    return [run for run in failed if run.job_id in allowed]
 
 
 @transaction.atomic
@@ -130,12 +139,7 @@ def checked(params: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     schema = schema or NO_PARAMETERS
     if not isinstance(params, dict):
         raise InvalidParameters([{"field": "", "message": "parameters are an object"}])
-    defaults = {
-        name: field["default"]
-        for name, field in schema.get("properties", {}).items()
-        if isinstance(field, dict) and "default" in field
-    }
-    filled = {**defaults, **params}
+    filled = with_defaults(params, schema)
     validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
     errors = [
         FieldError(field=_field_of(error), message=error.message)
@@ -146,6 +150,18 @@ def checked(params: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     if errors:
         raise InvalidParameters(errors)
     return filled
+
+
+def _startable(job: Job, params: dict[str, Any]) -> dict[str, Any]:
+    if not job.enabled:
+        raise JobDisabled
+    return checked(params, job.parameters_schema)
+
+
+def _asked(params: dict[str, Any], rerun_of: Run | None) -> str:
+    """Return the digest of what was sent: the defaults filled in may be others the next time."""
+    sent = {"params": params, "rerun_of": str(rerun_of.pk) if rerun_of else None}
+    return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
 
 
 def _field_of(error: Any) -> str:

@@ -239,17 +239,13 @@ def _insert(schedule: Schedule, slot: datetime, **fields: Any) -> Run:
         if open_runs >= job.max_active_runs:
             fields = {"state": RunState.SKIPPED, "reason": Reason.OVERLAP, "finished_at": Now()}
     run, created = Run.objects.insert_once(
-        Run(
-            job=job,
-            job_version=job.version,
+        Run.of(
+            job,
             trigger=Trigger.SCHEDULE,
             schedule=schedule,
             slot=slot,
             principal=f"schedule:{schedule.pk}",
             params=params_at(schedule, slot, job.parameters_schema),
-            priority=job.priority,
-            pool_id=job.pool_id,
-            max_attempts=job.max_attempts,
             **fields,
         )
     )

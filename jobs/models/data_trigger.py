@@ -71,17 +71,13 @@ class DataTrigger(models.Model):
     def start(self, origin: Run) -> Run:
         """Queue the job because of what a run has published; the same news again starts nothing."""
         run, created = Run.objects.insert_once(
-            Run(
-                job=self.job,
-                job_version=self.job.version,
+            Run.of(
+                self.job,
                 trigger=Trigger.DATA,
                 idempotency_key=f"data:{self.pk}:{origin.pk}",
                 principal=f"run:{origin.pk}",
                 requested_by_id=origin.requested_by_id,
                 params=self.params,
-                priority=self.job.priority,
-                pool_id=self.job.pool_id,
-                max_attempts=self.job.max_attempts,
             )
         )
         if created:

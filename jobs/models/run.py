@@ -13,12 +13,13 @@ from django.db.models.functions import Coalesce, Now
 from jobs.choices import FOLLOWING_KINDS, QUERY_JOB, ErrorClass, Outcome, Reason, RunState, Trigger
 from jobs.models.backfill import Backfill
 from jobs.models.job import Job, Pool, Schedule
+from jobs.schemas import with_defaults
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
 # Deeper chains of runs are followed no further.
@@ -79,14 +80,20 @@ class RunQuerySet(models.QuerySet["Run"]):
             run.save(force_insert=True)
             return run, True
         self.bulk_create([run], ignore_conflicts=True)
+        standing = self.in_place_of(run)
+        if standing is None:
+            raise Run.DoesNotExist
+        return standing, standing.pk == run.pk
+
+    def in_place_of(self, run: "Run") -> "Run | None":
+        """Return the stored run with the key or slot of this one."""
         key: dict[str, Any] = {"schedule": run.schedule_id, "slot": run.slot}
         if run.idempotency_key is not None:
             key = {"job": run.job_id, "principal": run.principal, "idempotency_key": run.idempotency_key}
         standing = _STANDING.first(pk=run.pk, **key)
-        if standing is None:
-            raise Run.DoesNotExist
-        standing.job = run.job
-        return standing, standing.pk == run.pk
+        if standing is not None:
+            standing.job = run.job
+        return standing
 
     def started_by(self, *runs: "Run") -> Self:
         """Keep the runs that the success of these has started."""
@@ -140,17 +147,12 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Queue the jobs that come after this run's, once each; called where the run's success is written."""
         started = []
         for job in run.job.followers.filter(enabled=True).select_related("pool"):
-            follower = Run(
-                job=job,
-                job_version=job.version,
+            follower = Run.of(
+                job,
                 trigger=Trigger.AFTER,
                 idempotency_key=f"after:{run.pk}",
                 principal=f"run:{run.pk}",
                 requested_by_id=run.requested_by_id,
-                params={},
-                priority=job.priority,
-                pool_id=job.pool_id,
-                max_attempts=job.max_attempts,
             )
             standing, created = self.insert_once(follower)
             if created:
@@ -193,6 +195,13 @@ class Run(models.Model):
     partition = models.CharField(max_length=10, blank=True, db_default="", default="")
     rerun_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="reruns")
     idempotency_key = models.CharField(max_length=255, null=True)
+    asked = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="SHA-256 of what was sent with the key, before defaults were filled in.",
+    )
     principal = models.CharField(max_length=60, help_text="Whose key it is: user:1, token:2, run:…")
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     params = models.JSONField(default=dict)
@@ -278,6 +287,21 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.number}"
+
+    @classmethod
+    def of(cls, job: Job, *, params: "Mapping[str, Any] | None" = None, **fields: Any) -> Self:
+        """Return a run, not stored yet, by the rules that its job has now.
+
+        A parameter that is not given takes its default, whoever starts it.
+        """
+        rules: dict[str, Any] = {
+            "job_version": job.version,
+            "priority": job.priority,
+            "pool_id": job.pool_id,
+            "max_attempts": job.max_attempts,
+            "params": with_defaults(params or {}, job.parameters_schema),
+        }
+        return cls(job=job, **{**rules, **fields})
 
     @property
     def origin_id(self) -> UUID | None:

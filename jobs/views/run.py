@@ -162,7 +162,7 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "kind": kind_of(shown.job.kind),
         "origin": visible.filter(pk=shown.origin_id).first() if shown.origin_id else None,
         "begun": begun,
-        "failed_after": visible.failed_after(shown) if begun and user.may(Permission.RUN_JOBS) else [],
+        "failed_after": runs.to_run_again(after=shown, by=user) if begun else [],
         "history": history_of(recent, now=now),
         "past": len(recent),
         "summary": summary_of(recent),

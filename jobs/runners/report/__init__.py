@@ -85,16 +85,10 @@ class ReportRunner:
             section,
             warehouse=warehouse,
             owner=job.owner,
-            # A run that another job started was given none.
-            params={**_defaults(job.parameters_schema), **context.params},
+            params=context.params,
             timeout=context.config.timeout,
         )
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Keep each figure's evidence and tell who is to be told; the run keeps where it is and no value."""
         return record_edition(run=run, outputs=outputs)
-
-
-def _defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    parts = (schema.get("properties") or {}).items()
-    return {name: part["default"] for name, part in parts if isinstance(part, dict) and "default" in part}

@@ -13,6 +13,7 @@ from jobs.actions.jobs import definition_of
 from jobs.engine import clock
 from jobs.exceptions import InvalidDefinition, RefusedTrigger
 from jobs.models import Run, Schedule
+from jobs.schemas import with_defaults
 from portal.audit.actions import Actor
 from tests.factories.jobs import DAY_PARAMETERS, make_job
 from tests.factories.tokens import bearer
@@ -72,8 +73,8 @@ def test_the_run_of_a_slot_gets_its_day() -> None:
     clock.make_due_slots()
     run = Run.objects.get()
     assert run.slot == slot
-    assert run.params == partitions.params_at(schedule, slot, DAY_PARAMETERS)
-    assert set(run.params) == {"rows", "day"}
+    assert run.params == with_defaults(partitions.params_at(schedule, slot, DAY_PARAMETERS), DAY_PARAMETERS)
+    assert run.params["rows"] == 7
 
 
 def test_a_coming_start_tells_its_day() -> None:

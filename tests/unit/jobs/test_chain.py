@@ -70,3 +70,18 @@ def test_what_is_off_or_invisible_is_left_out(chain: Job, start: Callable[..., R
     Job.objects.filter(key="right").update(private=True)
     assert runs.run_failed_again(after=root, seen_by=cast.ben, by=TESTS) == []
     assert Run.objects.filter(state=RunState.QUEUED).count() == 0
+
+
+def test_it_starts_only_what_the_person_may_start(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
+    root = start(chain)
+    work(failing={"right", "left"})
+    Job.objects.get(key="left").runners.add(cast.finn)
+    assert [run.job.key for run in runs.to_run_again(after=root, by=cast.finn)] == ["left"]
+    started = runs.run_failed_again(after=root, seen_by=cast.finn, by=TESTS)
+    assert [run.job.key for run in started] == ["left"]
+
+
+def test_what_comes_after_takes_the_defaults_of_its_parameters(chain: Job, start: Callable[..., Run]) -> None:
+    start(chain)
+    work(failing=set())
+    assert [run.params for run in Run.objects.all()] == [{"seconds": 0.0, "note": ""}] * 4

@@ -44,6 +44,7 @@ def test_any_of_them_starts_the_job(make_job: Make, start: Start) -> None:
     assert publish(load, other) == []
     (started,) = publish(load, weather)
     assert (started.job, started.trigger, started.state) == (waiting, Trigger.DATA, RunState.QUEUED)
+    assert started.params == {"seconds": 0.0, "note": ""}, "the defaults"
     assert started.origin_id == load.pk
     assert list(Run.objects.started_by(load)) == [started]
 

@@ -31,7 +31,6 @@ from portal.evidence.models import Citation, Evidence
 from portal.notifications.models import Notification
 from tests.conftest import Cast
 from tests.factories import catalog
-from tests.factories.jobs import make_run
 from tests.lake import Lake
 
 pytestmark = pytest.mark.django_db
@@ -200,12 +199,6 @@ def test_the_reports_parameters_serve_every_section(trips: Any, cast: Cast) -> N
     job.save()
     assert set(Evidence.objects.filter(run_id=edition(job).pk).values_list("row_count", flat=True)) == {1}
     assert Evidence.objects.filter(run_id=edition(job, least=20).pk, row_count=2).count() == 2
-    # A run that follows another job is given no parameters at all.
-    followed = make_run(job, RunState.QUEUED, params={})
-    held = claim("tests")
-    assert held is not None
-    run_inline(held)
-    assert Evidence.objects.filter(run_id=followed.pk, row_count=1).count() == 2
 
 
 def test_a_table_shows_the_chosen_columns_in_their_formats(trips: Any, cast: Cast) -> None:

@@ -65,7 +65,8 @@ def test_a_schedule_starts_with_parameters_that_fit_the_job(make_job: Make) -> N
     made = schedules.add(job=job, wish=Wish(interval=60, params={"day": "2013-01-01"}), by=TESTS)
     Schedule.objects.update(next_slot=made.anchor)
     clock.make_due_slots()
-    assert Run.objects.get(schedule=made).params == {"day": "2013-01-01"}
+    params = Run.objects.get(schedule=made).params
+    assert (params["day"], params["rows"]) == ("2013-01-01", 10), "with the defaults of what it was not given"
 
 
 def test_a_double_click_adds_one(make_job: Make) -> None:

@@ -75,6 +75,25 @@ def test_the_same_key_with_another_body_is_refused(make_job: Make) -> None:
         trigger(job, key="k", note="b")
 
 
+def test_a_lost_answer_is_given_again_whatever_became_of_the_job(make_job: Make) -> None:
+    first = trigger(make_job(), key="k", note="a").run
+    Job.objects.update(enabled=False)
+    off = Job.objects.get()
+    assert trigger(off, key="k", note="a") == (first, False)
+    with pytest.raises(IdempotencyConflict):
+        trigger(off, key="k", note="b")
+    with pytest.raises(JobDisabled):
+        trigger(off, key="another", note="a")
+
+
+def test_a_key_stands_for_what_was_sent_not_for_the_defaults_of_the_day(make_job: Make) -> None:
+    job = make_job()
+    first = trigger(job, key="k", note="a").run
+    job.parameters_schema["properties"]["seconds"]["default"] = 5.0
+    job.parameters_schema["properties"]["note"]["maxLength"] = 0
+    assert trigger(job, key="k", note="a") == (first, False)
+
+
 def test_another_principal_s_key_is_another_key(make_job: Make) -> None:
     job = make_job()
     assert trigger(job, key="k").run != trigger(job, key="k", principal="token:2").run
