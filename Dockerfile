@@ -30,6 +30,7 @@ WORKDIR /app
 USER desk
 VOLUME /var/lib/data-desk
 EXPOSE 8000
-# The programs end at SIGTERM themselves and adopt no foreign children: no init is needed.
+# The programs end at SIGTERM themselves. The worker needs an init beside it (docker run --init; compose has
+# it): when one of its children ends, that child's own children become the first process's, which reaps none.
 CMD ["gunicorn", "-c", "python:portal.launch.gunicorn"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-m", "portal.launch.probe", "web"]

@@ -8,7 +8,7 @@ from django.db.models import Exists, QuerySet
 from django.urls import reverse
 
 from jobs.choices import RunState
-from jobs.marks import SILENT_JOBS, WEBHOOKS, beyond, forget, read_on
+from jobs.marks import SILENT_JOBS, WEBHOOKS, beyond, event_word, forget, read_on
 from jobs.models import Run, RunEvent, TellingMark
 from portal.webhooks.actions import Happening, emit, heard_since, hearing
 from portal.webhooks.choices import Event
@@ -36,12 +36,6 @@ def announcing_signs() -> Iterable[QuerySet[Any, Any]]:
     """Give the clock what tells that an endpoint waits to hear of a run, or that nobody listens any more."""
     heard = Exists(hearing())
     return [beyond(WEBHOOKS).filter(heard), TellingMark.objects.filter(~heard, pk=WEBHOOKS)]
-
-
-def event_word(event: RunEvent) -> str:
-    """Return what happened: the event's kind, or the state that a silent worker's run came to."""
-    # «lost» ends the run; «queued» gives it another worker.
-    return str(event.data.get("state", "")) if event.kind == "worker_lost" else event.kind
 
 
 def _announce(events: list[RunEvent]) -> int:

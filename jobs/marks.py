@@ -34,6 +34,12 @@ _SETTLED = """
 """
 
 
+def event_word(event: RunEvent) -> str:
+    """Return what happened: the event's kind, or the state that a silent worker's run came to."""
+    # «lost» ends the run; «queued» gives it another worker.
+    return str(event.data.get("state", "")) if event.kind == "worker_lost" else event.kind
+
+
 def read_on(mark: int, take: Callable[[list[RunEvent]], int], *, since: dt.datetime | None = None) -> int:
     """Let ``take`` have the events since the last round, in the transaction that moves the cursor on.
 

@@ -13,9 +13,8 @@ from django.conf import settings
 from catalog.choices import NodeKind
 from catalog.models import Dataset
 from catalog.models.lineage import LineageEdge
-from jobs.announcing import event_word
 from jobs.choices import RunState
-from jobs.marks import LINEAGE, SILENT_JOBS, forget, read_on
+from jobs.marks import LINEAGE, SILENT_JOBS, event_word, forget, read_on
 from jobs.models import Run, RunEvent
 from portal.webhooks.actions import hand_over, settings_endpoint
 from portal.webhooks.choices import Kind

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs.actions.alerts import close_alerts, open_alert
 from jobs.choices import Condition, Reason, RunState
-from jobs.marks import PEOPLE, SILENT_JOBS, read_on
+from jobs.marks import PEOPLE, SILENT_JOBS, event_word, read_on
 from jobs.models import Run
 from portal.accounts.models import User
 from portal.audit.actions import Actor
@@ -25,7 +25,7 @@ _TOLD: Final = _ENDS | {RunState.SKIPPED}
 
 def tell_of_runs() -> int:
     """Tell of the ends of runs since the last round; return how many were told. Any number of clocks may."""
-    return read_on(PEOPLE, lambda events: _tell(each.run_id for each in events if each.kind in _TOLD))
+    return read_on(PEOPLE, lambda events: _tell(each.run_id for each in events if event_word(each) in _TOLD))
 
 
 def _tell(pks: Iterable[UUID]) -> int:

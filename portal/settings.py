@@ -112,6 +112,11 @@ DATABASES = {"default": conf.database("DATABASE_URL", SERVERS.database_url)}
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]
     "connect_timeout": 5,
+    # A server that vanished without a word is noticed in seconds, not after the system's two hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
     "application_name": "data-desk",
 }
 # The lake: DuckLake's catalog database and the folder (or bucket) of its Parquet files.

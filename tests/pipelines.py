@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from django.db import connection
 from pydantic import BaseModel, Field
 
 from jobs.engine.fork_server import TITLE
@@ -111,6 +112,24 @@ def segfault(context: Context) -> dict[str, Any]:
 @pipeline("test-bad-input", name_en="Bad input", name_ko="잘못된 입력")
 def bad_input(context: Context) -> dict[str, Any]:
     raise Faulty("line 7: not a number")
+
+
+@pipeline("test-strange", name_en="Strange", name_ko="이상한 말", parameters=Seconds)
+def strange(context: Context) -> dict[str, Any]:
+    """Tell what no column can keep: not a number, NUL, half a character."""
+    context.begin_step("half \ud83d and \0")
+    context.progress(float("nan"), "nul \0 and \udcff")
+    time.sleep(context.params.seconds)
+    if context.params.note:
+        raise Faulty(f"no such file: {context.params.note}-\udcff.csv")
+    return {}
+
+
+@pipeline("test-slow-query", name_en="Slow query", name_ko="느린 쿼리")
+def slow_query(context: Context) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(30)")
+    return {}
 
 
 @pipeline("test-raise", name_en="Raise", name_ko="예외")
@@ -232,10 +251,10 @@ def hostile(context: Context) -> dict[str, Any]:
     """Send what no linter has seen, past the port, and tell what came of it."""
     told: dict[str, str] = {}
     with context.reading() as warehouse:
-        connection: Any = warehouse._connection(None)  # type: ignore[attr-defined]
+        lake: Any = warehouse._connection(None)  # type: ignore[attr-defined]
         for statement in context.params.statements:
             try:
-                told[statement] = str(connection.execute(statement).fetchall())
+                told[statement] = str(lake.execute(statement).fetchall())
             except Exception as error:
                 told[statement] = f"refused: {error}"
     for paths, mode in ((context.params.reads, "rb"), (context.params.writes, "wb")):

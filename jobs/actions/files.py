@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from jobs.actions.jobs import register
+from jobs.actions.schedules import go_on
 from jobs.choices import Source
 from jobs.definitions import JobDefinition
 from jobs.exceptions import DefinedElsewhere, FieldError, InvalidDefinition
@@ -133,5 +134,7 @@ def _switch_off(claimed: set[str], faulty: set[str], synced: Synced, by: Actor) 
 
 def _switch(job: Job, by: Actor, *, on: bool) -> None:
     if Job.objects.filter(pk=job.pk).exclude(enabled=on).update(enabled=on):
+        if on:
+            go_on(job)
         action = "job.switched_on" if on else "job.switched_off"
         record(action, by=by, about=("job", job.key, job.name_en))

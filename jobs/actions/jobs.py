@@ -186,8 +186,9 @@ def _set_schedules(job: Job, definitions: tuple[ScheduleDefinition, ...]) -> Non
             schedule = Schedule(job=job, anchor=now, enabled=enabled, from_code=True, **line)
         for name, value in values.items():
             setattr(schedule, name, value)
-        # Recomputed from now: an edited schedule must not catch up slots that it never had.
-        schedule.next_slot = slots.next_slot(schedule, now) if schedule.enabled else None
+        # The same line has the same slots: one that came while the portal was renewed is still to be made.
+        if schedule.next_slot is None or not schedule.enabled:
+            schedule.next_slot = slots.next_slot(schedule, now) if schedule.enabled else None
         schedule.save()
         kept.append(schedule.pk)
     # What people added on the job's page is theirs.

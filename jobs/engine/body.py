@@ -49,7 +49,9 @@ class PipeReporter:
 
     def tell(self, message: dict[str, Any]) -> None:
         """Write one message."""
-        data = memoryview(json.dumps(message, ensure_ascii=False, default=str).encode() + b"\n")
+        data = memoryview(
+            json.dumps(message, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
+        )
         while data:
             data = data[os.write(RESULT_FD, data) :]
 

@@ -105,7 +105,7 @@ _CLAIM = """
             WHERE run.state = 'queued' AND run.pool_id = %(pool)s
               AND COALESCE(run.requested_by_id, 0) = requester.id
               AND run.available_at <= statement_timestamp() AND run.cancel_requested_at IS NULL
-              AND run.job_id NOT IN (SELECT id FROM closed)
+              AND run.job_id NOT IN (SELECT id FROM closed) AND run.id <> ALL(%(held)s::uuid[])
               AND (run.backfill_id IS NULL OR run.backfill_id NOT IN (SELECT id FROM held_back))
             ORDER BY run.priority DESC, run.available_at, run.id LIMIT 1
         ) best
@@ -116,7 +116,7 @@ _CLAIM = """
         LIMIT 1
     ), locked AS (
         SELECT run.id FROM jobs_run run WHERE run.id = (SELECT id FROM chosen) AND run.state = 'queued'
-        FOR UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE jobs_run run SET
             state = 'running', reason = '', attempt = run.attempt + 1, fence = run.fence + 1,
@@ -204,12 +204,19 @@ def claim(worker: str) -> Claim | None:
     The lease is counted by the database's clock from here on; whoever holds the claim renews it.
     """
     tried: list[int] = []
+    held: list[UUID] = []
     while True:
         asked_at = time.monotonic()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_LOCK_POOL, {"tried": tried})
             due, pool, slots = cursor.fetchone()
-            values = {"pool": pool, "slots": slots, "worker": worker, "lease": settings.RUN_LEASE}
+            values = {
+                "pool": pool,
+                "slots": slots,
+                "held": held,
+                "worker": worker,
+                "lease": settings.RUN_LEASE,
+            }
             if due:
                 cursor.execute(_RESUME, values)
                 if resumed := cursor.fetchone():
@@ -221,9 +228,11 @@ def claim(worker: str) -> Claim | None:
         if claimed[0] is not None:
             return _claim_of(claimed, asked_at)
         if chosen is None:
-            # Everything in this pool waits for its own job's limit; a chosen run that somebody else held
-            # for an instant (a cancel) is simply looked for again.
+            # Everything in this pool waits for its own job's limit.
             tried.append(pool)
+        else:
+            # Somebody else holds it, for an instant (a cancel) or for long: the next one must not wait.
+            held.append(chosen)
 
 
 def _claim_of(row: Sequence[Any], asked_at: float) -> Claim:

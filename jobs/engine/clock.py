@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -37,6 +37,8 @@ TIDY_EVERY = 60.0
 LOOKS = 20
 # Seconds after its end was due in which a deferred run's dying holders are followed by others.
 GIVE_UP = 600
+# The schedules of which the log has heard that their slots cannot be made.
+_unmade: set[int] = set()
 _BATCH = {"batch": BATCH, "following": sorted(FOLLOWING_KINDS)}
 
 # Leases that ran out: back into the queue while attempts are left. SKIP LOCKED: another clock has those rows,
@@ -204,7 +206,16 @@ def make_due_slots() -> int:
             .select_for_update(skip_locked=True, of=("self",))[:BATCH]
         )
         for schedule in due:
-            made += _make_slots(schedule, now)
+            try:
+                with transaction.atomic():
+                    made += _make_slots(schedule, now)
+            except Error:
+                raise
+            except Exception as error:
+                # One that nobody foresaw must not hold up the others; it stays due.
+                if schedule.pk not in _unmade:
+                    log.exception("schedule_failed", schedule=schedule.pk, error=str(error))
+                _unmade.add(schedule.pk)
     return made
 
 

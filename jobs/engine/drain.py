@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 from django.db.models.functions import Now
 
 from jobs.choices import Isolation
@@ -50,7 +50,7 @@ def drain(*, woken: bool = False) -> int:
                     if held.isolation == Isolation.WARM and not stopping.requested:
                         # It may have been the last run of its process.
                         warm.ahead()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("drain_stopped", error=str(error))
             connection.close()
     return done

@@ -10,6 +10,7 @@ from jobs.models import Schedule
 
 # More passed slots than this are counted, but only the newest are looked at one by one.
 MOST = 1000
+LEAST_GRACE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +63,6 @@ def _kept(schedule: Schedule, passed: "deque[datetime]", now: datetime) -> set[d
         return {passed[-1]}
     if schedule.misfire == Misfire.ALL:
         return set(list(passed)[-schedule.max_catchup :]) if schedule.max_catchup else set()
-    grace = timedelta(seconds=schedule.grace)
+    # No slot is seen at its very moment: the clock looks once a second, and may be busy.
+    grace = max(timedelta(seconds=schedule.grace), LEAST_GRACE)
     return {slot for slot in passed if now - slot <= grace}

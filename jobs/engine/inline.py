@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import connection
 
 from jobs.choices import ErrorClass
 from jobs.engine import finish
@@ -113,6 +114,8 @@ def run_inline(claim: Claim) -> None:
         pump.close()
         finish.cancel(claim, report.progress)
     except OutOfTime:
+        # The alarm may have rung in the middle of a query: nobody knows what its connection would say next.
+        connection.close()
         pump.close()
         _out_of_time(claim, report)
     except LeaseLost:

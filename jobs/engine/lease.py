@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from jobs.engine.claim import Claim
 from jobs.exceptions import LeaseLost
@@ -68,7 +68,7 @@ class Lease:
             with connection.cursor() as cursor:
                 cursor.execute(_BEAT, [settings.RUN_LEASE, json.dumps(progress), claim.run_id, claim.fence])
                 row = cursor.fetchone()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("beat_failed", run=claim.number, error=str(error))
             connection.close()
             return self.orders

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from jobs.engine.claim import Claim
 from jobs.engine.held import words_to_hide
@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 BATCH_SECONDS = 0.2
 BATCH_BYTES = 64 * 1024
 LINE_BYTES = 8 * 1024
+# The longest secret that is recognised in a line that has to be cut.
+OVERLAP = 4 * 1024
 MAX_LINES = 10_000
 MAX_BYTES = 5 * 1024 * 1024
 
@@ -98,10 +100,7 @@ class LogPump:
         *lines, rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._take(line)
-        while len(rest) > LINE_BYTES:
-            self._take(rest[:LINE_BYTES])
-            rest = rest[LINE_BYTES:]
-        self._rest = b"" if self._dropped else rest
+        self._rest = b"" if self._dropped else self._shortened(rest)
 
     def say(self, level: str, text: str) -> None:
         """Add lines of the supervisor's own, or of an inline body."""
@@ -130,7 +129,7 @@ class LogPump:
                     self._next_line = (cursor.fetchone() or (0,))[0] + 1
                 lines = json.dumps(self._lines, ensure_ascii=False)
                 cursor.execute(_WRITE, [self._next_line, lines, claim.run_id, claim.fence])
-        except DatabaseError as error:
+        except Error as error:
             log.warning("run_log_not_written", run=claim.number, error=str(error))
             connection.close()
             self._oldest = time.monotonic() + 1.0
@@ -138,19 +137,36 @@ class LogPump:
         self._next_line += len(self._lines)
         self._lines, self._size = [], 0
 
+    def _shortened(self, rest: bytes) -> bytes:
+        """Take a line in pieces that goes on too long; return what is not taken yet."""
+        # Secrets are hidden before the cut, and what may still grow into one is not cut: nobody would
+        # recognise the halves.
+        most = LINE_BYTES + OVERLAP
+        if len(rest) > most:
+            text = redact(rest.decode("utf-8", "surrogateescape"), self._words)
+            rest = text.encode("utf-8", "surrogateescape")
+        while len(rest) > most:
+            self._take(rest[:LINE_BYTES])
+            rest = rest[LINE_BYTES:]
+        return rest
+
     def _take(self, raw: bytes) -> None:
-        text = raw[:LINE_BYTES].decode("utf-8", errors="replace")
+        text = raw.decode("utf-8", errors="replace")
         level = "info"
         if text.startswith(MARK):
             level = LEVELS.get(text[1:2], "info")
             text = text[2:]
         self._keep(level, text.rstrip("\r"))
 
-    def _keep(self, level: str, text: str) -> None:
+    def _keep(self, level: str, line: str) -> None:
+        text = redact(line.translate(_CONTROLS), self._words) if not self._dropped else ""
+        for begin in range(0, max(len(text), 1), LINE_BYTES):
+            self._keep_piece(level, text[begin : begin + LINE_BYTES])
+
+    def _keep_piece(self, level: str, text: str) -> None:
         if self._dropped:
             self._dropped += 1
             return
-        text = redact(text.translate(_CONTROLS), self._words)
         self._kept_lines += 1
         self._kept_bytes += len(text)
         if self._kept_lines > MAX_LINES or self._kept_bytes > MAX_BYTES:

@@ -1,6 +1,7 @@
 """What a body tells its supervisor: progress and steps while it works, its result or its error at the end."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,7 +46,7 @@ def failure_of(
     known = ErrorClass(error_class) if error_class in _CLASSES else ErrorClass.USER_CODE
 
     def clean(text: str, limit: int) -> str:
-        return redact(text.replace("\x00", "\ufffd"), words)[-limit:]
+        return redact(_writable(text), words)[-limit:]
 
     numbers = {
         name: number
@@ -92,10 +93,10 @@ class Report:
         """Take one message."""
         match message:
             case {"type": "progress"}:
-                note = redact(str(message.get("note", "")), self.words)
-                self.progress |= {"fraction": message.get("fraction"), "note": note}
+                note = redact(_writable(str(message.get("note", ""))), self.words)
+                self.progress |= {"fraction": _fraction(message.get("fraction")), "note": note}
             case {"type": "step", "key": str(key), "event": str(event), "at": str(at)}:
-                self._step(key[:100], event, at[:40])
+                self._step(_writable(key)[:100], event, at[:40])
             case {"type": "artifact", "number": int(number), "name": str(name)}:
                 self._artifact(Announced(number, name, str(message.get("media_type", ""))[:100]))
             case {"type": "result", "outputs": dict(outputs)}:
@@ -137,6 +138,17 @@ class Report:
                 if step["key"] == key and step["ended_at"] is None:
                     step["ended_at"] = at
                     break
+
+
+def _writable(text: str) -> str:
+    """Return the text without what PostgreSQL cannot keep: NUL, and halves of a character."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _fraction(told: Any) -> float | None:
+    # A beat with a number that JSON does not know would be refused again and again, and the lease lost.
+    known = isinstance(told, int | float) and math.isfinite(told)
+    return min(max(float(told), 0.0), 1.0) if known else None
 
 
 def _without(value: Any, words: tuple[str, ...]) -> Any:

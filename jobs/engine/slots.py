@@ -24,6 +24,7 @@ def database_now() -> datetime:
 
 def slots_after(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
     """Yield the schedule's slots later than a moment, in UTC, without end; raises InvalidSchedule."""
+    local = moment.astimezone(_zone(schedule.zone))
     if schedule.interval is not None:
         step = timedelta(seconds=schedule.interval)
         slot = schedule.anchor + step * max((moment - schedule.anchor) // step + 1, 0)
@@ -31,14 +32,21 @@ def slots_after(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
             yield slot
             slot += step
     try:
-        local = moment.astimezone(ZoneInfo(schedule.zone))
-        for slot in CronSim(schedule.cron, local):
-            yield slot.astimezone(UTC)
+        for local_slot in CronSim(schedule.cron, local):
+            slot = local_slot.astimezone(UTC)
+            # Within an hour that comes twice cronsim begins with the first.
+            if slot > moment:
+                yield slot
     except CronSimError as error:
         message = f"The cron line {schedule.cron!r} cannot be read: {error}"
         raise InvalidSchedule(message) from error
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        message = f"The time zone {schedule.zone!r} is unknown."
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = f"The time zone {name!r} is unknown."
         raise InvalidSchedule(message) from error
 
 

@@ -163,6 +163,7 @@ class Supervisor:
         self._pump.close()
         while True:
             try:
+                self._pump.flush()
                 self._finish()
             except Error as error:
                 if not is_away(error):

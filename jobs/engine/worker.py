@@ -15,7 +15,7 @@ import structlog
 from celery import bootsteps, signals
 from celery.apps.worker import Worker as CeleryWorker
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models.functions import Now
 from setproctitle import setproctitle
 
@@ -67,7 +67,7 @@ class Poller(bootsteps.StartStopStep):
             try:
                 self._poll(parent)
                 self._silent = False
-            except DatabaseError as error:
+            except Error as error:
                 if not self._silent:
                     log.warning("poll_failed", error=str(error))
                 self._silent = True
@@ -121,12 +121,16 @@ class Poller(bootsteps.StartStopStep):
             cursor.execute(
                 "SELECT count(*) FROM jobs_run WHERE state = 'running' AND worker = %s", [worker_name()]
             )
-            return int(cursor.fetchone()[0]) == 0
+            idle = int(cursor.fetchone()[0]) == 0
+        if not idle:
+            # Its children are rightly busy: from now on, what waits has waited no time at all.
+            self._waiting_since = time.monotonic()
+        return idle
 
     def _leave(self) -> None:
         try:
             Worker.objects.filter(name=worker_name()).delete()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("worker_row_left", error=str(error))
         connection.close()
 

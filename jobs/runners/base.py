@@ -167,9 +167,7 @@ class Context:
     def progress(self, fraction: float | None = None, note: str = "") -> None:
         """Tell how far the step is (0–1, None: unknown) and what it is busy with; cheap to call often."""
         now = time.monotonic()
-        if fraction is not None:
-            fraction = min(max(fraction, 0.0), 1.0)
-        if now - self._told_at < PROGRESS_PAUSE and fraction != 1.0:
+        if now - self._told_at < PROGRESS_PAUSE and not (fraction is not None and fraction >= 1.0):
             return
         self._told_at = now
         self.reporter.tell({"type": "progress", "fraction": fraction, "note": note[:NOTE_LIMIT]})

@@ -86,7 +86,8 @@ class Child:
     def restart(self) -> None:
         """End it in order; `watch` starts it again at once."""
         self.ask_to_end()
-        self.wait(self.command.patience)
+        if not self.wait(self.command.patience):
+            self.kill()
         self._process = None
         self._again_at = 0.0
 

@@ -14,7 +14,19 @@ from jobs.exceptions import RunAlreadyEnded
 from jobs.models import Run, RunLog, Secret
 from tests.faults.conftest import _clear
 from tests.faults.invariants import assert_invariants
-from tests.faults.processes import TESTS, Broker, Processes, alive, ended, job, log_lines, said, start, until
+from tests.faults.processes import (
+    LEASE,
+    TESTS,
+    Broker,
+    Processes,
+    alive,
+    ended,
+    job,
+    log_lines,
+    said,
+    start,
+    until,
+)
 
 pytestmark = pytest.mark.fault
 
@@ -134,6 +146,24 @@ def test_bad_input_is_not_tried_again(running: Processes) -> None:
     assert run.error["message"] == "line 7: not a number"
     assert log_lines(run) == ["line 7: not a number"]
     assert "Traceback" in run.error["detail"]
+
+
+def test_what_no_column_can_keep_ends_no_run(running: Processes) -> None:
+    strange = job("test-strange", max_active_runs=2)
+    # Longer than the lease: a beat that is refused would be taken for silence.
+    well, badly = start(strange, seconds=LEASE * 2), start(strange, note="rates")
+    badly = ended(badly)
+    assert (badly.state, badly.attempt, badly.error["class"]) == (RunState.FAILED, 1, "bad_input")
+    assert badly.error["message"].startswith("no such file: rates-")
+    well = ended(well)
+    assert (well.state, well.attempt) == (RunState.SUCCEEDED, 1)
+    assert well.progress["fraction"] is None
+    assert well.progress["note"].startswith("nul \ufffd and")
+
+
+def test_an_inline_body_that_waits_for_the_database_is_timed_out(running: Processes) -> None:
+    run = ended(start(job("test-slow-query", isolation=Isolation.INLINE, timeout=1)))
+    assert (run.state, run.attempt) == (RunState.TIMED_OUT, 1)
 
 
 def test_a_process_left_behind_dies_with_its_run(running: Processes) -> None:

@@ -137,6 +137,20 @@ def test_f38_a_page_is_refused_by_a_page() -> None:
     assert press().status_code == 302
 
 
+def test_a_claim_does_not_wait_for_a_run_that_somebody_holds() -> None:
+    quick = job("test-nothing", max_active_runs=2)
+    held, free = start(quick), start(quick)
+    with session() as other:
+        other.execute("SELECT 1 FROM jobs_run WHERE id = %s FOR UPDATE", [str(held.pk)])
+        claimed = claim("w")
+        assert claimed is not None
+        assert claimed.run_id == free.pk
+        assert claim("w") is None, "and does not spin"
+    claimed = claim("w")
+    assert claimed is not None
+    assert claimed.run_id == held.pk
+
+
 def test_f38_a_claim_that_met_a_deadlock_left_the_run_to_the_next() -> None:
     run = start(job("test-nothing"))
     aside = deadlocked(lambda: claim("tests"), last="jobs_attempt")

@@ -1,11 +1,13 @@
 """Jobs from files: made, changed and switched off as the folder says, each file wholly or not at all."""
 
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from jobs.actions.files import Synced, sync
 from jobs.actions.housekeeping import READ_JOB_FILES, register_system_jobs
@@ -13,7 +15,7 @@ from jobs.actions.runs import trigger
 from jobs.choices import RunState, Source, Trigger
 from jobs.engine.claim import claim
 from jobs.engine.inline import run_inline
-from jobs.models import Job, Run
+from jobs.models import Job, Run, Schedule
 from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
@@ -115,6 +117,20 @@ def test_what_is_gone_is_switched_off_and_comes_back_on(folder: Path) -> None:
     assert (job.enabled, job.origin) == (True, "report.yaml")
     actions = AuditEvent.objects.filter(object_id=job.key).order_by("pk").values_list("action", flat=True)
     assert list(actions) == ["job.registered", "job.switched_off", "job.switched_on"]
+
+
+def test_what_comes_back_catches_nothing_up(folder: Path) -> None:
+    (folder / "jobs.toml").write_text(TOML)
+    (folder / "report.yaml").write_text(YAML)
+    run(folder)
+    (folder / "jobs.toml").unlink()
+    assert "load-orders" in run(folder).switched_off
+    schedules = Schedule.objects.filter(job__key="load-orders", next_slot__lt=timezone.now())
+    Schedule.objects.update(next_slot=timezone.now() - timedelta(days=30))
+    assert schedules.exists()
+    (folder / "jobs.toml").write_text(TOML)
+    run(folder)
+    assert not schedules.exists()
 
 
 def test_what_somebody_switched_off_stays_off(folder: Path) -> None:

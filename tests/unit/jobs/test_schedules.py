@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,8 +14,11 @@ from jobs.actions import schedules
 from jobs.actions.jobs import ScheduleDefinition
 from jobs.choices import Misfire, OnConflict, RunState
 from jobs.engine import clock
+from jobs.engine.due import choose
 from jobs.engine.slots import next_slots, slots_after
+from jobs.exceptions import InvalidDefinition
 from jobs.models import Job, Run, RunEvent, Schedule
+from jobs.partitions import params_at
 from tests.unit.jobs.conftest import TESTS
 
 Make = Callable[..., Job]
@@ -31,6 +35,20 @@ def test_a_night_job_runs_once_when_the_clocks_go_forward() -> None:
     schedule = Schedule(cron="30 2 * * *", zone="Europe/Berlin")
     slots = next_slots(schedule, datetime(2027, 3, 27, 12, tzinfo=UTC), 2)
     assert slots == [datetime(2027, 3, 28, 1, 0, tzinfo=UTC), datetime(2027, 3, 29, 0, 30, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "cron", "day"),
+    [
+        ("Europe/Berlin", "30 2 * * *", datetime(2026, 10, 25, tzinfo=UTC)),
+        ("America/New_York", "30 1 * * *", datetime(2026, 11, 1, tzinfo=UTC)),
+    ],
+)
+def test_within_an_hour_that_comes_twice_no_slot_is_in_the_past(zone: str, cron: str, day: datetime) -> None:
+    schedule = Schedule(cron=cron, zone=zone)
+    for minute in range(0, 12 * 60, 7):
+        moment = day + timedelta(minutes=minute)
+        assert next_slots(schedule, moment, 1)[0] > moment
 
 
 @given(
@@ -77,6 +95,51 @@ def test_missed_slots_follow_the_policy_and_are_told(make_job: Make, misfire: Mi
     assert missed.data["count"] + made == 6
     if not made:
         assert (missed.run.state, missed.run.reason) == (RunState.SKIPPED, "missed")
+
+
+def test_a_slot_in_time_runs_whatever_the_grace(make_job: Make) -> None:
+    schedule = scheduled(make_job, late=timedelta(0), misfire=Misfire.SKIP, grace=0)
+    slot = schedule.next_slot
+    assert slot is not None
+    assert choose(schedule, slot + timedelta(seconds=1)).slots == [slot]
+    assert choose(schedule, slot + timedelta(seconds=9)).slots == []
+
+
+def test_one_schedule_that_cannot_be_made_holds_up_no_other(
+    make_job: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("unforeseen", "nowhere", "good"):
+        make_job(key, schedules=(ScheduleDefinition(interval=3600),))
+    now = datetime.now(UTC)
+    Schedule.objects.update(next_slot=now, anchor=now)
+    Schedule.objects.filter(job__key="nowhere").update(zone="Mars/Olympus")
+
+    def broken(schedule: Schedule, *rest: Any) -> dict[str, Any]:
+        if schedule.job.key == "unforeseen":
+            raise LookupError("nobody thought of this")
+        return params_at(schedule, *rest)
+
+    monkeypatch.setattr("jobs.engine.clock.params_at", broken)
+    assert clock.make_due_slots() == 1
+    assert [run.job.key for run in Run.objects.all()] == ["good"]
+    upcoming = dict(Schedule.objects.values_list("job__key", "next_slot"))
+    assert upcoming["nowhere"] is None, "it is shown as one that never comes"
+    assert upcoming["unforeseen"] is not None, "it is tried again"
+
+
+def test_an_interval_in_an_unknown_zone_is_refused(make_job: Make) -> None:
+    with pytest.raises(InvalidDefinition) as caught:
+        make_job(schedules=(ScheduleDefinition(interval=3600, zone="Mars/Olympus"),))
+    assert [error["field"] for error in caught.value.errors] == ["schedules.0.zone"]
+
+
+def test_a_job_that_changes_keeps_the_slots_that_came_meanwhile(make_job: Make) -> None:
+    schedule = scheduled(make_job, late=timedelta(0))
+    slot = schedule.next_slot
+    changed = make_job(schedules=(ScheduleDefinition(cron="0 * * * *"),), description_en="Changed")
+    assert changed.version == 2
+    clock.make_due_slots()
+    assert Run.objects.get().slot == slot
 
 
 def test_two_ticks_make_a_slot_once(make_job: Make) -> None:

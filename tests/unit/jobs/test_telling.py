@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -10,7 +11,8 @@ from django.utils import timezone
 from jobs import alerts, telling
 from jobs.actions.verifications import VERIFY_EVIDENCE
 from jobs.choices import QUERY_JOB, RunState
-from jobs.models import Alert, AlertDigest, RunEvent, TellingMark
+from jobs.engine import clock
+from jobs.models import Alert, AlertDigest, Run, RunEvent, TellingMark
 from portal.notifications.models import Notification
 from tests.factories.jobs import make_job, make_run
 
@@ -47,6 +49,15 @@ def test_requester_and_owner_hear_of_the_failure_and_of_the_recovery_once(cast):
         ("run.recovered", "Ada", "load-weather"),
         ("run.recovered", "Ben", "load-weather"),
     ]
+
+
+def test_a_run_whose_workers_died_is_told_too(cast):
+    job = make_job(owner=cast.ben, max_attempts=1)
+    run = make_run(job, RunState.RUNNING, by=cast.ada, attempt=1)
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert clock.reap() == 1
+    tell()
+    assert {(kind, who) for kind, who, _ in told()} == {("jobs.alerts", "Ben"), ("run.failed", "Ada")}
 
 
 def test_an_owner_who_asked_for_the_run_is_told_once(cast):
