@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 
 from jobs.engine.claim import claim
@@ -64,6 +64,8 @@ def session() -> Iterator[Any]:
 
 def waits() -> bool:
     with connection.cursor() as cursor:
+        # Within a transaction the first look would stand for all later ones.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(_WAITING)
         return int(cursor.fetchone()[0]) > 0
 
@@ -135,6 +137,18 @@ def test_f38_a_page_is_refused_by_a_page() -> None:
     assert b"deadlock" not in answer.content
     assert not Run.objects.exists()
     assert press().status_code == 302
+
+
+def test_f15_two_claims_at_the_same_moment_never_take_the_same_run() -> None:
+    run = start(job("test-nothing"))
+    with transaction.atomic():
+        first = claim("one")
+        aside = Aside(lambda: claim("two"))
+        until(waits, what="the other claim is in the middle of its own")
+    assert first is not None
+    assert first.run_id == run.pk
+    assert (aside.over().error, aside.result) == (None, None)
+    assert Attempt.objects.count() == 1
 
 
 def test_a_claim_does_not_wait_for_a_run_that_somebody_holds() -> None:
