@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from jobs.actions.alerts import close_alerts, open_alert
@@ -48,7 +48,8 @@ def _tell_of(run: Run) -> int:
 
 def _alert(run: Run, condition: Condition) -> int:
     """Open an alert, unless the job has succeeded since: a run's end may be read late, or twice."""
-    if run.backfill_id is not None or run.job.runs.filter(pk__gt=run.pk, state=RunState.SUCCEEDED).exists():
+    succeeded = run.job.runs.filter(pk__gt=run.pk, state=RunState.SUCCEEDED)
+    if run.backfill_id is not None or succeeded.proving(run).exists():
         return 0
     return open_alert(run=run, condition=condition)
 
@@ -88,6 +89,8 @@ def _recovered(run: Run) -> int:
 
 
 def _before(run: Run) -> QuerySet[Run]:
-    """Return the job's runs before this one that ended by themselves, the newest first."""
+    """Return the runs before this one that ended by themselves and of which it tells, the newest first."""
     own = Run.objects.filter(job=run.job_id, backfill=None, pk__lt=run.pk, state__in=_ENDS)
+    if run.by_hand:
+        own = own.filter(Q(trigger=run.trigger) | Q(params=run.params))
     return own.order_by("-pk")

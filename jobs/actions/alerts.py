@@ -102,9 +102,14 @@ def open_alert(*, run: Run, condition: Condition) -> bool:
 
 
 def close_alerts(*, run: Run) -> list[User]:
-    """Close what this run's success ends, older runs' alerts included; return who had been told of them."""
+    """Close what this run's success ends, older runs' alerts included; return who had been told of them.
+
+    A success with parameters that somebody chose says nothing of what fails by schedule with others.
+    """
     with transaction.atomic():
-        held = Alert.objects.open().filter(job=run.job_id, run__lte=run.pk).select_for_update()
+        held = Alert.objects.open().filter(job=run.job_id, run__lte=run.pk).select_for_update(of=("self",))
+        if run.by_hand:
+            held = held.filter(Q(run__trigger=run.trigger) | Q(run__params=run.params))
         closed = list(held.values_list("pk", flat=True))
         if not closed:
             return []

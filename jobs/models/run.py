@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
+BY_HAND = (Trigger.MANUAL, Trigger.API)
 # Deeper chains of runs are followed no further.
 LONGEST_CHAIN = 50
 # Its generator lives in the process's memory: two forks of one process would make the same ids.
@@ -61,6 +62,13 @@ class RunQuerySet(models.QuerySet["Run"]):
         began = Q(state__in=[RunState.RUNNING, RunState.DEFERRED])
         began |= waiting if job.kind in FOLLOWING_KINDS else Q()
         return self.filter(began, cancel_requested_at=None)
+
+    def proving(self, run: "Run") -> Self:
+        """Keep the runs whose success proves that what this one did works again.
+
+        One with other parameters that somebody chose proves nothing of what fails by schedule.
+        """
+        return self.filter(~Q(trigger__in=BY_HAND) | Q(trigger=run.trigger) | Q(params=run.params))
 
     def to_look_after(self) -> Self:
         """Keep the deferred runs after which a worker should look now."""
@@ -308,6 +316,11 @@ class Run(models.Model):
         """The run whose success or new data started this one; None for every other trigger."""
         started = self.trigger in {Trigger.AFTER, Trigger.DATA}
         return UUID(self.principal.removeprefix("run:")) if started else None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody, or another system, chose its parameters."""
+        return self.trigger in BY_HAND
 
     @property
     def is_open(self) -> bool:

@@ -66,6 +66,18 @@ def test_an_owner_who_asked_for_the_run_is_told_once(cast):
     assert [kind for kind, *_ in told()] == ["run.failed"]
 
 
+def test_a_run_by_hand_with_other_parameters_proves_nothing_of_the_schedule(cast):
+    job = make_job(owner=cast.ben)
+    end(job, RunState.FAILED, trigger="schedule", params={"day": "2026-01-01"})
+    end(job, RunState.SUCCEEDED, by=cast.ada, params={"day": "2013-01-01"})
+    tell()
+    assert Alert.objects.open().count() == 1
+    assert "run.recovered" not in [kind for kind, *_ in told()]
+    end(job, RunState.SUCCEEDED, by=cast.ada, params={"day": "2026-01-01"})
+    tell()
+    assert not Alert.objects.open().exists()
+
+
 def test_a_job_that_fails_each_minute_is_news_once_until_it_works(cast):
     job = make_job(owner=cast.ben)
     for state in (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST, RunState.SUCCEEDED):
