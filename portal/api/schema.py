@@ -46,6 +46,36 @@ _ALWAYS: Final = {
     "429": "Too many calls; wait as long as Retry-After says.",
     "500": "Something broke on our side.",
 }
+# What a part of an address, or a filter, means wherever its view says nothing of its own.
+_MEANINGS: Final = {
+    "path": {
+        "key": "Its key, as in the address of its page.",
+        "number": "Its number, as its page shows it.",
+        "run_id": "The run's id, as the call that started it answered.",
+        "kind": "The kind of thing: dataset, metric or question.",
+        "name": "The name of the step, as available_transitions gives it.",
+        "format": "The kind of file.",
+        **dict.fromkeys(
+            ("id", "backfill_id", "schedule_id", "trigger_id", "delivery"), "Its id, as the list gives it."
+        ),
+    },
+    "query": {
+        "certification": "Only what is certified in this way.",
+        "condition": "Only alerts of this condition.",
+        "created_after": "Only from this moment on (ISO 8601).",
+        "created_before": "Only before this moment (ISO 8601).",
+        "job": "Only of the job with this key.",
+        "kind": "Only of this kind.",
+        "mine": "Only what you asked, have in your hands or are to review.",
+        "open": "true: only what is open; false: only what is closed.",
+        "owner": "Only what belongs to the person with this number.",
+        "priority": "Only of this priority.",
+        "q": "Only what holds each of these words.",
+        "state": "Only in this state.",
+        "team": "Only of the team with this key.",
+        "trigger": "Only what was started in this way.",
+    },
+}
 
 
 class ScopedSchema(AutoSchema):
@@ -84,6 +114,11 @@ def complete(result: Document, generator: SchemaGenerator, request: Request | No
 
 
 def _complete_operation(operation: Document) -> None:
+    for parameter in operation.get("parameters", []):
+        meaning = _MEANINGS.get(parameter["in"], {}).get(parameter["name"])
+        # drf-spectacular lists the values of a choice where words are missing.
+        if meaning and not parameter.get("description", "").partition("* `")[0].strip():
+            parameter["description"] = f"{meaning}\n\n{parameter.get('description', '')}".strip()
     responses: Document = operation.setdefault("responses", {})
     if operation.get("parameters") or operation.get("requestBody"):
         responses.setdefault("400", {"description": "Some values are not right; errors names them."})

@@ -3,6 +3,7 @@
 import pytest
 from drf_spectacular.validation import validate_schema
 
+from portal.api.reference import groups
 from portal.api.schema import METHODS, document
 
 OPERATIONS = [
@@ -20,6 +21,16 @@ def test_it_is_valid_openapi():
 def test_it_holds_the_versioned_addresses_only():
     assert document()["paths"]
     assert all(path.startswith("/api/v1/") for path in document()["paths"])
+
+
+def test_each_parameter_says_what_it_means():
+    given = [
+        (endpoint.path, each)
+        for group in groups()
+        for endpoint in group.endpoints
+        for each in endpoint.parameters
+    ]
+    assert [(path, each.name) for path, each in given if not each.description] == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -76,6 +76,16 @@ def who(name: str, note: str = "") -> SafeString:
 
 
 @register.filter
+def ticked(text: str) -> SafeString:
+    """Show what stands between double backticks as code, as the texts of the API have it."""
+    parts = str(text).split("``")
+    shown = [
+        format_html("<code>{}</code>", part) if number % 2 else part for number, part in enumerate(parts)
+    ]
+    return format_html_join("", "{}", ((part,) for part in shown))
+
+
+@register.filter
 def ago(value: dt.datetime | None) -> str:
     """Show a moment relative to now, with the exact time on hover."""
     if value is None:
