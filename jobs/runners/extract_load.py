@@ -28,9 +28,8 @@ from jobs.runners.landing import (
 )
 from jobs.runners.rules import CheckRule
 from jobs.runners.sources import RefusedPath, find_files, plain_parts, source_folder
-from portal.warehouse.port import FileSource, How, SourceFile, StagedTable, Warehouse
+from portal.warehouse.port import RUN_COLUMN, FileSource, How, SourceFile, StagedTable, Warehouse
 
-RUN_COLUMN = "_run_id"
 _PLACE = "{partition}"
 
 
@@ -317,6 +316,7 @@ def _source(context: Context, known: dict[str, str], partition: str | None) -> F
         add_columns=adds,
         added=added,
         nulls=(NULL,),
+        own=True,
     )
 
 

@@ -81,10 +81,17 @@ class ColumnWords(BaseModel):
 
 
 _TYPES: Final = re.compile(
-    r"BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|FLOAT|DOUBLE|DECIMAL\(\d{1,2}, ?\d{1,2}\)|VARCHAR"
+    r"BOOLEAN|TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DECIMAL\(\d{1,2}, ?\d{1,2}\)|VARCHAR"
     r"|DATE|TIME|TIMESTAMP|TIMESTAMPTZ|JSON"
 )
-_OTHER_NAMES: Final = {"TEXT": "VARCHAR", "STRING": "VARCHAR", "INT": "INTEGER", "BOOL": "BOOLEAN"}
+_OTHER_NAMES: Final = {
+    "TEXT": "VARCHAR",
+    "STRING": "VARCHAR",
+    "INT": "INTEGER",
+    "BOOL": "BOOLEAN",
+    # Rows are staged in Parquet, which would round it.
+    "HUGEINT": "DECIMAL(38,0)",
+}
 
 
 def _type(given: str) -> str:

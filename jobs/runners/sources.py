@@ -52,7 +52,8 @@ def find_files(path: str, *, file_format: str) -> tuple[SourceFile, ...]:
     files: list[Path] = []
     for each in found:
         if each.is_dir():
-            files += sorted(entry for entry in each.iterdir() if entry.name.endswith(_ENDINGS[file_format]))
+            entries = _entries(each, "*")
+            files += sorted(entry for entry in entries if entry.name.endswith(_ENDINGS[file_format]))
         else:
             files.append(each)
     for each in files:

@@ -12,14 +12,14 @@ import duckdb
 
 from portal.warehouse import asking, expiring, files, profiles, staging
 from portal.warehouse.attaching import attach
-from portal.warehouse.checks import literal, quoted
+from portal.warehouse.checks import quoted
 from portal.warehouse.errors import (
     BadRow,
     WarehouseBusy,
     WarehouseError,
 )
 from portal.warehouse.guarding import as_query_error, fetch, first_line, interrupted_after, one_select
-from portal.warehouse.lines import line_of_record, require_header
+from portal.warehouse.lines import place_of_record, require_header
 from portal.warehouse.port import (
     Check,
     CheckResult,
@@ -190,28 +190,17 @@ class DuckLakeWarehouse:
         """
         require_header(source, columns)
         connection = self._connection(None)
-        types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
-        read = (
-            f"read_csv({literal(str(source))}, header = true, delim = ',', quote = '\"', escape = '\"',"
-            f" nullstr = ['NA', ''], auto_detect = false, strict_mode = true, store_rejects = true,"
-            f" columns = {{{types}}})"
-        )
-        added = "".join(
-            f", TRY(CAST({expression} AS {kind})) AS {quoted(name)}"
-            for name, (kind, expression) in (derived or {}).items()
+        wanted = FileSource(
+            (SourceFile(source.name, source),), "csv", columns=dict(columns), nulls=("NA", "")
         )
         with as_query_error():
-            path = staging.write(connection, f"SELECT *{added} FROM {read}", target=target, folder=folder)  # noqa: S608
-            staging.require_no_rejects(connection, [SourceFile(source.name, source)])
-            staged = staging.staged_at(connection, path, target=target, source=source)
+            staged = files.stage(connection, wanted, target=target, folder=folder, derived=derived)
         for name, (kind, expression) in (derived or {}).items():
             number = staging.first_row(connection, staged, f"{quoted(name)} IS NULL")
-            if number is not None:
+            place = place_of_record(wanted, number) if number is not None else None
+            if place:
                 raise BadRow(
-                    file=source.name,
-                    line=line_of_record(source, number),
-                    column=name,
-                    reason=f"{expression} gives no {kind}",
+                    file=place[0], line=place[1], column=name, reason=f"{expression} gives no {kind}"
                 )
         return staged
 

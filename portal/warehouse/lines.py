@@ -1,12 +1,17 @@
 """Find places in CSV files: lines as an editor counts them, and what the header says."""
 
 import csv
+import gzip
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from portal.warehouse.errors import BadRow, MissingInput
 from portal.warehouse.port import FileSource, SourceFile
+
+# A cell may be as long as the engine takes it; a smaller limit would hide what is said about its row.
+csv.field_size_limit(sys.maxsize)
 
 
 def require_header(source: Path, columns: Mapping[str, str]) -> None:
@@ -52,20 +57,6 @@ def line_of_byte(source: Path, position: int) -> int:
     return line
 
 
-def line_of_record(source: Path, number: int) -> int:
-    """Return the line on which data row ``number`` (from 0, the header not counted) begins."""
-    with source.open(encoding="utf-8", newline="", errors="replace") as file:
-        reader = csv.reader(file)
-        next(reader, None)
-        seen, begins = -1, reader.line_num + 1
-        for row in reader:
-            seen += bool(row)
-            if seen == number:
-                break
-            begins = reader.line_num + 1
-    return begins
-
-
 def place_of_record(source: FileSource, number: int) -> tuple[str, int] | None:
     """Return the file and the line on which row ``number`` (from 0) of all files begins; None if unknown.
 
@@ -77,15 +68,28 @@ def place_of_record(source: FileSource, number: int) -> tuple[str, int] | None:
     for each in source.files:
         with each.path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             reader = _reader(file, source)
-            if source.header:
-                next(reader, None)
+            names = next(reader, []) if source.header else list(source.columns)
             begins = reader.line_num + 1
             for row in reader:
-                left -= bool(row)
+                # An empty line is no row, unless it is the one column's empty value.
+                left -= bool(row) or len(names) == 1
                 if left < 0:
                     return each.name, begins
                 begins = reader.line_num + 1
     return None
+
+
+def place_of_json(file: Path, number: int) -> tuple[str, int]:
+    """Return where record ``number`` (from 0) stands: its line, or the record where it has no line alone."""
+    left = number
+    with gzip.open(file, "rt") if file.name.endswith(".gz") else file.open() as lines:
+        for line, text in enumerate(map(str.strip, lines), start=1):
+            if text and not (text.startswith("{") and text.endswith("}")):
+                break
+            left -= bool(text)
+            if left < 0:
+                return "line", line
+    return "record", number + 1
 
 
 def _reader(lines: Iterable[str], source: FileSource) -> Any:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
+
+# Marks added rows with their run; no source may have a column of this name.
+RUN_COLUMN: Final = "_run_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class FileSource:
     With ``add_columns`` the files may have more columns than these, else that is refused. ``added`` are
     columns with the same value in every row, as (type, value). ``delimiter``, ``quote``, ``header``,
     ``nulls`` and ``encoding`` are for CSV; a file in another encoding than UTF-8 is written anew first.
+    ``own`` files were written by this program: their JSON numbers are all kept by a DOUBLE.
     """
 
     files: tuple[SourceFile, ...]
@@ -82,6 +86,7 @@ class FileSource:
     header: bool = True
     nulls: tuple[str, ...] = ("",)
     encoding: str = "utf-8"
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +108,12 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class StagedTable:
-    """Rows written to staging for one target, not yet published; ``source`` is the file they came from."""
+    """Rows written to staging for one target, not yet published; ``files`` are those they came from."""
 
     target: str
     path: Path
     columns: tuple[ColumnInfo, ...]
     row_count: int
-    source: Path | None = None
     files: FileSource | None = None
     how: How = How()
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from portal.warehouse.asking import columns, one, relation
 from portal.warehouse.checks import literal, quoted, quoted_name
 from portal.warehouse.errors import ColumnsChanged, StalePublish
-from portal.warehouse.port import ColumnInfo, Publishable, StagedTable, StagedView
+from portal.warehouse.port import RUN_COLUMN, ColumnInfo, Publishable, StagedTable, StagedView
 
 # One table of one row for each target, so that publishing one target never waits for another; creating it
 # twice at once conflicts, which stands in for the unique key that DuckLake has not.
@@ -291,7 +291,7 @@ def _conditions(
         case "partition" | "upsert":
             return f"({names}) IN (SELECT ({names}) FROM {rows})", "true"  # noqa: S608
         case "append":
-            return f"_run_id = {literal(run_id)}", "true"
+            return f"{RUN_COLUMN} = {literal(run_id)}", "true"
     (highest,) = one(connection, f"SELECT CAST(max({names}) AS VARCHAR) FROM {target}")  # noqa: S608
     # Asked again here: another run may have added rows since these were staged.
     return "", f"{names} > (SELECT max({names}) FROM {target})" if highest is not None else "true"  # noqa: S608

@@ -33,28 +33,30 @@ def staged_at(
     path: Path,
     *,
     target: str,
-    source: Path | None = None,
     files: FileSource | None = None,
 ) -> StagedTable:
     """Describe a staged file."""
     rows = f"read_parquet({literal(str(path))})"
     (count,) = asking.one(connection, f"SELECT count(*) FROM {rows}")  # noqa: S608
     columns = tuple(asking.columns(connection, rows))
-    return StagedTable(target=target, path=path, columns=columns, row_count=count, source=source, files=files)
+    return StagedTable(target=target, path=path, columns=columns, row_count=count, files=files)
 
 
-def require_no_rejects(connection: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> None:
-    """Raise BadRow for the first row that the last reading of CSV files has rejected."""
+def first_reject(connection: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> BadRow | None:
+    """Return the first row that the last reading of CSV files has rejected."""
     first = connection.execute(_REJECTS).fetchone()
-    connection.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
-    if first:
-        path, position, column, message = first
-        file = next(
-            (each for each in files if str(each.path) == path), SourceFile(Path(path).name, Path(path))
-        )
-        raise BadRow(
-            file=file.name, line=line_of_byte(file.path, position), column=column, reason=_reason(message)
-        )
+    forget_rejects(connection)
+    if first is None:
+        return None
+    path, position, column, message = first
+    file = next((each for each in files if str(each.path) == path), SourceFile(Path(path).name, Path(path)))
+    line = line_of_byte(file.path, position)
+    return BadRow(file=file.name, line=line, column=column, reason=message.strip().splitlines()[0])
+
+
+def forget_rejects(connection: duckdb.DuckDBPyConnection) -> None:
+    """Forget what readings of CSV files have rejected so far."""
+    connection.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
 def first_row(connection: duckdb.DuckDBPyConnection, staged: StagedTable, condition: str) -> int | None:
@@ -123,15 +125,7 @@ def _result(
 def _place(
     connection: duckdb.DuckDBPyConnection, staged: StagedTable, condition: str
 ) -> tuple[str, int] | None:
-    files = staged.files
-    if files is None and staged.source is not None:
-        files = FileSource((SourceFile(staged.source.name, staged.source),), "csv")
-    if files is None:
+    if staged.files is None:
         return None
     number = first_row(connection, staged, condition)
-    return place_of_record(files, number) if number is not None else None
-
-
-def _reason(message: str) -> str:
-    # «Error when converting column "a". Could not convert …»: the column is named already.
-    return message.strip().splitlines()[0].split('". ', 1)[-1]
+    return place_of_record(staged.files, number) if number is not None else None

@@ -1,9 +1,11 @@
 """Copy the records of an HTTP API into a file of JSON lines, page by page."""
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
@@ -52,12 +54,26 @@ def extract(context: Context, source: HttpApi, partition: str | None, path: Path
                     source, f"page {pages} is page {pages - 1} once more: is the parameter's name right?"
                 )
             before = answer.body
-            for record in records:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            for number, record in enumerate(records, start=1):
+                _write(file, source, record, f"page {pages}, record {number}")
             count += len(records)
             context.progress(None, f"{pages:,} pages, {count:,} records")
             url = _following(source, url, document, answer, len(records))
     return Extracted(path, "json", count)
+
+
+def _write(file: Counted[str], source: HttpApi, record: Any, place: str) -> None:
+    try:
+        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise _bad(source, f"{place} holds «{half}», which is half a character") from error
+
+
+def _number(written: str) -> float | str:
+    """Return a number as JSON can hold it; one that would be rounded becomes a text, which is not."""
+    number = float(written)
+    return number if math.isfinite(number) and Decimal(repr(number)) == Decimal(written) else written
 
 
 def _first(source: HttpApi, partition: str | None) -> str:
@@ -133,7 +149,7 @@ def _wait(answer: Answer, tries: int) -> float:
 
 def _records(source: HttpApi, answer: Answer, page: int) -> tuple[list[Any], Any]:
     try:
-        document = answer.json()
+        document = json.loads(answer.body, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise _bad(source, f"page {page} is no JSON") from error
     records = _at(document, source.records) if source.records else document

@@ -2,6 +2,7 @@
 
 import ssl
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -267,7 +268,7 @@ class HttpApi(BaseModel):
     @field_validator("url")
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
-        if PARTITION in "/".join(url.split("/", maxsplit=3)[:3]):
+        if PARTITION in urlsplit(url).netloc:
             raise ValueError("the host is written out: no partition may choose where a secret goes")
         try:
             check_url(url.replace(PARTITION, "x"))

@@ -130,6 +130,7 @@ def test_many_files_in_any_order_of_columns(lake: Lake, files: Path, db: None) -
     (files / "in" / "a.csv").write_text("id,word\n1,x\n")
     (files / "in" / "b.csv").write_text("word,id\ny,2\n")
     (files / "in" / "notes.md").write_text("no data")
+    (files / "in" / ".c.csv").write_text("id,word\n3,hidden\n")
     for path in ("in/*.csv", "in", "i?/[ab].csv"):
         succeed(make("extract_load", config(path)))
         assert rows(lake, "id, word") == [(1, "x"), (2, "y")]
@@ -201,6 +202,14 @@ def test_append_adds_rows_marked_with_their_run(lake: Lake, files: Path, db: Non
     assert Dataset.objects.get(asset__key="sales.orders").row_count == 4
 
 
+@pytest.mark.parametrize("mode", ["full", "append"])
+def test_the_mark_of_a_run_comes_from_no_source(lake: Lake, files: Path, db: None, mode: str) -> None:
+    (files / "orders.csv").write_text("id,_run_id\n1,x\n")
+    run = work_off(make("extract_load", config(mode=mode)))
+    assert "orders.csv, line 1, column _run_id: the name is the table's own; rename" in message_of(run)
+    assert run.error["class"] == "bad_input"
+
+
 # --- bad input: named by file, line and column; the last good data stays
 
 
@@ -210,7 +219,11 @@ def test_append_adds_rows_marked_with_their_run(lake: Lake, files: Path, db: Non
         ("", "orders.csv, line 1: the file is empty"),
         (
             ORDERS + "3,2026-01-02,many,Jeju,1\n",
-            'orders.csv, line 4, column amount: Could not convert string "many"',
+            "orders.csv, line 4, column amount: «many» does not fit DOUBLE",
+        ),
+        (
+            ORDERS + "3.5,2026-01-02,1,Jeju,1\n",
+            "orders.csv, line 4, column id: «3.5» does not fit BIGINT",
         ),
         (ORDERS + "3,2026-13-02,1,Jeju,1\n", "orders.csv, line 4, column day: "),
         (
@@ -390,7 +403,13 @@ def test_a_configuration_that_contradicts_itself_is_refused(changes: dict[str, A
 
 @pytest.mark.parametrize(
     ("given", "meant"),
-    [("integer", "INTEGER"), (" Decimal(18, 2) ", "DECIMAL(18, 2)"), ("text", "VARCHAR"), ("int", "INTEGER")],
+    [
+        ("integer", "INTEGER"),
+        ("hugeint", "DECIMAL(38,0)"),
+        (" Decimal(18, 2) ", "DECIMAL(18, 2)"),
+        ("text", "VARCHAR"),
+        ("int", "INTEGER"),
+    ],
 )
 def test_a_type_may_be_written_as_people_write_it(given: str, meant: str) -> None:
     checked = ExtractLoadConfig.model_validate(config(columns=[{"name": "a", "type": given}]))

@@ -15,8 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.actions import secrets
-from jobs.models import RunLog
+from jobs.models import Run, RunLog
 from jobs.runners.extract_load import ExtractLoadConfig
+from jobs.runners.extraction.models import HttpApi
 from tests.conftest import Cast
 from tests.lake import Lake
 from tests.receiver import Receiver
@@ -303,6 +304,51 @@ def test_pages_of_an_api_and_one_that_breaks_off(lake: Lake, settings: Any, cast
         broken.append(True)
         assert work_off(job).error["class"] == "elsewhere"
         assert len(rows(lake)) == 5
+
+
+def load_page(settings: Any, page: str, **changes: Any) -> Run:
+    with Receiver() as server:
+        settings.OUTGOING_ALLOW = (("127.0.0.1", server.port),)
+
+        def behave(handler: Any) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(page.encode())))
+            handler.end_headers()
+            handler.wfile.write(page.encode())
+
+        server.behave = behave
+        source = {"type": "http", "url": server.url("/x")}
+        return work_off(make("extract_load", {"source": source, "target": "sales.orders", **changes}))
+
+
+def test_numbers_of_an_api_keep_all_their_digits(lake: Lake, settings: Any, cast: Cast) -> None:
+    page = '[{"price": 12345678901234567.89}, {"price": 123456789012.34568}, {"price": 1e-05}, {"price": 7}]'
+    columns = [{"name": "price", "type": "DECIMAL(38,5)"}]
+    run = load_page(settings, page, columns=columns)
+    assert run.state == "succeeded", run.error
+    assert [str(each[0]) for each in rows(lake)] == [
+        "0.00001",
+        "7.00000",
+        "123456789012.34568",
+        "12345678901234567.89000",
+    ]
+
+
+def test_half_a_character_of_an_api_is_named_by_page_and_record(
+    lake: Lake, settings: Any, cast: Cast
+) -> None:
+    run = load_page(settings, '[{"word": "\\ud83d\\ude00"}, {"word": "\\ud83d"}]')
+    assert "page 1, record 2 holds «\\ud83d», which is half a character" in message_of(run)
+    assert run.error["class"] == "bad_input"
+
+
+@pytest.mark.parametrize("url", ["https://example.com?day={partition}", "https://example.com/#{partition}"])
+def test_a_partition_may_stand_behind_the_host(url: str) -> None:
+    source = {"type": "http", "url": url}
+    assert HttpApi.model_validate(source).url == url
+    for host in ("{partition}", "{partition}.example.com", "x@{partition}", "example.com:{partition}"):
+        with pytest.raises(ValidationError, match="the host is written out"):
+            HttpApi.model_validate({**source, "url": f"https://{host}/x"})
 
 
 @pytest.mark.parametrize(

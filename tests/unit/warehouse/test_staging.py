@@ -36,9 +36,9 @@ def test_good_rows_are_staged_with_their_types(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("row", "column", "reason"),
     [
-        ("zz,q,2013-01-03", "n", "Could not convert string"),
-        ("99999,q,2013-01-03", "n", "Could not convert string"),
-        ("3,q,2013-02-31", "day", "Could not convert string"),
+        ("zz,q,2013-01-03", "n", "«zz» does not fit SMALLINT"),
+        ("99999,q,2013-01-03", "n", "«99999» does not fit SMALLINT"),
+        ("3,q,2013-02-31", "day", "«2013-02-31» does not fit DATE"),
         ("3,q", "day", "Expected Number of Columns"),
         ("3,q,2013-01-03,9", "", "Expected Number of Columns"),
         ('3,"q,2013-01-03', "word", "unterminated quote"),

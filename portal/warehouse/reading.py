@@ -1,0 +1,67 @@
+"""What the readers of CSV, JSON and Parquet files have in common."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+from portal.warehouse import keeping
+from portal.warehouse.checks import literal
+from portal.warehouse.errors import BadRow, MissingInput, WarehouseError
+from portal.warehouse.port import RUN_COLUMN, FileSource, SourceFile
+
+_JSON_PLACE: Final = re.compile(
+    r'in file "(?P<file>[^"]+)".*? in (?P<unit>line|record)(/value)? (?P<number>\d+)', re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How some files become rows: ``rows`` gives a SELECT of them.
+
+    Its columns are texts that get the types of ``columns``; without any they have their types already.
+    """
+
+    rows: Callable[[Sequence[SourceFile]], str]
+    columns: Mapping[str, str]
+
+    def sql(self, files: Sequence[SourceFile]) -> str:
+        """Return a SELECT of the files' rows with their types."""
+        rows = self.rows(files)
+        return keeping.typed(rows, self.columns) if self.columns else rows
+
+
+def require_columns(
+    file: SourceFile, names: Sequence[str], source: FileSource, wanted: Mapping[str, str], unit: str = "line"
+) -> None:
+    """Raise BadRow for a column that is missing, or that nobody has asked for."""
+    known = source.columns or wanted
+    for name in known:
+        if name not in names:
+            raise BadRow(file=file.name, line=1, column=name, reason="the column is missing", unit=unit)
+    for name in names:
+        if name.casefold() == RUN_COLUMN:
+            reason = "the name is the table's own; rename the column in the source, or leave it out"
+            raise BadRow(file=file.name, line=1, column=name, reason=reason, unit=unit)
+        if name not in wanted:
+            reason = "the column is new; declare it, or let new columns be added"
+            raise BadRow(file=file.name, line=1, column=name, reason=reason, unit=unit)
+
+
+def paths(files: Sequence[SourceFile]) -> str:
+    """Return the files as a list in SQL."""
+    return f"[{', '.join(literal(str(file.path)) for file in files)}]"
+
+
+def unreadable(file: SourceFile, error: duckdb.Error) -> WarehouseError:
+    """Return what the engine says about a file, with the place that it names."""
+    said = str(error).strip().splitlines()[0]
+    place = _JSON_PLACE.search(str(error))
+    if place is None:
+        return MissingInput(f"{file.name} cannot be read: {said}")
+    # What is no JSON at all the engine places one too far.
+    number = int(place["number"]) - ("Malformed" in str(error))
+    reason = said.split(": ", 2)[-1]
+    return BadRow(file=file.name, line=max(number, 1), column="", reason=reason, unit=place["unit"])

@@ -1,0 +1,56 @@
+"""Write files anew in UTF-8, unpacked, where the engine could not read them as they are."""
+
+import codecs
+import gzip
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from portal.warehouse.errors import BadRow, MissingInput
+from portal.warehouse.port import FileSource, SourceFile
+
+_PIECE: Final = 1 << 20
+_UTF_8: Final = frozenset({"utf-8", "ascii"})
+
+
+def in_utf_8(source: FileSource, folder: Path) -> FileSource:
+    """Write files in another encoding, and packed CSVs, anew; raises BadRow for a line that is not in it."""
+    plain = codecs.lookup(source.encoding).name in _UTF_8
+    files = []
+    for number, file in enumerate(source.files):
+        packed = source.format == "csv" and file.name.endswith(".gz")
+        if source.format == "parquet" or (plain and not packed):
+            files.append(file)
+            continue
+        path = folder / f"{number}-utf8.{source.format}"
+        try:
+            _recode(file, path, source.encoding)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            message = f"{file.name} cannot be unpacked: {error}"
+            raise MissingInput(message) from error
+        files.append(SourceFile(file.name, path))
+    return replace(source, files=tuple(files))
+
+
+def _recode(file: SourceFile, path: Path, encoding: str) -> None:
+    decode: Any = codecs.getincrementaldecoder(encoding)("strict").decode
+    opened = gzip.open(file.path) if file.name.endswith(".gz") else file.path.open("rb")  # noqa: SIM115
+    with opened as read, path.open("w", encoding="utf-8", newline="") as write:
+        done = 1
+        while True:
+            piece = read.read(_PIECE)
+            try:
+                text = decode(piece, not piece)
+            except UnicodeDecodeError as error:
+                before = error.object[: error.start].decode(encoding, "replace")
+                raise BadRow(
+                    file=file.name,
+                    line=done + before.count("\n"),
+                    column="",
+                    reason=f"the bytes {error.object[error.start : error.end].hex(' ')} are not {encoding}",
+                ) from error
+            write.write(text.removeprefix("\ufeff") if done == 1 else text)
+            done += text.count("\n")
+            if not piece:
+                return
