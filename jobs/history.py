@@ -25,6 +25,13 @@ _RECENT = """
         WHERE jobs_run.job_id = wanted.job_id ORDER BY id DESC LIMIT %(count)s
     ) AS recent ORDER BY recent.id
 """
+# The newest run of each partition is found in the index; only the sums leave the database.
+_PARTITIONS = """
+    SELECT backfill_id, state, count(*) FROM (
+        SELECT DISTINCT ON (backfill_id, partition) backfill_id, state FROM jobs_run
+        WHERE backfill_id = ANY(%(backfills)s) ORDER BY backfill_id, partition, id DESC
+    ) AS newest GROUP BY backfill_id, state
+"""
 
 _SPANS: Prepared[tuple[datetime | None, datetime | None]] = Prepared(
     lambda *, job, before: (
@@ -78,6 +85,16 @@ def recent_runs(job_ids: Collection[int], *, count: int) -> dict[int, list[Past]
         for row in cursor.fetchall():
             past = Past._make(row)
             found[past.job_id].append(past)
+    return found
+
+
+def partition_states(backfill_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """Count the partitions of each backfill by the state of their newest run, in one query for all."""
+    found: dict[int, dict[str, int]] = {each: {} for each in backfill_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(_PARTITIONS, {"backfills": list(backfill_ids)})
+        for backfill, state, count in cursor.fetchall():
+            found[backfill][state] = count
     return found
 
 

@@ -146,9 +146,9 @@ def go_on(job: Job) -> None:
         schedule.save(update_fields=["next_slot"])
 
 
-def next_slots(schedule: Schedule, count: int = 5) -> list[datetime]:
+def next_slots(schedule: Schedule, count: int = 5, *, now: datetime | None = None) -> list[datetime]:
     """Return the next few slots in UTC, whether the schedule is paused or not."""
-    return slots.next_slots(schedule, database_now(), count)
+    return slots.next_slots(schedule, now or database_now(), count)
 
 
 def next_starts(schedule: Schedule, count: int = 5, *, now: datetime | None = None) -> list[Start]:

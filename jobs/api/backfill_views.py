@@ -18,6 +18,7 @@ from jobs.api.backfill_serializers import (
     PlanSerializer,
 )
 from jobs.exceptions import IdempotencyConflict, JobDisabled, RefusedTrigger
+from jobs.history import partition_states
 from jobs.models import Backfill, Job
 from portal.accounts.models import ApiToken, User
 from portal.accounts.permissions import Permission
@@ -58,8 +59,9 @@ class JobBackfillsView(APIView):
     def get(self, request: Request, key: str) -> Response:
         """List the newest fifty backfills of a job."""
         job = access_job(_user(request), key)
-        newest = job.backfills.select_related("job", "requested_by")[:50]
-        return Response(BackfillSummarySerializer(newest, many=True).data)
+        newest = list(job.backfills.select_related("job", "requested_by")[:50])
+        context = {"states": partition_states([each.pk for each in newest])}
+        return Response(BackfillSummarySerializer(newest, many=True, context=context).data)
 
     @extend_schema(
         operation_id="backfills_start",

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from catalog.models import Dataset
 from jobs.access import access_job, access_schedule, access_trigger
 from jobs.actions import data_triggers, schedules
 from jobs.api.schedule_serializers import (
@@ -16,7 +17,9 @@ from jobs.api.schedule_serializers import (
     ScheduleDetailSerializer,
     ScheduleWishSerializer,
 )
+from jobs.engine.slots import database_now
 from jobs.exceptions import RefusedTrigger, WrittenInCode
+from jobs.models import DataTrigger, WatchedDataset
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.api.problems import Problem
@@ -59,7 +62,8 @@ class SchedulesView(APIView):
     def get(self, request: Request, key: str) -> Response:
         """List when the job starts by itself."""
         job = access_job(_user(request), key)
-        return Response(ScheduleDetailSerializer(job.schedules.all(), many=True).data)
+        context = {"now": database_now()}
+        return Response(ScheduleDetailSerializer(job.schedules.all(), many=True, context=context).data)
 
     @extend_schema(
         operation_id="schedules_add",
@@ -174,7 +178,7 @@ class DataTriggersView(APIView):
     def get(self, request: Request, key: str) -> Response:
         """List which datasets start the job."""
         job = access_job(_user(request), key)
-        return Response(_shown(request, job.data_triggers.all(), many=True))
+        return Response(_shown(request, *job.data_triggers.all()))
 
     @extend_schema(
         operation_id="data_triggers_add",
@@ -188,7 +192,7 @@ class DataTriggersView(APIView):
         body = DataTriggerWishSerializer(data=request.data, context={"user": _user(request)})
         body.is_valid(raise_exception=True)
         made = _or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=actor_of(request)))
-        return Response(_shown(request, made), status=201)
+        return Response(_shown(request, made)[0], status=201)
 
 
 class DataTriggerView(APIView):
@@ -209,7 +213,7 @@ class DataTriggerView(APIView):
         body.is_valid(raise_exception=True)
         wish = body.wish(trigger)
         changed = _or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, by=actor_of(request)))
-        return Response(_shown(request, changed))
+        return Response(_shown(request, changed)[0])
 
     @extend_schema(
         operation_id="data_triggers_remove",
@@ -223,5 +227,10 @@ class DataTriggerView(APIView):
         return Response(status=204)
 
 
-def _shown(request: Request, what: Any, *, many: bool = False) -> Any:
-    return DataTriggerSerializer(what, many=many, context={"user": _user(request)}).data
+def _shown(request: Request, *triggers: DataTrigger) -> Any:
+    visible = Dataset.objects.visible_to(_user(request))
+    watched = WatchedDataset.objects.filter(trigger__in=triggers, dataset__in=visible)
+    keys: dict[int, list[str]] = {each.pk: [] for each in triggers}
+    for trigger, key in watched.order_by("dataset__asset__key").values_list("trigger", "dataset__asset__key"):
+        keys[trigger].append(key)
+    return DataTriggerSerializer(triggers, many=True, context={"datasets": keys}).data

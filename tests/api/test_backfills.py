@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.choices import RunState
 from jobs.models import Backfill, Run
 from tests.conftest import Cast
-from tests.factories.jobs import DAY_PARAMETERS, make_job
+from tests.factories.jobs import DAY_PARAMETERS, make_backfill, make_job, make_run
 from tests.factories.tokens import bearer
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,26 @@ def test_the_same_key_starts_one_backfill(client: Client, headers: dict[str, str
     assert other.status_code == 422
     assert client.post(PATH, RANGE, content_type=JSON, headers=headers).status_code == 422
     assert Run.objects.count() == 3
+
+
+def test_the_number_of_queries_does_not_grow(
+    client: Client, headers: dict[str, str], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    job = make_job(parameters_schema=DAY_PARAMETERS)
+
+    def more(number: int) -> None:
+        for backfill in [make_backfill(job) for _ in range(number)]:
+            failed = make_run(job, RunState.FAILED, backfill=backfill, partition="2013-01-01")
+            make_run(job, RunState.QUEUED, backfill=backfill, partition="2013-01-01", rerun_of=failed)
+            make_run(job, backfill=backfill, partition="2013-01-02")
+
+    more(1)
+    client.get(PATH, headers=headers)
+    for found in (1, 10):
+        with django_assert_num_queries(5):
+            listed = client.get(PATH, headers=headers).json()
+        assert [each["states"] for each in listed] == [{"queued": 1, "succeeded": 1}] * found
+        more(9)
 
 
 def test_it_is_followed_and_steered(client: Client, headers: dict[str, str]) -> None:

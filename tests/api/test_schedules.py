@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Schedule
+from portal.accounts.models import Team
 from tests.conftest import Cast
 from tests.factories import catalog
-from tests.factories.jobs import make_job, make_schedule
+from tests.factories.jobs import make_job, make_schedule, make_trigger
 from tests.factories.tokens import bearer
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,19 @@ def test_what_does_not_fit_is_said_field_by_field(
     assert not Schedule.objects.exists()
 
 
+def test_the_number_of_queries_does_not_grow(
+    client: Client, headers: dict[str, str], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    job = make_job()
+    make_schedule(job)
+    client.get(PATH, headers=headers)
+    for found in (1, 10):
+        with django_assert_num_queries(4):
+            assert len(client.get(PATH, headers=headers).json()) == found
+        for minute in range(1, 10):
+            make_schedule(job, cron=f"{minute} 6 * * *")
+
+
 def test_what_code_states_is_a_conflict(client: Client, headers: dict[str, str]) -> None:
     made = make_schedule(make_job(), from_code=True)
     assert client.delete(f"{PATH}/{made.pk}", headers=headers).status_code == 409
@@ -96,6 +111,25 @@ class TestNewData:
         assert (changed["datasets"], changed["gathering"]) == (["ops.weather"], "all")
         assert len(client.get(self.PATH, headers=headers).json()) == 1
         assert client.delete(own, headers=headers).status_code == 204
+
+    def test_only_what_one_may_see_is_listed_in_as_many_queries(
+        self,
+        client: Client,
+        cast: Cast,
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        job = make_job()
+        seen = [catalog.dataset(key) for key in ("ops.weather", "ops.flights")]
+        hidden = catalog.dataset("hr.salaries", visibility="team", team=Team.objects.get(key="finance"))
+        make_trigger(job, *seen, hidden)
+        headers = bearer(cast.ben, "jobs:read")
+        client.get(self.PATH, headers=headers)
+        for found in (1, 10):
+            with django_assert_num_queries(5):
+                listed = client.get(self.PATH, headers=headers).json()
+            assert [each["datasets"] for each in listed] == [["ops.flights", "ops.weather"]] * found
+            for _ in range(9):
+                make_trigger(job, *seen, hidden)
 
     @pytest.mark.parametrize(
         ("wish", "words"),
