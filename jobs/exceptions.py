@@ -52,6 +52,10 @@ class TooManyVerifications(JobsError):
 
 
 class TooManyQueries(JobsError):
+class CancelMissed(JobsError):
+    """This run went from hand to hand while it was to be cancelled; cancel it again."""
+
+
     """This person has as many queries waiting or running as anybody may."""
 
 

@@ -21,7 +21,7 @@ from jobs.actions import runs
 from jobs.actions.queries import DIALECT, ask_once
 from jobs.choices import QUERY_JOB, RunState
 from jobs.complaints import complaints
-from jobs.exceptions import InvalidParameters, JobDisabled, RunAlreadyEnded, TooManyQueries
+from jobs.exceptions import CancelMissed, InvalidParameters, JobDisabled, RunAlreadyEnded, TooManyQueries
 from jobs.models import Run
 from jobs.queries import Problem, parameters_in, problem, problem_of
 from jobs.reports import Figure, arranged_table
@@ -175,7 +175,7 @@ class Previewer:
         """Stop what this editor asked for and wants no more, so that it holds no place."""
         mine = self._own().open().filter(idempotency_key__startswith=f"preview:{self.once}:")
         for run in mine.filter(cancel_requested_at=None).exclude(pk__in=self._asked):
-            with suppress(RunAlreadyEnded):
+            with suppress(RunAlreadyEnded, CancelMissed):
                 runs.cancel(run=run, by=self.by)
 
 

@@ -133,7 +133,9 @@ def cancel(*, backfill: Backfill, by: Actor) -> int:
     """End what waits and ask what runs to stop; return how many runs that concerns."""
     own = Run.objects.filter(backfill=backfill.pk)
     asked = {"cancel_requested_at": Now(), "cancel_requested_by": by.label}
-    # Locked first: a worker that claims one at this moment has it, or we do.
+    # All are held before anybody asks what they do: one that goes from running to waiting meanwhile would be
+    # seen as neither, and go on.
+    list(own.open().select_for_update().values_list("pk"))
     waiting = own.ended_by_word(backfill.job).select_for_update()
     ended = list(waiting.values_list("pk", flat=True))
     own.filter(pk__in=ended).update(state=RunState.CANCELLED, finished_at=Now(), **asked)

@@ -11,7 +11,14 @@ from jsonschema import Draft202012Validator
 
 from jobs.choices import FOLLOWING_KINDS, RunState, Trigger
 from jobs.engine.wake import wake
-from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.exceptions import (
+    CancelMissed,
+    FieldError,
+    IdempotencyConflict,
+    InvalidParameters,
+    JobDisabled,
+    RunAlreadyEnded,
+)
 from jobs.models import Job, Run, RunEvent
 from jobs.schemas import with_defaults
 from portal.accounts.models import User
@@ -111,7 +118,8 @@ def to_run_again(*, after: Run, by: User) -> list[Run]:
 def cancel(*, run: Run, by: Actor) -> Run:
     """Cancel a queued run at once, or ask one that began to stop (within seconds); raises RunAlreadyEnded.
 
-    Where its work goes on in another system, a worker tells that one to stop before the run ends.
+    Where its work goes on in another system, a worker tells that one to stop before the run ends. Raises
+    CancelMissed for one that was faster each time.
     """
     own = Run.objects.filter(pk=run.pk)
     for _ in range(CANCEL_ROUNDS):
@@ -129,6 +137,8 @@ def cancel(*, run: Run, by: Actor) -> Run:
             raise RunAlreadyEnded
         if run.cancel_requested_at:
             return run
+    else:
+        raise CancelMissed
     record("run.cancelled", by=by, about=("run", str(run.number), run.job.key))
     run.refresh_from_db()
     return run

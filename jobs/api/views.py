@@ -33,7 +33,7 @@ from jobs.api.serializers import (
     TriggerSerializer,
 )
 from jobs.choices import Trigger
-from jobs.exceptions import IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.exceptions import CancelMissed, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
 from jobs.files import file_response
 from jobs.filters import JobFilter, RunFilter
 from jobs.history import recent_runs
@@ -309,7 +309,7 @@ class RunCancelView(APIView):
             202: OpenApiResponse(RunSerializer, description="It stops within seconds."),
             403: _NOT_ALLOWED,
             404: _NOT_THERE,
-            409: OpenApiResponse(description="It had already ended."),
+            409: OpenApiResponse(description="It had already ended, or was not caught: type says which."),
         },
     )
     def post(self, request: Request, run_id: UUID) -> Response:
@@ -320,6 +320,8 @@ class RunCancelView(APIView):
             runs.cancel(run=run, by=actor_of(request))
         except RunAlreadyEnded as error:
             raise Problem(409, "The run has ended", str(error), kind="problem-ended") from error
+        except CancelMissed as error:
+            raise Problem(409, "The run goes on", str(error), kind="problem-missed") from error
         return Response(RunSerializer(access_run(_user(request), run.pk)).data, status=202)
 
 

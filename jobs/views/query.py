@@ -18,7 +18,7 @@ from jobs.access import access_query
 from jobs.actions import runs
 from jobs.actions.queries import ask
 from jobs.choices import QUERY_JOB, RunState
-from jobs.exceptions import InvalidParameters, JobDisabled, RunAlreadyEnded, TooManyQueries
+from jobs.exceptions import CancelMissed, InvalidParameters, JobDisabled, RunAlreadyEnded, TooManyQueries
 from jobs.history import usual_duration
 from jobs.models import Run
 from jobs.queue import why_waiting
@@ -75,6 +75,8 @@ def query_cancel(request: HttpRequest, number: int) -> HttpResponse:
         runs.cancel(run=run, by=actor_of(request))
     except RunAlreadyEnded:
         messages.info(request, _("It had already ended."))
+    except CancelMissed:
+        messages.error(request, _("It went on to another worker meanwhile. Cancel it again."))
     page = reverse("query", args=[number])
     return redirect(f"{page}?part=result" if wants_part(request) else page)
 

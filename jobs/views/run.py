@@ -19,7 +19,7 @@ from jobs.access import access_run, sees_all_of
 from jobs.actions import runs
 from jobs.charts import history_of, lanes, summary_of
 from jobs.choices import Reason, RunState, Trigger
-from jobs.exceptions import InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.exceptions import CancelMissed, InvalidParameters, JobDisabled, RunAlreadyEnded
 from jobs.faults import fault_of
 from jobs.history import recent_runs, usual_duration, usual_steps
 from jobs.impact import fed_by
@@ -77,6 +77,8 @@ def run_cancel(request: HttpRequest, number: int) -> HttpResponse:
         runs.cancel(run=shown, by=actor_of(request))
     except RunAlreadyEnded:
         messages.info(request, _("It had already ended."))
+    except CancelMissed:
+        messages.error(request, _("It went on to another worker meanwhile. Cancel it again."))
     else:
         messages.success(request, _("It stops within seconds."))
     return redirect("run", number)

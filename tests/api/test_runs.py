@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from jobs import longpoll
 from jobs.choices import RunState, Trigger
 from jobs.models import Run
+from jobs.models.run import RunQuerySet
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
 from tests.factories.jobs import DAY_PARAMETERS, make_job, make_log, make_run
@@ -242,6 +243,14 @@ class TestCancel:
         response = post(client, f"/api/v1/runs/{run.pk}/cancel", **bearer(cast.dan, "jobs:run"))
         assert response.status_code == 202
         assert response.json()["state"] == "cancelled"
+
+    def test_a_run_that_was_not_caught_is_a_conflict(
+        self, client: Client, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = make_run(make_job(), RunState.QUEUED)
+        monkeypatch.setattr(RunQuerySet, "ended_by_word", lambda found, _job: found.none())
+        response = post(client, f"/api/v1/runs/{run.pk}/cancel", **bearer(cast.dan, "jobs:run"))
+        assert (response.status_code, response.json()["type"]) == (409, "/api/docs/#problem-missed")
 
     def test_a_running_run_is_asked_to_stop(self, client: Client, cast: Cast) -> None:
         run = make_run(make_job(), RunState.RUNNING)

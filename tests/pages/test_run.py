@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.models import LineageEdge
 from jobs.choices import Outcome, RunState
 from jobs.models import Run, Worker
+from jobs.models.run import RunQuerySet
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
 from tests.factories.jobs import make_attempt, make_job, make_log, make_run
@@ -212,6 +213,14 @@ def test_cancel_after_the_end_changes_nothing(dan: Client) -> None:
     assert "It had already ended." in page
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED
+
+
+def test_a_cancel_that_missed_the_run_says_so(dan: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(make_job(), RunState.QUEUED)
+    monkeypatch.setattr(RunQuerySet, "ended_by_word", lambda found, _job: found.none())
+    page = dan.post(f"/runs/{run.number}/cancel/", follow=True).content.decode()
+    assert "Cancel it again." in page
+    assert "It stops within seconds." not in page
 
 
 def test_run_again_repeats_the_parameters_once(dan: Client, cast: Cast) -> None:

@@ -7,13 +7,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.actions import runs
 from jobs.choices import RunState
-from jobs.exceptions import RunAlreadyEnded
+from jobs.exceptions import CancelMissed, RunAlreadyEnded
 from jobs.management.following import run_of
 from portal.audit.actions import Actor
 
 
 class Command(BaseCommand):
-    """Say what became of the run; exit 1 where it had ended before."""
+    """Say what became of the run; exit 1 where it was not cancelled."""
 
     help = "Cancel a run by its number; one that runs stops within seconds."
     requires_system_checks = []
@@ -31,5 +31,7 @@ class Command(BaseCommand):
             run.refresh_from_db(fields=["state"])
             message = f"run {run.number} has ended: {run.state}"
             raise CommandError(message) from error
+        except CancelMissed as error:
+            raise CommandError(str(error)) from error
         words = "cancelled" if run.state == RunState.CANCELLED else "was asked to stop"
         self.stdout.write(f"run {run.number} {words}")

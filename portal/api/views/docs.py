@@ -35,6 +35,7 @@ PROBLEMS = (
     ),
     Explained("problem-disabled", "409", _("The job is switched off.")),
     Explained("problem-ended", "409", _("The run has ended; nothing is left to cancel.")),
+    Explained("problem-missed", "409", _("The run went from hand to hand meanwhile; cancel it again.")),
     Explained("problem-411", "411", _("Send the body with Content-Length, not in chunks.")),
     Explained("problem-413", "413", _("The body is larger than one megabyte.")),
     Explained("problem-415", "415", _("The body is not JSON, or it is packed.")),

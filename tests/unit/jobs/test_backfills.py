@@ -1,12 +1,13 @@
 """Backfills: planned before anything starts, each partition once, so many at a time, steered as a whole."""
 
+import threading
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from jobs.engine.claim import Claim, claim
 from jobs.engine.report import Failure
 from jobs.exceptions import JobDisabled, RefusedTrigger
 from jobs.models import Backfill, DataTrigger, Job, Run, Worker
+from jobs.models.run import RunQuerySet
 from jobs.partitions import parameters_for
 from jobs.queue import why_waiting
 from jobs.telling import tell_of_runs
@@ -247,6 +249,33 @@ class TestSteering:
             "resumed",
             "cancelled",
         ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cancelling_stops_a_run_that_begins_to_wait_for_its_next_attempt_meanwhile(
+    make_job: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job("load", parameters_schema=DAY, max_attempts=2)
+    backfill = begin(job, last=date(2013, 1, 1))
+    running = claim("w")
+    assert isinstance(running, Claim)
+
+    def try_later() -> None:
+        finish.fail(running, Failure(ErrorClass.ELSEWHERE, "no answer"), {}, cancelled=False)
+        connection.close()
+
+    worker = threading.Thread(target=try_later)
+    look = RunQuerySet.stopped_by_holder
+
+    def after_the_worker(found: RunQuerySet, job: Job) -> RunQuerySet:
+        worker.start()
+        worker.join(timeout=1)
+        return look(found, job)
+
+    monkeypatch.setattr(RunQuerySet, "stopped_by_holder", after_the_worker)
+    assert backfills.cancel(backfill=backfill, by=TESTS) == 1
+    worker.join()
+    assert backfill.runs.get().cancel_requested_at is not None
 
 
 def test_a_bad_backfill_is_one_message(job: Job, cast: Cast) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from jobs.actions import runs
 from jobs.choices import RunState, Trigger
-from jobs.exceptions import IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.exceptions import CancelMissed, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
 from jobs.models import Job, Run
+from jobs.models.run import RunQuerySet
 from portal.audit.models import AuditEvent
 from tests.unit.jobs.conftest import TESTS
 
@@ -104,6 +105,17 @@ def test_a_queued_run_is_cancelled_at_once_and_only_once(make_job: Make, start: 
     assert (run.state, run.cancel_requested_by) == (RunState.CANCELLED, "tests")
     with pytest.raises(RunAlreadyEnded):
         runs.cancel(run=run, by=TESTS)
+
+
+def test_a_run_that_is_faster_than_its_cancel_is_no_success(
+    make_job: Make, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(make_job())
+    for name in ("ended_by_word", "stopped_by_holder"):
+        monkeypatch.setattr(RunQuerySet, name, lambda found, _job: found.none())
+    with pytest.raises(CancelMissed):
+        runs.cancel(run=run, by=TESTS)
+    assert not AuditEvent.objects.filter(action="run.cancelled").exists()
 
 
 def test_a_definition_that_did_not_change_makes_no_new_version(make_job: Make) -> None:
