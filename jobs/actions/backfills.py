@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -52,6 +52,13 @@ def plan(*, job: Job, wish: Wish) -> list[Partition]:
         text = _("The job has no parameter {name} that takes a day.")
         errors.append(_wrong("parameter", text.format(name=wish.parameter or "–")))
     if wish.unit not in PartitionUnit.values:
+class Started(NamedTuple):
+    """A backfill, and whether this start made it or an earlier one with the same ``once``."""
+
+    backfill: Backfill
+    created: bool
+
+
         errors.append(_wrong("unit", _("There is no such choice.")))
     if wish.first > wish.last:
         errors.append(_wrong("last", _("The last day is before the first.")))
@@ -78,18 +85,18 @@ def plan(*, job: Job, wish: Wish) -> list[Partition]:
 
 
 @transaction.atomic
-def start(*, job: Job, wish: Wish, once: str, by: Actor, requested_by: User | None) -> Backfill:
-    """Queue a run for each partition; the same ``once`` again is the same backfill.
+def start(*, job: Job, wish: Wish, once: str, by: Actor, requested_by: User | None) -> Started:
+    """Queue a run for each partition; for a job the same ``once`` again is the same backfill.
 
     Raises JobDisabled, RefusedTrigger and IdempotencyConflict (the same ``once`` for something else).
     """
     # Locked, so that a double click starts one.
     job = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pool").get(pk=job.pk)
-    if standing := Backfill.objects.filter(once=once).first():
+    if standing := job.backfills.filter(once=once).first():
         names = ("parameter", "unit", "first", "last", "parallel", "params")
-        if standing.job_id != job.pk or any(getattr(standing, name) != getattr(wish, name) for name in names):
+        if any(getattr(standing, name) != getattr(wish, name) for name in names):
             raise IdempotencyConflict
-        return standing
+        return Started(standing, created=False)
     if not job.enabled:
         raise JobDisabled
     partitions = plan(job=job, wish=wish)
@@ -110,7 +117,7 @@ def start(*, job: Job, wish: Wish, once: str, by: Actor, requested_by: User | No
     _tell_queued(runs, by)
     _record("backfill.started", backfill, by, partitions=len(runs), parallel=wish.parallel)
     _wake(job)
-    return backfill
+    return Started(backfill, created=True)
 
 
 @transaction.atomic

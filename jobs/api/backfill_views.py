@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -72,11 +72,16 @@ class JobBackfillsView(APIView):
                 "Idempotency-Key",
                 str,
                 OpenApiParameter.HEADER,
-                description="Needed to start: the same key starts one backfill.",
+                description="Needed to start: the same key starts one backfill of the job.",
             )
         ],
         responses={
-            200: OpenApiResponse(PlanSerializer, description="With dry_run: what would run."),
+            200: OpenApiResponse(
+                PolymorphicProxySerializer(
+                    "PlanOrBackfill", [PlanSerializer, BackfillSerializer], resource_type_field_name=None
+                ),
+                description="With dry_run: what would run; else what the key has started before.",
+            ),
             201: OpenApiResponse(BackfillSerializer, description="Its runs are queued."),
             403: _NOT_ALLOWED,
             404: _NOT_THERE,
@@ -99,7 +104,7 @@ class JobBackfillsView(APIView):
             raise Problem(
                 422, "A key is missing", "Nothing was started.", kind="problem-validation", errors=errors
             )
-        made = _or_problem(
+        backfill, created = _or_problem(
             lambda: backfills.start(
                 job=job,
                 wish=body.wish(),
@@ -108,7 +113,7 @@ class JobBackfillsView(APIView):
                 requested_by=token.owner,
             )
         )
-        return Response(BackfillSerializer(made).data, status=201)
+        return Response(BackfillSerializer(backfill).data, status=201 if created else 200)
 
 
 class BackfillView(APIView):

@@ -139,7 +139,7 @@ def _start(request: HttpRequest, job: Job, form: BackfillForm) -> Backfill:
         once=f"form:{user.pk}:{form.cleaned_data['once']}",
         by=actor_of(request),
         requested_by=user,
-    )
+    ).backfill
 
 
 def _page(

@@ -504,7 +504,9 @@ class TestPlaces:
         wish = backfills.Wish(
             parameter="day", unit="day", first=DAY_ONE, last=DAY_ONE + timedelta(days=2), parallel=1
         )
-        backfill = backfills.start(job=job, wish=wish, once=str(uuid4()), by=TESTS, requested_by=cast.dan)
+        backfill, _created = backfills.start(
+            job=job, wish=wish, once=str(uuid4()), by=TESTS, requested_by=cast.dan
+        )
         held = taken()
         run_inline(held)
         assert claim("here") is None, "one at a time"

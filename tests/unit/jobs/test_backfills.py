@@ -47,7 +47,7 @@ def wish(**fields: Any) -> Wish:
 
 
 def begin(job: Job, once: str = "once", **fields: Any) -> Backfill:
-    return backfills.start(job=job, wish=wish(**fields), once=once, by=TESTS, requested_by=None)
+    return backfills.start(job=job, wish=wish(**fields), once=once, by=TESTS, requested_by=None).backfill
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_cancelling_stops_a_run_that_begins_to_wait_for_its_next_attempt_meanwhi
 
 
 def test_a_bad_backfill_is_one_message(job: Job, cast: Cast) -> None:
-    backfill = backfills.start(job=job, wish=wish(), once="x", by=TESTS, requested_by=cast.ben)
+    backfill, _created = backfills.start(job=job, wish=wish(), once="x", by=TESTS, requested_by=cast.ben)
     end(backfill, failing={"2013-01-01", "2013-01-02", "2013-01-03"})
     tell_of_runs()
     assert Notification.objects.filter(recipient=cast.ben, kind="run.failed").count() == 1
