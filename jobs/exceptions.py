@@ -10,6 +10,11 @@ class FieldError(TypedDict):
     message: str
 
 
+def wrong(field: str, message: str) -> FieldError:
+    """Say what is wrong with one field."""
+    return FieldError(field=field, message=message)
+
+
 class JobsError(Exception):
     """Something about a job or a run is not as it must be."""
 
@@ -47,15 +52,15 @@ class RunAlreadyEnded(JobsError):
     """This run has already ended."""
 
 
+class CancelMissed(JobsError):
+    """This run went from hand to hand while it was to be cancelled; cancel it again."""
+
+
 class TooManyVerifications(JobsError):
     """This person has as many verifications waiting as anybody may."""
 
 
 class TooManyQueries(JobsError):
-class CancelMissed(JobsError):
-    """This run went from hand to hand while it was to be cancelled; cancel it again."""
-
-
     """This person has as many queries waiting or running as anybody may."""
 
 

@@ -12,7 +12,14 @@ from django.utils.translation import gettext as _
 from jobs.actions.runs import checked
 from jobs.choices import FOLLOWING_KINDS, PartitionUnit, RunState, Trigger
 from jobs.engine.wake import wake
-from jobs.exceptions import FieldError, IdempotencyConflict, InvalidParameters, JobDisabled, RefusedTrigger
+from jobs.exceptions import (
+    FieldError,
+    IdempotencyConflict,
+    InvalidParameters,
+    JobDisabled,
+    RefusedTrigger,
+    wrong,
+)
 from jobs.models import Backfill, Job, Run, RunEvent
 from jobs.partitions import begin_of, begins, parameters_for, written
 from portal.accounts.models import User
@@ -45,13 +52,6 @@ class Partition:
     params: dict[str, Any]
 
 
-def plan(*, job: Job, wish: Wish) -> list[Partition]:
-    """Return what would run, the oldest first, and store nothing; raises RefusedTrigger."""
-    errors: list[FieldError] = []
-    if wish.parameter not in parameters_for(job.parameters_schema):
-        text = _("The job has no parameter {name} that takes a day.")
-        errors.append(_wrong("parameter", text.format(name=wish.parameter or "–")))
-    if wish.unit not in PartitionUnit.values:
 class Started(NamedTuple):
     """A backfill, and whether this start made it or an earlier one with the same ``once``."""
 
@@ -59,17 +59,24 @@ class Started(NamedTuple):
     created: bool
 
 
-        errors.append(_wrong("unit", _("There is no such choice.")))
+def plan(*, job: Job, wish: Wish) -> list[Partition]:
+    """Return what would run, the oldest first, and store nothing; raises RefusedTrigger."""
+    errors: list[FieldError] = []
+    if wish.parameter not in parameters_for(job.parameters_schema):
+        text = _("The job has no parameter {name} that takes a day.")
+        errors.append(wrong("parameter", text.format(name=wish.parameter or "–")))
+    if wish.unit not in PartitionUnit.values:
+        errors.append(wrong("unit", _("There is no such choice.")))
     if wish.first > wish.last:
-        errors.append(_wrong("last", _("The last day is before the first.")))
+        errors.append(wrong("last", _("The last day is before the first.")))
     if not (wish.first.year >= EARLIEST and wish.last.year <= LATEST):
         text = _("The days lie between {first} and {last}.")
-        errors.append(_wrong("first", text.format(first=EARLIEST, last=LATEST)))
+        errors.append(wrong("first", text.format(first=EARLIEST, last=LATEST)))
     if not 1 <= wish.parallel <= MOST_PARALLEL:
-        errors.append(_wrong("parallel", _("At least one and at most a hundred go at a time.")))
+        errors.append(wrong("parallel", _("At least one and at most a hundred go at a time.")))
     if not errors and _count(wish) > MOST_PARTITIONS:
         text = _("These are {n} partitions; a backfill has at most {most}. Choose a shorter range.")
-        errors.append(_wrong("last", text.format(n=_count(wish), most=MOST_PARTITIONS)))
+        errors.append(wrong("last", text.format(n=_count(wish), most=MOST_PARTITIONS)))
     if errors:
         raise RefusedTrigger(errors)
     schema = job.parameters_schema["properties"][wish.parameter]
@@ -226,7 +233,3 @@ def _record(action: str, backfill: Backfill, by: Actor, **data: Any) -> None:
     about = ("job", backfill.job.key, backfill.job.key)
     span = {"first": backfill.first.isoformat(), "last": backfill.last.isoformat(), "unit": backfill.unit}
     record(action, by=by, about=about, backfill=backfill.pk, **span, **data)
-
-
-def _wrong(name: str, message: str) -> FieldError:
-    return FieldError(field=name, message=message)

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Dataset
 from jobs.actions import circles
-from jobs.actions.runs import checked
+from jobs.actions.runs import unfit
 from jobs.choices import Gathering
-from jobs.exceptions import FieldError, InvalidParameters, RefusedTrigger
+from jobs.exceptions import FieldError, RefusedTrigger
 from jobs.models import DataTrigger, Job, WatchedDataset
 from portal.audit.actions import Actor, record
 
@@ -69,7 +69,12 @@ def pause(*, trigger: DataTrigger, by: Actor) -> None:
 
 @transaction.atomic
 def resume(*, trigger: DataTrigger, by: Actor) -> None:
-    """Let a trigger go on with what is published from now on."""
+    """Let a trigger go on with what is published from now on.
+
+    Raises RefusedTrigger where its parameters do not fit what the job asks for by now.
+    """
+    if errors := unfit(trigger.params, trigger.job.parameters_schema):
+        raise RefusedTrigger(errors)
     if DataTrigger.objects.filter(pk=trigger.pk, enabled=False).update(enabled=True):
         _record("trigger.resumed", trigger, by)
 
@@ -88,10 +93,7 @@ def _check(job: Job, wish: Wish) -> None:
         errors.append(
             FieldError(field="datasets", message=text.format(path=" → ".join(path), dataset=path[-2]))
         )
-    try:
-        checked(wish.params, job.parameters_schema)
-    except InvalidParameters as error:
-        errors += error.below_params
+    errors += unfit(wish.params, job.parameters_schema)
     if errors:
         raise RefusedTrigger(errors)
 

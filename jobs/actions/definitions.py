@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
 from jobs.actions.jobs import definition_of, insert, lock_order, write
+from jobs.actions.runs import unfit
 from jobs.actions.schedules import check_params, go_on
 from jobs.checks import problems
 from jobs.choices import REPORT_KIND, Isolation, Source
@@ -22,6 +23,7 @@ from jobs.exceptions import (
     FieldError,
     InvalidDefinition,
     StillNeeded,
+    wrong,
 )
 from jobs.models import Job
 from jobs.runners.registry import SYSTEM_KINDS
@@ -87,20 +89,25 @@ def change(
 
 
 def _unfit_starts(job: Job, definition: JobDefinition) -> list[FieldError]:
-    """Return which schedules of the job's page would start it with parameters that do not fit any more."""
+    """Return which schedules and new data would start the job with parameters that do not fit any more."""
     schema = with_schema(definition).parameters_schema or {}
     now = database_now()
     text = _(
         "The job starts by itself ({schedule}) with parameters that would not fit: {problem}. Give the "
         "parameter a default, or pause that start first."
     )
-    return [
-        FieldError(
-            field="parameters_schema",
-            message=text.format(schedule=schedule, problem=errors[0]["message"].rstrip(".")),
-        )
+    starts = [
+        (str(schedule), check_params(schedule, schedule.next_slot or now, schema))
         for schedule in job.schedules.filter(enabled=True, from_code=False)
-        if (errors := check_params(schedule, schedule.next_slot or now, schema))
+    ]
+    starts += [
+        (_("By new data"), unfit(trigger.params, schema))
+        for trigger in job.data_triggers.filter(enabled=True)
+    ]
+    return [
+        wrong("parameters_schema", text.format(schedule=start, problem=errors[0]["message"].rstrip(".")))
+        for start, errors in starts
+        if errors
     ]
 
 

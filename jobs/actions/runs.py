@@ -162,6 +162,15 @@ def checked(params: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return filled
 
 
+def unfit(params: dict[str, Any], schema: dict[str, Any]) -> list[FieldError]:
+    """Return what is wrong with the parameters, below the field ``params``; nothing where they fit."""
+    try:
+        checked(params, schema)
+    except InvalidParameters as error:
+        return error.below_params
+    return []
+
+
 def _startable(job: Job, params: dict[str, Any]) -> dict[str, Any]:
     if not job.enabled:
         raise JobDisabled

@@ -1,4 +1,4 @@
-"""Make, change, pause and resume schedules, and look ahead; whole jobs are switched off and on here too."""
+"""Make, change, pause and resume schedules, and look ahead."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,11 +10,11 @@ from cronsim import CronSim
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from jobs.actions.runs import checked
+from jobs.actions.runs import unfit
 from jobs.choices import Misfire
 from jobs.engine import slots
 from jobs.engine.slots import database_now
-from jobs.exceptions import FieldError, InvalidParameters, InvalidSchedule, RefusedTrigger, WrittenInCode
+from jobs.exceptions import FieldError, InvalidSchedule, RefusedTrigger, WrittenInCode, wrong
 from jobs.models import Job, Schedule
 from jobs.partitions import params_at, problems
 from portal.audit.actions import Actor, record
@@ -70,7 +70,7 @@ def add(*, job: Job, wish: Wish, by: Actor) -> Schedule:
     values = _checked(job, wish, now)
     schedule = Schedule(job=job, **values)
     if _twin(schedule) is not None:
-        raise RefusedTrigger([FieldError(field="", message=_("The job already has this schedule."))])
+        raise RefusedTrigger([wrong("", _("The job already has this schedule."))])
     schedule.next_slot = slots.next_slot(schedule, now)
     schedule.save()
     _record("schedule.added", schedule, by, **_told(schedule))
@@ -91,7 +91,7 @@ def edit(*, schedule: Schedule, wish: Wish, by: Actor) -> Schedule:
     for name, value in _checked(schedule.job, wish, now).items():
         setattr(schedule, name, value)
     if _twin(schedule) is not None:
-        raise RefusedTrigger([FieldError(field="", message=_("The job already has this schedule."))])
+        raise RefusedTrigger([wrong("", _("The job already has this schedule."))])
     if _told(schedule) == before:
         return schedule
     # From now on: an edited schedule must not catch up slots that it never had.
@@ -198,17 +198,17 @@ def check_line(job: Job, wish: Wish, now: datetime) -> list[FieldError]:
     """Return what is wrong with when a schedule starts; nothing where it can be kept."""
     if wish.interval is not None:
         if wish.cron:
-            return [_wrong("cron", _("Give a cron line or an interval, not both."))]
+            return [wrong("cron", _("Give a cron line or an interval, not both."))]
         if not 1 <= wish.interval <= LONGEST_INTERVAL:
-            return [_wrong("interval", _("An interval is at least a second and at most a year."))]
+            return [wrong("interval", _("An interval is at least a second and at most a year."))]
         return []
     errors = _check_cron(wish.cron)
     if wish.zone not in available_timezones():
         name = wish.zone[:64]
         text = _("There is no time zone {zone}. Write one such as Asia/Seoul or Europe/Berlin.")
-        errors.append(_wrong("zone", text.format(zone=name)))
+        errors.append(wrong("zone", text.format(zone=name)))
     if not errors and slots.next_slot(unsaved(job, wish, now=now), now) is None:
-        errors.append(_wrong("cron", _("This never comes: no month has such a day.")))
+        errors.append(wrong("cron", _("This never comes: no month has such a day.")))
     return errors
 
 
@@ -216,11 +216,11 @@ def _checked(job: Job, wish: Wish, now: datetime) -> dict[str, Any]:
     """Return the columns of a wish that can be kept; raises RefusedTrigger."""
     errors = check_line(job, wish, now)
     if wish.misfire not in Misfire.values:
-        errors.append(_wrong("misfire", _("There is no such choice.")))
+        errors.append(wrong("misfire", _("There is no such choice.")))
     if not 0 <= wish.grace <= LONGEST_GRACE:
-        errors.append(_wrong("grace", _("The grace is at most a week.")))
+        errors.append(wrong("grace", _("The grace is at most a week.")))
     if not 0 <= wish.max_catchup <= MOST_CATCHUP:
-        errors.append(_wrong("max_catchup", _("At most a thousand starts are caught up.")))
+        errors.append(wrong("max_catchup", _("At most a thousand starts are caught up.")))
     sample = unsaved(job, wish, now=now)
     if errors:
         # When it starts cannot be told yet; with what it starts can be judged for any day.
@@ -239,13 +239,9 @@ def _checked(job: Job, wish: Wish, now: datetime) -> dict[str, Any]:
 
 def check_params(schedule: Schedule, slot: datetime, schema: dict[str, Any]) -> list[FieldError]:
     """Return what is wrong with the parameters of a slot's run, by a schema of the job."""
-    if errors := [_wrong(f"by_slot.{name}", text) for name, text in problems(schedule.by_slot, schema)]:
+    if errors := [wrong(f"by_slot.{name}", text) for name, text in problems(schedule.by_slot, schema)]:
         return errors
-    try:
-        checked(params_at(schedule, slot, schema), schema)
-    except InvalidParameters as error:
-        return error.below_params
-    return []
+    return unfit(params_at(schedule, slot, schema), schema)
 
 
 _PARTS = ("minute", "hour", "day", "month", "weekday")
@@ -255,7 +251,7 @@ def _check_cron(cron: str) -> list[FieldError]:
     parts = cron.split()
     if len(parts) != len(_PARTS) or len(cron) > 100:
         text = _("A cron line has five parts: minute, hour, day of the month, month, day of the week.")
-        return [_wrong("cron", text)]
+        return [wrong("cron", text)]
     names = [_("minute"), _("hour"), _("day of the month"), _("month"), _("day of the week")]
     limits = ["0–59", "0–23", "1–31", "1–12", "0–7"]
     for place, (part, name, limit) in enumerate(zip(parts, names, limits, strict=True)):
@@ -265,11 +261,11 @@ def _check_cron(cron: str) -> list[FieldError]:
             slots.next_slot(Schedule(cron=alone, zone="UTC"), datetime(2026, 1, 1, tzinfo=UTC))
         except InvalidSchedule:
             text = _("«{part}» is no {name}: write {limit}, * or a list, range or step of them.")
-            return [_wrong("cron", text.format(part=part[:30], name=name, limit=limit))]
+            return [wrong("cron", text.format(part=part[:30], name=name, limit=limit))]
     try:
         slots.next_slot(Schedule(cron=cron, zone="UTC"), datetime(2026, 1, 1, tzinfo=UTC))
     except InvalidSchedule:
-        return [_wrong("cron", _("This never comes: no month has such a day."))]
+        return [wrong("cron", _("This never comes: no month has such a day."))]
     return []
 
 
@@ -311,7 +307,3 @@ def _told(schedule: Schedule) -> dict[str, Any]:
 def _record(action: str, schedule: Schedule, by: Actor, **data: Any) -> None:
     about = ("job", schedule.job.key, schedule.job.key)
     record(action, by=by, about=about, schedule=str(schedule), **data)
-
-
-def _wrong(name: str, message: str) -> FieldError:
-    return FieldError(field=name, message=message)

@@ -52,8 +52,13 @@ def trigger_pause(request: HttpRequest, key: str, trigger_id: int) -> HttpRespon
 def trigger_resume(request: HttpRequest, key: str, trigger_id: int) -> HttpResponse:
     """Let the trigger go on."""
     trigger = access_trigger(signed_in(request), key, trigger_id, for_=Permission.EDIT_JOBS)
-    data_triggers.resume(trigger=trigger, by=actor_of(request))
-    messages.success(request, _("Resumed. What was published meanwhile starts nothing."))
+    try:
+        data_triggers.resume(trigger=trigger, by=actor_of(request))
+    except RefusedTrigger:
+        text = _("It stays paused: it does not give what the job asks for by now. Change it first.")
+        messages.error(request, text)
+    else:
+        messages.success(request, _("Resumed. What was published meanwhile starts nothing."))
     return redirect("job", key)
 
 

@@ -1,4 +1,4 @@
-"""Add, change, pause, resume and delete a schedule; switch a whole job off and on."""
+"""Add, change, pause, resume and delete a schedule."""
 
 from dataclasses import dataclass
 from typing import Any

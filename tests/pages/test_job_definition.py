@@ -11,7 +11,15 @@ from jobs.choices import RunState, Source
 from jobs.models import Job, JobVersion
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
-from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run, make_schedule, make_version
+from tests.factories.catalog import dataset
+from tests.factories.jobs import (
+    DAY_PARAMETERS,
+    make_job,
+    make_run,
+    make_schedule,
+    make_trigger,
+    make_version,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +89,7 @@ class TestMaking:
         page = dan.get(MAKE).content.decode()
         for label in ("Metrics", "Dataset", "Time limit of a query", "Seconds that one query may take."):
             assert label in page
-        assert 'name="config.timeout" value="120.0"' in page
+        assert 'name="config.timeout" value="120"' in page
 
     def test_a_list_in_which_something_always_stands_is_not_called_optional(self, dan: Client) -> None:
         page = dan.get("/jobs/new/extract_load/").content.decode()
@@ -132,6 +140,22 @@ class TestMaking:
         told = dan.post(f"/jobs/{job.key}/schedules/{schedule.pk}/resume/", follow=True)
         assert "does not give what the job asks for" in told.content.decode()
         assert not job.schedules.get().enabled
+
+    def test_so_is_a_start_by_new_data(self, dan: Client) -> None:
+        job = make(dan)
+        trigger = make_trigger(job, dataset("ops.flights"))
+        row = {f"{ROWS}:list": "1", f"{ROWS}.0.name": "day", f"{ROWS}.0.type": "date"}
+        needed = edited(job, **row, **{f"{ROWS}.0.required": "on"})
+        refused = dan.post(f"/jobs/{job.key}/edit/", needed)
+        assert refused.status_code == 422
+        assert "starts by itself (By new data)" in refused.content.decode()
+        path = f"/jobs/{job.key}/data/{trigger.pk}/"
+        dan.post(f"{path}pause/")
+        assert dan.post(f"/jobs/{job.key}/edit/", needed).status_code == 302
+        # It comes back on only with parameters that fit.
+        told = dan.post(f"{path}resume/", follow=True)
+        assert "does not give what the job asks for" in told.content.decode()
+        assert not job.data_triggers.get().enabled
 
     def test_what_a_model_validator_says_stands_by_the_configuration(self, dan: Client) -> None:
         response = dan.post(MAKE, {**FORM, "config.dataset": ""})
