@@ -98,6 +98,14 @@ def partition_states(backfill_ids: Collection[int]) -> dict[int, dict[str, int]]
     return found
 
 
+def last_successes(job_ids: Collection[int]) -> dict[int, Run]:
+    """Return each job's newest successful run with its outputs, in one query, by one look-up for each job."""
+    last = Run.objects.filter(job=OuterRef("pk"), state=RunState.SUCCEEDED).order_by("-id").values("pk")[:1]
+    newest = Job.objects.filter(pk__in=job_ids).annotate(newest=Subquery(last)).values("newest")
+    found = Run.objects.filter(pk__in=newest).only("number", "job_id", "finished_at", "outputs")
+    return {run.job_id: run for run in found}
+
+
 def usual_duration(job_id: int, *, before: Run | None = None) -> timedelta | None:
     """Return the median duration of the job's last successful runs; None before the first success."""
     spans = _SPANS(job=job_id, before=before.pk if before is not None else _LAST)

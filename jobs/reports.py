@@ -13,6 +13,7 @@ from catalog.definitions import Direction, MetricDefinition
 from catalog.models import Dataset, Metric, MetricVersion
 from catalog.series import period
 from jobs.choices import REPORT_KIND, RunState
+from jobs.history import Past, last_successes, recent_runs
 from jobs.models import Artifact, EditionChart, Job, Run
 from jobs.models.job import JobQuerySet
 from jobs.models.run import RunQuerySet
@@ -36,20 +37,19 @@ class Row:
 
     job: Job
     edition: Run | None
-    last: Run | None
+    last: Past | None
     next_slot: datetime | None
 
 
 def rows_of(jobs: list[Job]) -> list[Row]:
     """Return the list's rows: each report's newest edition and last run, in two queries for them all."""
     keys = [job.pk for job in jobs]
-    runs = Run.objects.filter(job__in=keys).order_by("job_id", "-pk").distinct("job_id")
-    last = {run.job_id: run for run in runs}
-    editions = {run.job_id: run for run in runs.filter(state=RunState.SUCCEEDED)}
+    recent, newest = recent_runs(keys, count=1), last_successes(keys)
     found = []
     for job in jobs:
         slots = [each.next_slot for each in job.schedules.all() if each.enabled and each.next_slot]
-        found.append(Row(job, editions.get(job.pk), last.get(job.pk), min(slots, default=None)))
+        last = recent[job.pk][-1] if job.pk in recent else None
+        found.append(Row(job, newest.get(job.pk), last, min(slots, default=None)))
     return found
 
 

@@ -43,7 +43,7 @@ def delete(*, secret: Secret, by: Actor) -> None:
 def used_by(names: list[str]) -> dict[str, list[Job]]:
     """Return for each secret the jobs whose configuration names it."""
     found: dict[str, list[Job]] = {name: [] for name in names}
-    for job in Job.objects.all():
+    for job in Job.objects.only("key", "name_en", "name_ko", "config"):
         for name in secret_names(job.config) & found.keys():
             found[name].append(job)
     return found

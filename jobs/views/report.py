@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -26,7 +27,11 @@ def reports(request: HttpRequest) -> HttpResponse:
     """Show the reports that this person may see, each with its newest edition."""
     user = signed_in(request)
     require(user, Permission.VIEW_JOBS)
-    found = reports_for(user).select_related("owner", "team").prefetch_related("schedules", "after")
+    found = (
+        reports_for(user)
+        .select_related("owner", "team")
+        .prefetch_related("schedules", Prefetch("after", Job.objects.visible_to(user), "before"))
+    )
     page = keyset(found, order=("key",), cursor=request.GET.get("cursor"))
     return render(
         request,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from catalog.choices import Visibility
 from catalog.models import Dataset
@@ -60,6 +61,28 @@ def test_the_list_shows_reports_with_their_newest_edition(ada: Client, edition: 
     assert "Incomplete" in page
     assert "load-weather" not in page
     assert "secret" not in page
+
+
+def test_the_list_looks_for_the_newest_runs_and_reads_no_history(
+    ada: Client, edition: Run, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(9):
+        make_edition(f"other-{number}", ago=60)
+    page_of(ada, "/reports/")
+    with django_assert_num_queries(8) as asked:
+        assert page_of(ada, "/reports/").count("Complete") == 10
+    assert not any("DISTINCT ON" in each["sql"] for each in asked.captured_queries)
+
+
+def test_the_list_tells_of_no_job_before_a_report_that_is_hidden(
+    ada: Client, cast: Cast, edition: Run
+) -> None:
+    before = make_job("payroll", private=True, owner=cast.cleo)
+    edition.job.after.add(before)
+    assert "after another job" not in page_of(ada, "/reports/")
+    before.private = False
+    before.save()
+    assert "after another job" in page_of(ada, "/reports/")
 
 
 def test_an_edition_shows_rows_query_and_files(ada: Client, edition: Run) -> None:
@@ -122,6 +145,13 @@ def test_two_editions_stand_side_by_side(ada: Client, edition: Run) -> None:
 def test_equal_results_are_called_the_same(ada: Client, edition: Run) -> None:
     make_edition(edition.job, tables=[TABLE], rows=[("January", 27004)], ago=60)
     assert "the same" in page_of(ada)
+
+
+def test_one_row_is_counted_as_one(ada: Client, edition: Run) -> None:
+    make_edition(edition.job, tables=[TABLE], rows=[("January", 1), ("February", 2)], ago=60)
+    page = page_of(ada)
+    assert "1 row<" in page
+    assert "1 rows" not in page
 
 
 def test_an_earlier_edition_leads_to_the_newest(ada: Client, edition: Run) -> None:

@@ -100,6 +100,14 @@ def test_one_that_a_job_names_is_not_deleted(dan, stored):
     assert AuditEvent.objects.filter(action="secret.deleted").count() == 1
 
 
+def test_of_the_jobs_only_what_names_them_is_read(dan, stored, django_assert_num_queries):
+    make_job("load-orders", config={"secret": "crm"})
+    dan.get("/secrets/")
+    with django_assert_num_queries(4) as asked:
+        assert "Load orders" in dan.get("/secrets/").content.decode()
+    assert not any('"jobs_job"."parameters_schema"' in each["sql"] for each in asked.captured_queries)
+
+
 def test_who_does_not_define_jobs_learns_nothing(client, cast, stored):
     client.force_login(cast.ben)
     assert client.get("/secrets/").status_code == 403
