@@ -1,22 +1,11 @@
 """Files that runs keep: what a report or a pipeline made for people to fetch."""
 
-from typing import Self
-
 import uuid_utils.compat
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
 from jobs.models.run import Run
-from portal.accounts.models import User
-
-
-class ArtifactQuerySet(models.QuerySet["Artifact"]):
-    """Choose artifacts."""
-
-    def visible_to(self, user: User) -> Self:
-        """Keep those of runs that this person may know of."""
-        return self.filter(run__in=Run.objects.visible_to(user))
 
 
 class Artifact(models.Model):
@@ -35,8 +24,6 @@ class Artifact(models.Model):
     size = models.PositiveBigIntegerField(help_text="Bytes.")
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    objects = ArtifactQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
