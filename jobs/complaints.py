@@ -38,7 +38,7 @@ _WORDS: Final[dict[str, Callable[[], str]]] = {
     "missing": lambda: _("This is needed."),
     "extra_forbidden": lambda: _("There is no such field."),
     "string_type": lambda: _("It takes text."),
-    "string_too_short": lambda: _("It takes {min_length} characters or more."),
+    "string_too_short": lambda: _("Its length must be {min_length} or more."),
     "string_too_long": lambda: _("It takes {max_length} characters at most."),
     "string_pattern_mismatch": lambda: _("It must match the pattern {pattern}"),
     "int_type": lambda: _("It takes a whole number."),

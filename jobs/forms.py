@@ -78,6 +78,14 @@ def parameters_of(schema: Schema) -> list[Parameter]:
     return found
 
 
+class NumberField(forms.FloatField):
+    """A number; a whole one is shown without «.0»."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return what stands in the field."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class LinesField(forms.CharField):
     """A list of texts, one a line."""
 
@@ -241,7 +249,7 @@ def _unlike(pattern: str, schema: Schema) -> str:
 def _number(parameter: Parameter, common: dict[str, Any]) -> forms.Field:
     schema = parameter.schema
     if parameter.kind == "number":
-        return forms.FloatField(**common, min_value=schema.get("minimum"), max_value=schema.get("maximum"))
+        return NumberField(**common, min_value=schema.get("minimum"), max_value=schema.get("maximum"))
     least = _bound(schema.get("minimum"), schema.get("exclusiveMinimum"), step=1)
     most = _bound(schema.get("maximum"), schema.get("exclusiveMaximum"), step=-1)
     return forms.IntegerField(**common, min_value=least, max_value=most)

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from jobs.choices import ErrorClass, RunState
 from jobs.models import Run
@@ -221,14 +221,15 @@ def _cell(value: Any) -> Any:
 
 
 def _found(run: Run, shown: int) -> str:
-    count = formats.number(run.outputs.get("row_count", 0))
+    rows = run.outputs.get("row_count", 0)
+    count = formats.number(rows)
     if run.outputs.get("more"):
         return _("the first {shown} of more than {count} rows").format(
             shown=formats.number(shown), count=count
         )
     if run.outputs.get("cut"):
         return _("the first {shown} of {count} rows").format(shown=formats.number(shown), count=count)
-    return _("{count} rows").format(count=count)
+    return ngettext("{count} row", "{count} rows", rows).format(count=count)
 
 
 def csv_of(evidence: Evidence) -> Iterator[str]:

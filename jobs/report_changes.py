@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from jobs.reports import Edition, Figure, Shown
 from jobs.runners.report.wording import written
@@ -340,4 +341,4 @@ def _percent(before: float, now: float) -> str:
 
 
 def _rows(count: int) -> str:
-    return _("{count} rows").format(count=formats.number(count))
+    return ngettext("{count} row", "{count} rows", count).format(count=formats.number(count))

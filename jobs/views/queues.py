@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -68,9 +68,11 @@ def pool_slots(request: HttpRequest, key: str) -> HttpResponse:
     slots = int(entered) if entered.isascii() and entered.isdigit() and len(entered) < 6 else 0
     try:
         pools.set_slots(pool=pool, slots=slots, by=actor_of(request))
-    except RefusedTrigger:
-        messages.error(request, _("A pool has 1 to {most} places.").format(most=pools.MOST_SLOTS))
+    except RefusedTrigger as error:
+        messages.error(request, str(error))
     else:
-        words = _("The pool {pool} has {slots} places now.").format(pool=pool.key, slots=slots)
-        messages.success(request, words)
+        words = ngettext(
+            "The pool {pool} has {slots} place now.", "The pool {pool} has {slots} places now.", slots
+        )
+        messages.success(request, words.format(pool=pool.key, slots=slots))
     return redirect("queues")

@@ -79,6 +79,11 @@ class TestPools:
         assert Pool.objects.get(key="default").slots == 7
         assert AuditEvent.objects.get(action="pool.changed").data == {"before": 4, "slots": 7}
 
+    def test_one_place_is_told_as_one(self, dan: Client) -> None:
+        make_job()
+        page = dan.post("/queues/pools/default/", {"slots": "1"}, follow=True).content.decode()
+        assert "The pool default has 1 place now." in page
+
     @pytest.mark.parametrize("slots", ["0", "-1", "1001", "many", "", "9" * 30, "٣"])
     def test_other_numbers_are_refused(self, dan: Client, slots: str) -> None:
         make_job()
