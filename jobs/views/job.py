@@ -25,6 +25,7 @@ from jobs.models import DataTrigger, Job, Schedule
 from jobs.partitions import parameters_for
 from jobs.rhythm import in_words
 from jobs.runners.registry import SYSTEM_KINDS
+from jobs.workings import workings_of
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
@@ -79,6 +80,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=RUNS_SHOWN)
     recent = recent_runs([shown.pk], count=HISTORY).get(shown.pk, [])
     now = timezone.now()
+    may_edit = shown.allows(user, Permission.EDIT_JOBS)
     context = {
         "job": shown,
         "kind": kind_of(shown.kind),
@@ -100,8 +102,9 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "after": Job.objects.visible_to(user).filter(followers=shown),
         "asks": bool(shown.parameters_schema.get("properties")),
         "may_run": shown.allows(user, Permission.RUN_JOBS),
-        "may_edit": shown.allows(user, Permission.EDIT_JOBS),
+        "may_edit": may_edit,
         "may_make": user.may(Permission.EDIT_JOBS) and shown.kind not in SYSTEM_KINDS,
+        "workings": None if may_edit else workings_of(shown, user),
         "once": uuid4(),
         "discussion": teaser(("job", shown.key), user),
     }

@@ -106,6 +106,12 @@ def rendered(tree: exp.Expr, *, dialect: str) -> str:
     return tree.sql(dialect=dialect, pretty=True, comments=False)
 
 
+def tables_of(tree: exp.Query) -> set[str]:
+    """Return the tables that a statement names, as «schema.name» in small letters, WITH's own left out."""
+    named = [found for found in tree.find_all(exp.Table) if isinstance(found.this, exp.Identifier)]
+    return {_name_of(found) for found in named if found.db or _name_of(found) not in _names_in_scope(found)}
+
+
 # --- the parts of a check
 
 

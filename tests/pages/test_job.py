@@ -8,8 +8,10 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.models import LineageEdge
 from jobs.choices import RunState, Trigger
 from jobs.models import Run, Schedule
+from portal.accounts.models import Team
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
+from tests.factories import catalog
 from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run, make_schedule
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +88,43 @@ def test_what_hangs_on_it_is_linked(dan: Client) -> None:
     assert 'href="/jobs/follower/"' in page
     assert 'href="/jobs/before/"' in page
     assert "unknown" not in page
+
+
+class TestHowItWorks:
+    SQL = "WITH late AS (SELECT * FROM ops.flights) SELECT * FROM late -- unlike hr.pay"
+
+    def test_who_may_not_edit_reads_what_it_does_and_from_what(self, client: Client, cast: Cast) -> None:
+        catalog.dataset("ops.flights")
+        catalog.dataset("hr.pay", visibility="team", team=Team.objects.get(key="finance"))
+        make_job(kind="quality_check", config={"dataset": "ops.flights", "checks": []})
+        catalog.edge(("dataset", "hr.pay"), ("job", "load-weather"))
+        client.force_login(cast.ada)
+        page = text(client, "/jobs/load-weather/")
+        assert "How it works" in page
+        assert "Puts checks to a dataset" in page
+        assert 'ops.flights/"' in page
+        assert "hr.pay" not in page
+
+    def test_the_sql_is_for_who_may_see_every_table_of_it(self, client: Client, cast: Cast) -> None:
+        flights = catalog.dataset("ops.flights", table={"physical_name": "ops.flights"})
+        make_job(kind="sql_model", config={"target": "ops.late", "sql": self.SQL})
+        client.force_login(cast.ada)
+        page = text(client, "/jobs/load-weather/")
+        assert "Show the SQL" in page
+        assert "hr.pay" not in page
+        flights.asset.visibility, flights.asset.team = "team", Team.objects.get(key="finance")
+        flights.asset.save()
+        page = text(client, "/jobs/load-weather/")
+        assert "Show the SQL" not in page
+        assert "ops.flights" not in page
+
+    def test_hosts_and_secrets_are_not_told(self, client: Client, cast: Cast) -> None:
+        config = {"url": "https://crm.internal/start", "headers": [{"name": "X", "secret": "crm-key"}]}
+        make_job(kind="http", config=config)
+        client.force_login(cast.ada)
+        page = text(client, "/jobs/load-weather/")
+        assert "How it works" in page
+        assert "crm" not in page
 
 
 def test_the_next_starts_stand_in_both_zones(dan: Client) -> None:
