@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from catalog.actions.datasets import record_publish
+from catalog.models import Column
 from catalog.published import Node, PublishedColumn, PublishedDataset, PublishedSample
 from jobs.models import Run
 from jobs.runners.apart import There
@@ -240,9 +241,7 @@ def publish_all(
     published, loaded = [], 0
     for part, early in zip(parts, described, strict=True):
         target = part.staged.target
-        profiles, sample = early or there(
-            lambda part=part: _describe(reader, part.staged.target, part.landing)  # type: ignore[misc]
-        )
+        profiles, sample = early or _described_late(context, there, reader, part.landing)
         rows = there(lambda target=target: reader.row_count(target))  # type: ignore[misc]
         context.log.info("published %s as snapshot %d: %s rows", target, snapshot, f"{rows:,}")
         published.append(
@@ -263,6 +262,28 @@ def _described_early(there: There, reader: Warehouse, part: Part) -> tuple[list[
         return None
     found: tuple[list[ColumnProfile], Table] = there(lambda: _describe(reader, staged, part.landing))
     return found
+
+
+def _described_late(
+    context: Context, there: There, reader: Warehouse, landing: Landing
+) -> tuple[list[ColumnProfile], Table]:
+    """Describe a table as it stands; where that fails say only which columns there are."""
+    target = landing.target
+    try:
+        found: tuple[list[ColumnProfile], Table] = there(lambda: _describe(reader, target, landing))
+    except Exception as error:
+        # The rows are published: a run that failed now would be told as one that changed nothing.
+        context.log.warning("%s is published, but could not be described: %s", target, error)
+    else:
+        return found
+    known = Column.objects.filter(dataset__physical_name=target).values_list("name", "personal")
+    # Nobody has looked into the other columns, so they count as personal until somebody does.
+    judged = {**dict(known), **landing.judged}
+    columns = [
+        ColumnProfile(each.name, each.data_type, judged.get(each.name, True), None, None)
+        for each in there(lambda: reader.columns(target))
+    ]
+    return columns, Table(columns=(), rows=[])
 
 
 def record_published(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:

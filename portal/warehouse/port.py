@@ -168,7 +168,7 @@ class ColumnProfile:
     data_type: str
     personal: bool
     null_fraction: float | None
-    distinct_count: int
+    distinct_count: int | None
     minimum: str = ""
     maximum: str = ""
     histogram: list[float] = field(default_factory=list)

@@ -287,6 +287,23 @@ def test_rules_of_one_name_are_all_put(lake: Lake, files: Path, db: None) -> Non
     ]
 
 
+def test_what_is_published_but_cannot_be_described_is_a_warning(
+    lake: Lake, files: Path, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "orders.csv").write_text(ORDERS)
+
+    def broken(*_args: Any, **_options: Any) -> Any:
+        raise QueryFailed("no such function")
+
+    monkeypatch.setattr(profiles, "profile", broken)
+    run = succeed(make("extract_load", config(mode="upsert", key=["id"])))
+    assert "sales.orders is published, but could not be described: no such function" in log_of(run)
+    dataset = Dataset.objects.get(asset__key="sales.orders")
+    assert (dataset.row_count, dataset.sample["rows"]) == (2, [])
+    # Nobody has looked whether they are personal.
+    assert all(column.personal for column in dataset.columns.all())
+
+
 def test_a_failed_check_names_file_and_line(lake: Lake, files: Path, db: None) -> None:
     (files / "a.csv").write_text("id,amount\n1,1\n2,2\n")
     (files / "b.csv").write_text("id,amount\n3,3\n\n4,-4\n")

@@ -90,3 +90,18 @@ def test_a_dropped_view_and_its_ledger_are_gone(lake: Lake) -> None:
         warehouse.drop(["ops.days", "ops.words"])
         assert warehouse.tables() == []
     put(lake, "SELECT 1 AS n, 'mon' AS day", by_day("mon"), run="run-1")
+
+
+def test_lists_and_long_cells_are_described(lake: Lake) -> None:
+    sql = (
+        "SELECT [1, 2] AS numbers, [DATE '2026-01-01'] AS days, [1.5::DECIMAL(5, 2)] AS sums,"
+        " repeat('x', 5000000) AS long, range(1000) AS many, 7::DECIMAL(5, 2) AS plain, 'a\\x00'::BLOB AS raw"
+    )
+    put(lake, sql, How(), run="run-1")
+    with lake.reader() as warehouse:
+        described = {each.name: each.histogram for each in warehouse.profile("ops.words")}
+        cells = warehouse.sample("ops.words", personal=dict.fromkeys(described, False)).rows[0]
+    assert set(described) == {"numbers", "days", "sums", "long", "many", "plain", "raw"}
+    assert described["plain"] == [1.0]
+    assert cells[:3] == ([1, 2], ["2026-01-01"], ["1.50"])
+    assert max(len(str(cell)) for cell in cells) == 301
