@@ -93,12 +93,14 @@ class How:
     ``columns``. ``append`` adds rows, once for each run: they bear its id in ``_run_id``. ``newer`` adds the
     rows whose column is above the target's highest. ``drift`` says what happens where the columns of the
     target are others: ``replace`` it (only in full), ``refuse``, or ``add`` new ones, empty in older rows.
+    Rows made from those of the target at a snapshot say so by ``made_at``: they enter only what is still so.
     """
 
     mode: Literal["full", "partition", "upsert", "append", "newer"] = "full"
     columns: tuple[str, ...] = ()
     value: str | None = None
     drift: Literal["replace", "refuse", "add"] = "replace"
+    made_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
