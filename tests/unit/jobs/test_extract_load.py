@@ -304,6 +304,33 @@ def test_what_is_published_but_cannot_be_described_is_a_warning(
     assert all(column.personal for column in dataset.columns.all())
 
 
+def test_a_table_that_another_job_fills_or_its_owner_may_not_see_is_left_alone(
+    lake: Lake, files: Path, cast: Cast
+) -> None:
+    (files / "orders.csv").write_text(ORDERS)
+    dan = {"owner_email": cast.dan.email}
+    first = make("extract_load", config(), key="first", private=True, **dan)
+    succeed(first)
+    second = make("extract_load", config(), key="second", owner_email=cast.ben.email)
+    assert message_of(work_off(second)) == "Another job fills the table sales.orders."
+    assert message_of(work_off(make("extract_load", config(), key="third", **dan))) == (
+        "The job first fills the table sales.orders."
+    )
+    Job.objects.exclude(key="first").update(enabled=False)
+    succeed(first)
+    # Said at once where a person writes such a job; what they may not know of is not named.
+    wanted = replace(definition_of(second), key="fourth")
+    for reader, said in ((cast.dan, "The job first fills"), (cast.ben, "Another job fills")):
+        (told,) = problems(wanted, reader=reader)
+        assert (told["field"], said in told["message"]) == ("config.target", True)
+    # Whoever does not fill it any more leaves it to others, as far as these may see it.
+    make("extract_load", {**config(), "target": "sales.others"}, key="first", private=True, **dan)
+    Job.objects.filter(key="second").update(enabled=True)
+    assert "may not see the table sales.orders" in message_of(work_off(second))
+    Asset.objects.filter(key="sales.orders").update(visibility="company")
+    succeed(second)
+
+
 def test_a_failed_check_names_file_and_line(lake: Lake, files: Path, db: None) -> None:
     (files / "a.csv").write_text("id,amount\n1,1\n2,2\n")
     (files / "b.csv").write_text("id,amount\n3,3\n\n4,-4\n")
