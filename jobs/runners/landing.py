@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from django.utils.translation import gettext as _
@@ -287,26 +287,28 @@ def _described_late(
 
 
 def record_published(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
-    """Take the published datasets up into the catalog, owned as the job is; the run keeps keys and counts."""
+    """Take the published datasets up into the catalog; the run keeps keys and counts.
+
+    They are owned as the run says, else as the job is.
+    """
     job = run.job
-    owned = {
-        "owner_email": job.owner.email if job.owner else None,
-        "team_key": job.team.key if job.team else None,
-    }
+    owner, team = job.owner.email if job.owner else None, job.team.key if job.team else None
     published = [
-        each.model_copy(update={**owned, "restricted": each.restricted or job.private})
+        each.model_copy(
+            update={
+                "owner_email": each.owner_email or owner,
+                "team_key": each.team_key or team,
+                "restricted": each.restricted or job.private,
+            }
+        )
         for each in map(PublishedDataset.model_validate, outputs.pop("published", []))
     ]
+    # All at once: what a job reads and makes is known only from all its datasets together.
     record_publish(published=published, job_key=job.key, run_id=run.pk, by=Actor.system(job.key))
     outputs["datasets"] = [
         {"key": each.key, "row_count": each.row_count, "snapshot": each.snapshot} for each in published
     ]
     return outputs
-
-
-def with_how(staged: StagedTable, **how: Any) -> StagedTable:
-    """Return staged rows with other words for how they enter their target."""
-    return replace(staged, how=replace(staged.how, **how))
 
 
 def _describe(
