@@ -162,13 +162,15 @@ def put_checks(
     reader: Warehouse,
     source: StagedTable | str,
     wanted: Sequence[Check],
+    *,
+    snapshot: int | None = None,
 ) -> list[CheckResult]:
-    """Put the checks, log how each went, and return the results."""
+    """Put the checks, of a published table as of a snapshot; log how each went, and return the results."""
     together = [check for check in wanted if check.of_each_row]
     turns = [together, *([check] for check in wanted if not check.of_each_row)]
     results: dict[str, CheckResult] = {}
     for turn in turns:
-        for result in there(lambda turn=turn: reader.check(source, turn)):  # type: ignore[misc]
+        for result in there(lambda turn=turn: reader.check(source, turn, snapshot=snapshot)):  # type: ignore[misc]
             results[result.name] = result
             say = context.log.info if result.passed else context.log.warning
             place = f" (first at {result.file}, line {result.line})" if result.line else ""

@@ -296,8 +296,10 @@ class Warehouse(Protocol):
     def staged_at(self, path: Path, *, target: str) -> StagedTable:
         """Describe a Parquet file in one of the reader's folders that somebody else has staged."""
 
-    def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
-        """Put the checks to staged rows, or to a published table."""
+    def check(
+        self, source: StagedTable | str, checks: Sequence[Check], *, snapshot: int | None = None
+    ) -> list[CheckResult]:
+        """Put the checks to staged rows, or to a published table as of a snapshot (None: the newest)."""
 
     def publish(self, staged: Sequence[Publishable], *, run_id: str, fence: int) -> int:
         """Publish to all targets in one transaction, each as its ``how`` says; return the new snapshot.
