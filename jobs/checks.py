@@ -19,6 +19,7 @@ from jobs.models import Job, Pool, Schedule
 from jobs.runners import pipelines
 from jobs.runners.base import NeedsMore
 from jobs.runners.registry import RUNNERS, runner_for
+from jobs.runners.targets import refused_tables
 from jobs.schemas import schema_problems
 from portal.accounts.models import Team, User
 
@@ -63,6 +64,8 @@ def problems(
     ]
     wrong = [FieldError(field=field, message=message) for field, message in found]
     wrong += config_problems(definition.kind, definition.config)
+    # What files and code say is judged when it runs: a job under a new key comes before its old one goes.
+    wrong += _target(definition, reader) if reader is not None else []
     if definition.parameters_schema is not None:
         wrong += schema_problems(definition.parameters_schema)
     for position, schedule in enumerate(definition.schedules or ()):
@@ -87,6 +90,17 @@ def config_problems(kind: str, config: Any) -> list[FieldError]:
     except ValidationError as error:
         return complaints(error, "config")
     return _pipeline(config) if kind == "python" else []
+
+
+def _target(definition: JobDefinition, reader: User) -> list[FieldError]:
+    table = definition.config.get("target")
+    # What stood there before was judged when it was written.
+    stands = Job.objects.filter(key=definition.key, config__target=table)
+    if not isinstance(table, str) or holds_nul(table) or stands.exists():
+        return []
+    owner = User.objects.filter(email=definition.owner_email).first() if definition.owner_email else None
+    refused = refused_tables([table], key=definition.key, kind=definition.kind, owner=owner, reader=reader)
+    return [FieldError(field="config.target", message=message) for message in refused.values()]
 
 
 def _pipeline(config: dict[str, Any]) -> list[FieldError]:

@@ -77,12 +77,17 @@ class ReadFile:
 
 def read_folder(folder: Path) -> list[ReadFile]:
     """Read every file of jobs in a folder and those below, by name; what is hidden is passed over."""
-    return [_read(folder, path) for path in _files(folder)]
+    found = _files(folder)
+    # A file that is passed over in silence would have its jobs switched off.
+    message = _("A folder holds at most {most} files of jobs.").format(most=MOST_FILES)
+    names = [path.relative_to(folder).as_posix() for path in found[MOST_FILES:]]
+    beyond = [ReadFile(name, "", [], [Fault(name, message)]) for name in names]
+    return [*(_read(folder, path) for path in found[:MOST_FILES]), *beyond]
 
 
 def _files(folder: Path) -> list[Path]:
     root = folder.resolve()
-    found = [
+    return [
         path
         for path in sorted(folder.rglob("*"))
         if path.suffix in SUFFIXES
@@ -91,7 +96,6 @@ def _files(folder: Path) -> list[Path]:
         and path.resolve().is_relative_to(root)
         and path.is_file()
     ]
-    return found[:MOST_FILES]
 
 
 def _read(folder: Path, path: Path) -> ReadFile:
@@ -137,10 +141,13 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping; of two values of one name the first would be lost without a word."""
-        names = [key.value for key, _value in node.value]
-        for index, (key, _value) in enumerate(node.value):
-            if key.value in names[:index]:
-                raise Unreadable(_("{name} stands here twice.").format(name=key.value), _line(key))
+        names = set()
+        for key, _value in node.value:
+            # What is no plain name has no name to compare; the loader refuses it as a key.
+            name = key.value if isinstance(key, yaml.ScalarNode) else id(key)
+            if name in names:
+                raise Unreadable(_("{name} stands here twice.").format(name=name), _line(key))
+            names.add(name)
         return super().construct_mapping(node, deep)
 
 

@@ -1,6 +1,7 @@
 """Queries as their page shows them: parameters read from a form, the answer, or what was wrong."""
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -92,7 +93,7 @@ def value_of(kind: str, text: str) -> Any:
         case "integer":
             return int(bare)
         case "number":
-            return float(bare)
+            return _finite(float(bare))
         case "date":
             return dt.date.fromisoformat(bare).isoformat()
         case "timestamp":
@@ -104,6 +105,13 @@ def value_of(kind: str, text: str) -> Any:
         case "boolean":
             raise ValueError(text)
     return text
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        # JSON, and so a run's parameters, knows neither infinity nor «not a number».
+        raise ValueError(number)
+    return number
 
 
 def fields_of(run: Run) -> list[ParameterField]:

@@ -23,6 +23,7 @@ class Airflow:
         self.runs: dict[tuple[str, str], dict[str, Any]] = {}
         self.tasks: dict[str, str | None] = {"extract": None, "publish": None}
         self.broken: list[int] = []
+        self.pages: list[str] = []
         self.down = False
         self.token = TOKEN
         # A trigger is carried out, and its answer gets lost, or waits.
@@ -82,6 +83,13 @@ class Airflow:
         got = self._receiver.received[-1]
         self.serving.wait(30)
         if self.down:
+            return
+        if self.pages and got.path != "/auth/token":
+            body = self.pages.pop(0).encode()
+            handler.send_response(404)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
             return
         if self.broken and got.path != "/auth/token":
             _send(handler, self.broken.pop(0), {"detail": "of the moon"})

@@ -1,5 +1,6 @@
 """What the API takes and shows of queries, field by field."""
 
+import math
 from typing import Any
 
 from django.urls import reverse
@@ -58,6 +59,8 @@ class NewQuerySerializer(serializers.Serializer[dict[str, Any]]):
                 raise serializers.ValidationError(
                     {name: ["It takes text, a number, true or false, or a list of text."]}
                 )
+            if isinstance(value, float) and not math.isfinite(value):
+                raise serializers.ValidationError({name: ["It takes a finite number."]})
             for text in (name, *(value if isinstance(value, list) else [value])):
                 _without_nul(str(text))
         return parameters

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import structlog
 from django.conf import settings
@@ -54,12 +54,11 @@ _LINES_SO_FAR = """
 
 
 def _own_secrets() -> list[str]:
-    passwords = [urlsplit(str(url)).password or "" for url in (settings.REDIS_URL, settings.LAKE_URL)]
-    return [
-        word
-        for word in (settings.SECRET_KEY, str(settings.DATABASES["default"].get("PASSWORD", "")), *passwords)
-        if len(word) >= 8
-    ]
+    addresses = (settings.REDIS_URL, settings.LAKE_URL, settings.LAKE_READER_URL)
+    written = [urlsplit(str(address)).password or "" for address in addresses]
+    own = (settings.SECRET_KEY, str(settings.DATABASES["default"].get("PASSWORD", "")))
+    # In an address a password may be percent-encoded; others say it as it is.
+    return [word for word in (*own, *written, *map(unquote, written)) if len(word) >= 8]
 
 
 def redact(text: str, words: Iterable[str] = ()) -> str:

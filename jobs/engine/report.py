@@ -13,6 +13,8 @@ from portal.storage import shown_name
 
 # A message of this size holds the samples and profiles of dozens of datasets; more belongs into files.
 MESSAGE_BYTES = 16 * 1024 * 1024
+# What comes entry by entry may be larger, but the supervisor holds it, and one transaction writes it.
+LARGEST_OUTPUTS = 256 * 1024 * 1024
 MAX_STEPS = 200
 # Seconds until somebody looks again after what goes on elsewhere.
 LONGEST_PAUSE = 3600.0
@@ -74,6 +76,8 @@ class Report:
     stopped: bool = False
     words: tuple[str, ...] = ()
     _rest: bytes = b""
+    _entries: dict[str, list[Any]] = field(default_factory=dict)
+    _size: int = 0
 
     def feed(self, data: bytes) -> None:
         """Take what was read from the body's pipe: JSON objects, one a line; nonsense is left out."""
@@ -87,6 +91,7 @@ class Report:
             except ValueError:
                 continue
             if isinstance(message, dict):
+                self._size += len(line) if message.get("type") == "entry" else 0
                 self.take(message)
 
     def take(self, message: dict[str, Any]) -> None:
@@ -99,8 +104,10 @@ class Report:
                 self._step(_writable(key)[:100], event, at[:40])
             case {"type": "artifact", "number": int(number), "name": str(name)}:
                 self._artifact(Announced(number, name, str(message.get("media_type", ""))[:100]))
+            case {"type": "entry", "output": str(name), "entry": dict(entry)}:
+                self._entry(name, self.cleaned(entry))
             case {"type": "result", "outputs": dict(outputs)}:
-                self.outputs = self.cleaned(outputs)
+                self.outputs = self._entries | self.cleaned(outputs)
             case {"type": "elsewhere", "elsewhere": dict(elsewhere), "after": float(after) | int(after)}:
                 self.elsewhere = self.cleaned(elsewhere)
                 self.after = min(max(float(after), 0.1), LONGEST_PAUSE)
@@ -113,9 +120,20 @@ class Report:
                 self.failure = failure_of(kind, text, detail, known, self.words)
 
     def cleaned(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """Return the outputs without the secrets' values: another system's answer may repeat them."""
-        without: dict[str, Any] = _without(outputs, self.words) if self.words else outputs
+        """Return the outputs without the secrets' values: another system's answer may repeat them.
+
+        Numbers that are none become null: JSON has no word for them, and by now what the run has published
+        stands, so that its end must not fail for them.
+        """
+        without: dict[str, Any] = _without(outputs, self.words)
         return without
+
+    def _entry(self, name: str, entry: dict[str, Any]) -> None:
+        if self._size > LARGEST_OUTPUTS:
+            self._entries.clear()
+            self.failure = failure_of(ErrorClass.USER_CODE, "The outputs are larger than 256 MB.")
+            return
+        self._entries.setdefault(name, []).append(entry)
 
     def _artifact(self, announced: Announced) -> None:
         if len(self.artifacts) == MOST_FILES:
@@ -153,7 +171,9 @@ def _fraction(told: Any) -> float | None:
 
 def _without(value: Any, words: tuple[str, ...]) -> Any:
     if isinstance(value, str):
-        return redact(value, words)
+        return redact(_writable(value), words) if words else _writable(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {redact(str(key), words): _without(each, words) for key, each in value.items()}
+        return {_without(str(key), words): _without(each, words) for key, each in value.items()}
     return [_without(each, words) for each in value] if isinstance(value, list) else value

@@ -1,11 +1,13 @@
 """Jobs, the pools that limit them and the schedules that start them."""
 
+from collections.abc import Collection
 from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from catalog.models import Dataset
 from jobs.choices import Isolation, Misfire, OnConflict, Source
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
@@ -42,6 +44,16 @@ class JobQuerySet(models.QuerySet["Job"]):
             return self
         own = Q(private=False) | Q(team_id__in=user.team_ids) | Q(owner=user)
         return self.filter(own | _named(user, "runner") | _named(user, "editor"))
+
+    def filling(self, tables: Collection[str]) -> Self:
+        """Keep the jobs that fill one of these tables: by their target, or where they have none as the last.
+
+        A job that is switched off fills nothing any more, nor does one whose target is another by now.
+        """
+        published = Dataset.objects.filter(physical_name__in=tables).exclude(published_by=None)
+        last = self.model.objects.filter(runs__in=published.values("published_by"))
+        named = Q(config__target__in=list(tables))
+        return self.filter(named | Q(pk__in=last.values("pk"), config__target__isnull=True), enabled=True)
 
     def allowing(self, user: User, permission: Permission) -> Self:
         """Keep the jobs with which this person may do it, by role or because the job names them or a team."""

@@ -64,7 +64,7 @@ class Airflow:
         try:
             found = self._ask("GET", _run_path(dag_id, run_id))
         except AirflowError as error:
-            if error.status == 404:
+            if error.status == 404 and not error.may_pass:
                 return None
             raise
         if found.get("state") not in STATES:
@@ -162,13 +162,17 @@ def _refusal(answer: Answer) -> AirflowError:
     if status >= 500 or status in _PASSING:
         message = f"Airflow answered {status}."
         return AirflowError(message, ErrorClass.ELSEWHERE, status)
+    detail = _detail(answer)
+    if status == 404 and not detail:
+        # A proxy in front of it may know no way to it for a while; of its DAG runs that says nothing.
+        message = "Something else than Airflow answered 404: is the address right, and is Airflow up?"
+        return AirflowError(message, ErrorClass.ELSEWHERE, status)
     words = {
         401: "Airflow does not accept the sign-in (401): mend the user, the password or the token.",
         403: "Airflow forbids it (403): give its user the right to read and start this DAG.",
         404: "Airflow does not know it (404).",
     }
     said = words.get(status, f"Airflow refused it ({status}).")
-    detail = _detail(answer)
     return AirflowError(f"{said} {detail}".strip(), ErrorClass.REFUSED, status)
 
 

@@ -130,6 +130,10 @@ class Context:
             raise SecretMissing(name)
         return value
 
+    def entry(self, output: str, entry: dict[str, Any]) -> None:
+        """Add to the output of this name, a list: all of it in one message might be too large."""
+        self.reporter.tell({"type": "entry", "output": output, "entry": entry})
+
     def artifact(self, name: str, *, media_type: str = "application/octet-stream") -> Path:
         """Return where to write a file that the run keeps under this name if it succeeds.
 

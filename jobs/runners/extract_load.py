@@ -28,6 +28,7 @@ from jobs.runners.landing import (
 )
 from jobs.runners.rules import CheckRule
 from jobs.runners.sources import RefusedPath, find_files, plain_parts, source_folder
+from jobs.runners.targets import require_table
 from portal.warehouse.port import RUN_COLUMN, FileSource, How, SourceFile, StagedTable, Warehouse
 
 _PLACE = "{partition}"
@@ -234,6 +235,7 @@ class ExtractLoadRunner:
     def run(self, context: Context) -> dict[str, Any]:
         """Return the published dataset under ``published``, and how many rows were loaded."""
         config: ExtractLoadConfig = context.config
+        require_table(config.target, key=context.job_key)
         partition = _partition(context)
         with context.warehouse() as writer:
             known = _known(writer, config.target)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from django.utils.translation import gettext as _
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from catalog.actions.datasets import record_publish
+from catalog.models import Column
 from catalog.published import Node, PublishedColumn, PublishedDataset, PublishedSample
 from jobs.models import Run
 from jobs.runners.apart import There
@@ -168,13 +169,15 @@ def put_checks(
     reader: Warehouse,
     source: StagedTable | str,
     wanted: Sequence[Check],
+    *,
+    snapshot: int | None = None,
 ) -> list[CheckResult]:
-    """Put the checks, log how each went, and return the results."""
+    """Put the checks, of a published table as of a snapshot; log how each went, and return the results."""
     together = [check for check in wanted if check.of_each_row]
     turns = [together, *([check] for check in wanted if not check.of_each_row)]
     results: dict[str, CheckResult] = {}
     for turn in turns:
-        for result in there(lambda turn=turn: reader.check(source, turn)):  # type: ignore[misc]
+        for result in there(lambda turn=turn: reader.check(source, turn, snapshot=snapshot)):  # type: ignore[misc]
             results[result.name] = result
             say = context.log.info if result.passed else context.log.warning
             place = f" (first at {result.file}, line {result.line})" if result.line else ""
@@ -247,9 +250,7 @@ def publish_all(
     published, loaded = [], 0
     for part, early in zip(parts, described, strict=True):
         target = part.staged.target
-        profiles, sample = early or there(
-            lambda part=part: _describe(reader, part.staged.target, part.landing)  # type: ignore[misc]
-        )
+        profiles, sample = early or _described_late(context, there, reader, part.landing)
         rows = there(lambda target=target: reader.row_count(target))  # type: ignore[misc]
         context.log.info("published %s as snapshot %d: %s rows", target, snapshot, f"{rows:,}")
         published.append(
@@ -272,27 +273,51 @@ def _described_early(there: There, reader: Warehouse, part: Part) -> tuple[list[
     return found
 
 
+def _described_late(
+    context: Context, there: There, reader: Warehouse, landing: Landing
+) -> tuple[list[ColumnProfile], Table]:
+    """Describe a table as it stands; where that fails say only which columns there are."""
+    target = landing.target
+    try:
+        found: tuple[list[ColumnProfile], Table] = there(lambda: _describe(reader, target, landing))
+    except Exception as error:
+        # The rows are published: a run that failed now would be told as one that changed nothing.
+        context.log.warning("%s is published, but could not be described: %s", target, error)
+    else:
+        return found
+    known = Column.objects.filter(dataset__physical_name=target).values_list("name", "personal")
+    # Nobody has looked into the other columns, so they count as personal until somebody does.
+    judged = {**dict(known), **landing.judged}
+    columns = [
+        ColumnProfile(each.name, each.data_type, judged.get(each.name, True), None, None)
+        for each in there(lambda: reader.columns(target))
+    ]
+    return columns, Table(columns=(), rows=[])
+
+
 def record_published(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
-    """Take the published datasets up into the catalog, owned as the job is; the run keeps keys and counts."""
+    """Take the published datasets up into the catalog; the run keeps keys and counts.
+
+    They are owned as the run says, else as the job is.
+    """
     job = run.job
-    owned = {
-        "owner_email": job.owner.email if job.owner else None,
-        "team_key": job.team.key if job.team else None,
-    }
+    owner, team = job.owner.email if job.owner else None, job.team.key if job.team else None
     published = [
-        each.model_copy(update={**owned, "restricted": each.restricted or job.private})
+        each.model_copy(
+            update={
+                "owner_email": each.owner_email or owner,
+                "team_key": each.team_key or team,
+                "restricted": each.restricted or job.private,
+            }
+        )
         for each in map(PublishedDataset.model_validate, outputs.pop("published", []))
     ]
+    # All at once: what a job reads and makes is known only from all its datasets together.
     record_publish(published=published, job_key=job.key, run_id=run.pk, by=Actor.system(job.key))
     outputs["datasets"] = [
         {"key": each.key, "row_count": each.row_count, "snapshot": each.snapshot} for each in published
     ]
     return outputs
-
-
-def with_how(staged: StagedTable, **how: Any) -> StagedTable:
-    """Return staged rows with other words for how they enter their target."""
-    return replace(staged, how=replace(staged.how, **how))
 
 
 def _describe(

@@ -83,7 +83,7 @@ class MetricRefreshRunner:
         return [Step("compile", _("Compile")), Step("compute", _("Compute")), Step("draw", _("Draw"))]
 
     def run(self, context: Context) -> dict[str, Any]:
-        """Return the refreshed metrics under ``refreshed`` (dumps of RefreshedMetric), and the snapshot."""
+        """Tell each metric as an entry of ``refreshed`` (dumps of RefreshedMetric); return the snapshot."""
         with context.warehouse(read_only=True) as warehouse:
             with context.step("compile"):
                 wanted = _wanted(context.config)
@@ -93,8 +93,8 @@ class MetricRefreshRunner:
                 context.log.info("reading snapshot %d", snapshot)
                 computed = _compute(context, warehouse, wanted, compiled, snapshot=snapshot)
         with context.step("draw"):
-            refreshed = _draw(context, wanted, computed)
-        return {"refreshed": [one.model_dump(mode="json") for one in refreshed], "snapshot": snapshot}
+            _draw(context, wanted, computed)
+        return {"snapshot": snapshot}
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Keep points, evidence and charts in the catalog; the run keeps keys and numbers of points."""
@@ -236,18 +236,16 @@ def compute(
     )
 
 
-def _draw(
-    context: Context, wanted: Sequence[_Wanted], computed: dict[str, list[RefreshedSeries]]
-) -> list[RefreshedMetric]:
-    refreshed = []
+def _draw(context: Context, wanted: Sequence[_Wanted], computed: dict[str, list[RefreshedSeries]]) -> None:
+    """Draw each metric and tell it at once: the charts of many are too large for one message."""
+    drawn = 0
     for index, one in enumerate(wanted, start=1):
         charts = [chart for series in computed[one.key] for chart in _charts(one.definition, series)]
-        refreshed.append(
-            RefreshedMetric(key=one.key, version=one.version, series=computed[one.key], charts=charts)
-        )
+        refreshed = RefreshedMetric(key=one.key, version=one.version, series=computed[one.key], charts=charts)
+        context.entry("refreshed", refreshed.model_dump(mode="json"))
+        drawn += len(charts)
         context.progress(index / len(wanted), one.key)
-    context.log.info("drew %d charts", sum(len(one.charts) for one in refreshed))
-    return refreshed
+    context.log.info("drew %d charts", drawn)
 
 
 def _charts(definition: MetricDefinition, series: RefreshedSeries) -> list[RefreshedChart]:

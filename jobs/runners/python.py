@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.models import Job, Run
 from jobs.runners import pipelines
 from jobs.runners.base import Context, Step
-from portal.audit.actions import Actor
 
 
 class PythonConfig(BaseModel):
@@ -67,19 +66,9 @@ class PythonRunner:
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Register the published datasets in the catalog; the run keeps their keys and row counts."""
-        published = outputs.pop("published", [])
-        if published:
-            shape = import_string("catalog.published.PublishedDataset")
-            record_publish = import_string("catalog.actions.datasets.record_publish")
-            # All at once: what a job reads and makes is known only from all its datasets together.
-            record_publish(
-                published=[shape.model_validate(dump) for dump in published],
-                job_key=run.job.key,
-                run_id=run.pk,
-                by=Actor.system(run.job.key),
-            )
-            outputs["datasets"] = [
-                {"key": dump["key"], "row_count": dump["row_count"], "snapshot": dump.get("snapshot")}
-                for dump in published
-            ]
-        return outputs
+        if not outputs.get("published"):
+            return outputs
+        # Loaded only here: a pipeline that publishes nothing needs none of it.
+        record_published = import_string("jobs.runners.landing.record_published")
+        kept: dict[str, Any] = record_published(run=run, outputs=outputs)
+        return kept

@@ -75,7 +75,7 @@ class QualityCheckRunner:
             )
             snapshot = warehouse.snapshot()
             context.log.info("%s at snapshot %d", table, snapshot)
-            results = put_checks(context, lambda work: work(), warehouse, table, wanted)
+            results = put_checks(context, lambda work: work(), warehouse, table, wanted, snapshot=snapshot)
             kept = published_checks(results)
             failed = [one for one in results if one.blocking and not one.passed]
             if failed:

@@ -1,6 +1,7 @@
 """Checks as jobs state them: a rule in a job's configuration, made into a check of the warehouse."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, Self
 
 from django.utils.translation import gettext as _
@@ -127,9 +128,7 @@ def checks_of(
             raise RefusedRule(message)
     kinds = {name: kind for name, kind in kinds.items() if name not in withheld}
     names = frozenset(column.name for column in columns)
-    made = [check for rule in rules for check in _of(rule, kinds, names, dialect)]
-    # Two rules about the same thing are one; the last one counts.
-    return list({check.name: check for check in made}.values())
+    return _apart(check for rule in rules for check in _of(rule, kinds, names, dialect))
 
 
 def published_checks(results: Sequence[CheckResult]) -> list[PublishedCheck]:
@@ -144,6 +143,24 @@ def published_checks(results: Sequence[CheckResult]) -> list[PublishedCheck]:
         )
         for one in results
     ]
+
+
+def _apart(made: Iterable[Check]) -> list[Check]:
+    """Return each question once, blocking where one of its rules blocks, and each by a name of its own."""
+    asked: dict[Check, Check] = {}
+    for check in made:
+        question = replace(check, blocking=True)
+        if question not in asked or check.blocking:
+            asked[question] = check
+    named: dict[str, Check] = {}
+    for check in asked.values():
+        # Results are kept by name: of two questions with one name only the last would count.
+        name, count = check.name, 1
+        while name in named:
+            count += 1
+            name = f"{check.name} ({count})"
+        named[name] = replace(check, name=name)
+    return list(named.values())
 
 
 def _of(rule: CheckRule, kinds: Mapping[str, str], names: Collection[str], dialect: str) -> list[Check]:

@@ -25,6 +25,7 @@ from jobs.runners.landing import (
     record_published,
 )
 from jobs.runners.rules import CheckRule
+from jobs.runners.targets import require_table
 from portal.accounts.permissions import Permission
 from portal.warehouse.checks import quoted, quoted_name
 from portal.warehouse.errors import QueryFailed, RefusedSql
@@ -164,6 +165,7 @@ class SqlModelRunner:
     def run(self, context: Context) -> dict[str, Any]:
         """Return the published dataset under ``published``."""
         config: SqlModelConfig = context.config
+        require_table(config.target, key=context.job_key)
         with context.step("read"):
             model = _read(context)
         staging = context.folder / "staging"

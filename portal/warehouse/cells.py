@@ -14,10 +14,14 @@ CUT = "…"
 
 
 class Cells:
-    """Turn rows into JSON values, and remember what could not be kept whole (``notes``)."""
+    """Turn rows into JSON values, and remember what could not be kept whole (``notes``).
 
-    def __init__(self) -> None:
+    A text longer than ``longest`` is cut.
+    """
+
+    def __init__(self, *, longest: int = CELL_LIMIT) -> None:
         self.notes: set[str] = set()
+        self._longest = longest
 
     def row(self, cells: Sequence[Any]) -> list[Any]:
         """Return one row."""
@@ -55,10 +59,10 @@ class Cells:
         else:
             whole = [self.cell(each) for each in value]
         text = json.dumps(whole, ensure_ascii=False)
-        return whole if len(text) <= CELL_LIMIT else self._cut(text)
+        return whole if len(text) <= self._longest else self._cut(text)
 
     def _cut(self, text: str) -> str:
-        if len(text) <= CELL_LIMIT:
+        if len(text) <= self._longest:
             return text
         self.notes.add("cut_cell")
-        return text[:CELL_LIMIT] + CUT
+        return text[: self._longest] + CUT

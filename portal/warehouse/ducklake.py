@@ -223,9 +223,11 @@ class DuckLakeWarehouse:
         with as_query_error():
             return staging.staged_at(self._connection(None), path, target=target)
 
-    def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
-        """Put the checks to staged rows, or to a published table."""
-        connection = self._connection(None)
+    def check(
+        self, source: StagedTable | str, checks: Sequence[Check], *, snapshot: int | None = None
+    ) -> list[CheckResult]:
+        """Put the checks to staged rows, or to a published table as of a snapshot (None: the newest)."""
+        connection = self._connection(snapshot)
         with as_query_error():
             return staging.put(connection, source, checks)
 

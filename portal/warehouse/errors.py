@@ -73,6 +73,16 @@ class StalePublish(WarehouseError):
         self.target = target
 
 
+class TargetMoved(WarehouseError):
+    """The table was published by another run since this one read it; nothing was changed, try again."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(
+            f"«{target}» has been published by another run since this one read it; nothing was changed."
+        )
+        self.target = target
+
+
 class BadRow(WarehouseError):
     """A row of an input file cannot be read; nothing was changed.
 

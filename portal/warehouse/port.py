@@ -98,12 +98,14 @@ class How:
     ``columns``. ``append`` adds rows, once for each run: they bear its id in ``_run_id``. ``newer`` adds the
     rows whose column is above the target's highest. ``drift`` says what happens where the columns of the
     target are others: ``replace`` it (only in full), ``refuse``, or ``add`` new ones, empty in older rows.
+    Rows made from those of the target at a snapshot say so by ``made_at``: they enter only what is still so.
     """
 
     mode: Literal["full", "partition", "upsert", "append", "newer"] = "full"
     columns: tuple[str, ...] = ()
     value: str | None = None
     drift: Literal["replace", "refuse", "add"] = "replace"
+    made_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class ColumnProfile:
     data_type: str
     personal: bool
     null_fraction: float | None
-    distinct_count: int
+    distinct_count: int | None
     minimum: str = ""
     maximum: str = ""
     histogram: list[float] = field(default_factory=list)
@@ -298,8 +300,10 @@ class Warehouse(Protocol):
     def staged_at(self, path: Path, *, target: str) -> StagedTable:
         """Describe a Parquet file in one of the reader's folders that somebody else has staged."""
 
-    def check(self, source: StagedTable | str, checks: Sequence[Check]) -> list[CheckResult]:
-        """Put the checks to staged rows, or to a published table."""
+    def check(
+        self, source: StagedTable | str, checks: Sequence[Check], *, snapshot: int | None = None
+    ) -> list[CheckResult]:
+        """Put the checks to staged rows, or to a published table as of a snapshot (None: the newest)."""
 
     def publish(self, staged: Sequence[Publishable], *, run_id: str, fence: int) -> int:
         """Publish to all targets in one transaction, each as its ``how`` says; return the new snapshot.

@@ -1,14 +1,13 @@
 """Profiles and samples by DuckDB: what a column holds, without showing whom."""
 
 import contextlib
-import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
 
 import duckdb
 
 from portal.warehouse.asking import relation, some
+from portal.warehouse.cells import Cells
 from portal.warehouse.checks import quoted_name
 from portal.warehouse.personal import looks_personal, mask
 from portal.warehouse.port import ColumnInfo, ColumnProfile, StagedTable, Table
@@ -21,21 +20,12 @@ _EXACT = 2_000_000
 # Of larger relations so many rows, or fewer where there are many columns, stand for all in its bars.
 _MANY = 100_000
 _CELLS = 1_000_000
-_NUMBERS = (
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "HUGEINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-    "FLOAT",
-    "DOUBLE",
-    "DECIMAL",
-)
-_TIMES = ("DATE", "TIMESTAMP")
+# The whole type: a list of numbers (BIGINT[]) is none.
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
+_TIMES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
+# The longest text of a sample's cell: what is shown beside others needs no more, and samples of many tables
+# travel in one message.
+_SAMPLED = 300
 
 
 def profile(
@@ -81,9 +71,10 @@ def sample(
     found = connection.execute(
         f"SELECT * FROM {rows} USING SAMPLE reservoir({int(limit)} ROWS) REPEATABLE (7)"  # noqa: S608
     ).fetchall()
+    shown = Cells(longest=_SAMPLED)
     cells = [
         tuple(
-            mask(value) if column.name in hidden else _plain(value)
+            mask(value) if column.name in hidden else shown.cell(value)
             for column, value in zip(columns, row, strict=True)
         )
         for row in found
@@ -159,9 +150,9 @@ def _values(
 
 def _histogram(connection: duckdb.DuckDBPyConnection, rows: str, column: ColumnInfo) -> list[float]:
     name = quoted_name(column.name)
-    if column.data_type.startswith(_NUMBERS):
+    if _NUMBERS.fullmatch(column.data_type):
         return _ranges(connection, rows, f"CAST({name} AS DOUBLE)")
-    if column.data_type.startswith(_TIMES):
+    if _TIMES.fullmatch(column.data_type):
         return _ranges(connection, rows, f"epoch({name})")
     counts = connection.execute(
         f"SELECT count(*) FROM {rows} WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY 1 DESC LIMIT {BARS}"  # noqa: S608
@@ -187,14 +178,3 @@ def _ranges(connection: duckdb.DuckDBPyConnection, rows: str, value: str) -> lis
 def _relative(counts: Sequence[int]) -> list[float]:
     highest = max(counts, default=0)
     return [round(count / highest, 4) for count in counts] if highest else []
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        # JSON knows neither infinity nor «not a number».
-        return value if value - value == 0 else str(value)
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat()
-    return str(value) if not isinstance(value, Decimal) else format(value, "f")

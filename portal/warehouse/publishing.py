@@ -17,7 +17,7 @@ from django.conf import settings
 
 from portal.warehouse.asking import columns, one, relation
 from portal.warehouse.checks import literal, quoted, quoted_name
-from portal.warehouse.errors import ColumnsChanged, StalePublish
+from portal.warehouse.errors import ColumnsChanged, StalePublish, TargetMoved
 from portal.warehouse.port import RUN_COLUMN, ColumnInfo, Publishable, StagedTable, StagedView
 
 # One table of one row for each target, so that publishing one target never waits for another; creating it
@@ -44,8 +44,7 @@ def register(connection: duckdb.DuckDBPyConnection, staged: Sequence[Publishable
         ).fetchall()
     }
     missing = [each.target for each in staged if each.target not in known]
-    parts = [each.target for each in staged if _part(each, "") is not None]
-    parts = [target for target in parts if _parts_name(target) not in known]
+    parts = [each.target for each in staged if _is_part(each) and _parts_name(each.target) not in known]
     if missing or parts:
         connection.execute("BEGIN")
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{LEDGER}")
@@ -66,7 +65,7 @@ def register(connection: duckdb.DuckDBPyConnection, staged: Sequence[Publishable
 def replace(
     connection: duckdb.DuckDBPyConnection, staged: Sequence[Publishable], *, run_id: str, fence: int
 ) -> int:
-    """Publish to every target and return the new snapshot; raises StalePublish, ColumnsChanged."""
+    """Publish to every target, return the new snapshot; raises StalePublish, TargetMoved, ColumnsChanged."""
     with _placing(connection) as placed:
         connection.execute("BEGIN")
         for each in staged:
@@ -107,11 +106,13 @@ def _take(connection: duckdb.DuckDBPyConnection, staged: Publishable, *, run_id:
     """Write this attempt into the target's ledger; raises StalePublish where a newer one stands there.
 
     Runs that write different parts (a partition, the rows of one run) do not overtake each other; only
-    attempts at the same part do. All of them touch the target's row, so that one commits at a time.
+    attempts at the same part do, and who writes all of the target. All of them touch the target's row, so
+    that one commits at a time.
     """
-    part = _part(staged, run_id)
     own: dict[str, str | int] = {"run": run_id, "fence": fence}
-    if part is None:
+    if isinstance(staged, StagedTable) and staged.how.made_at is not None:
+        _require_unmoved(connection, staged.target, staged.how.made_at)
+    if not _is_part(staged):
         (taken,) = one(
             connection,
             f"UPDATE {_ledger(staged.target)} SET run = $run, fence = $fence, published_at = now()"  # noqa: S608
@@ -126,8 +127,22 @@ def _take(connection: duckdb.DuckDBPyConnection, staged: Publishable, *, run_id:
         )
     if taken != 1:
         raise StalePublish(staged.target)
-    if part is not None:
-        _take_part(connection, staged.target, part, own)
+    if _is_part(staged):
+        _take_part(connection, staged.target, _part(connection, staged, run_id), own)
+    elif _has_parts(connection, staged.target):
+        _take_all_parts(connection, staged.target, run_id)
+
+
+def _require_unmoved(connection: duckdb.DuckDBPyConnection, target: str, snapshot: int) -> None:
+    """Raise TargetMoved where the target was published after the snapshot: these rows lack what came."""
+    ledger = _ledger(target)
+    (same,) = one(
+        connection,
+        f"SELECT (SELECT published_at FROM {ledger}) IS NOT DISTINCT FROM"  # noqa: S608
+        f" (SELECT published_at FROM {ledger} AT (VERSION => {int(snapshot)}))",
+    )
+    if not same:
+        raise TargetMoved(target)
 
 
 def _take_part(
@@ -150,15 +165,39 @@ def _take_part(
     connection.execute(f"INSERT INTO {ledger} VALUES ($part, $run, $fence, now())", {"part": part, **own})  # noqa: S608
 
 
-def _part(staged: Publishable, run_id: str) -> str | None:
-    """Return which part of the target is written; None where newer runs stand for all of it."""
+def _take_all_parts(connection: duckdb.DuckDBPyConnection, target: str, run_id: str) -> None:
+    """Let the target's own row stand for every part from now on; raises StalePublish where one is newer."""
+    ledger = _ledger(_parts_name(target))
+    (newer,) = one(connection, f"SELECT count(*) FROM {ledger} WHERE run > $run", {"run": run_id})  # noqa: S608
+    if newer:
+        raise StalePublish(target)
+    connection.execute(f"DELETE FROM {ledger}")  # noqa: S608
+
+
+def _is_part(staged: Publishable) -> bool:
+    """Say whether only a part of the target is written; else newer runs stand for all of it."""
     if isinstance(staged, StagedView):
-        return None
-    if staged.how.mode == "append":
+        return False
+    return staged.how.mode == "append" or (staged.how.mode == "partition" and staged.how.value is not None)
+
+
+def _part(connection: duckdb.DuckDBPyConnection, staged: Publishable, run_id: str) -> str:
+    """Return which part of the target is written; one day is one part, however the run writes it."""
+    if isinstance(staged, StagedView) or staged.how.value is None:
         return f"run:{run_id}"
-    if staged.how.mode == "partition" and staged.how.value is not None:
-        return f"{staged.how.columns[0]}={staged.how.value}"
-    return None
+    (column,) = (each for each in staged.columns if each.name == staged.how.columns[0])
+    kind = column.data_type
+    (value,) = one(connection, f"SELECT CAST(CAST({literal(staged.how.value)} AS {kind}) AS VARCHAR)")
+    return f"{column.name}={value}"
+
+
+def _has_parts(connection: duckdb.DuckDBPyConnection, target: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM information_schema.tables"
+        " WHERE table_catalog = 'lake' AND table_schema = ? AND table_name = ?",
+        [LEDGER, _parts_name(target)],
+    )
+    return found.fetchone() is not None
 
 
 def _ledger(name: str) -> str:

@@ -139,3 +139,13 @@ def test_a_failed_query_says_where_in_its_sql(client: Client, cast: Cast) -> Non
     answer = client.get(f"{URL}/{number}", headers=headers).json()
     assert answer["error"] == {"class": "bad_input", "message": "Could not convert", "line": 3, "column": 8}
     assert answer["rows"] == []
+
+
+def test_a_number_that_is_none_is_refused(client: Client, cast: Cast) -> None:
+    # JSON itself has no word for one but a number that no double holds.
+    body = f'{{"sql": "{SQL}", "parameters": {{"m": 1e999}}}}'
+    headers = bearer(cast.ben, "queries:run")
+    answer = client.post(URL, body, content_type="application/json", headers=headers)
+    assert answer.status_code == 400
+    assert "finite" in answer.content.decode()
+    assert Run.objects.count() == 0

@@ -194,3 +194,12 @@ def test_its_page_asks_the_database_a_fixed_number_of_times(
         ben.get(f"/queries/{run.number}/")
     with django_assert_max_num_queries(5):
         ben.get(f"/queries/{run.number}/?part=result", headers=HTMX)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1e999"])
+def test_a_number_that_is_none_is_refused_at_its_field(ben: Client, text: str) -> None:
+    sql = "SELECT carrier FROM flights.flights WHERE dep_delay > $delay"
+    answer = ben.post("/queries/", {"sql": sql, "t.delay": "number", "p.delay": text})
+    assert answer.status_code == 422
+    assert "This is not what its type says." in answer.content.decode()
+    assert Run.objects.count() == 0

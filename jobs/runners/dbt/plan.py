@@ -11,10 +11,11 @@ from sqlglot.errors import SqlglotError
 from catalog.choices import Visibility
 from catalog.models import Column, Dataset
 from jobs.choices import DBT_KIND
-from jobs.models import Run
 from jobs.runners.dbt.artifacts import Manifest, Node, NodeResult
 from jobs.runners.dbt.project import DbtRefused
 from jobs.runners.landing import ColumnWords, DatasetWords, Landing, free_schema
+from jobs.runners.targets import refused_tables
+from portal.accounts.models import User
 from portal.warehouse.checks import literal, quoted
 from portal.warehouse.lineage import column_sources, without_catalogs
 from portal.warehouse.linting import ReadableTable
@@ -28,45 +29,35 @@ _TABLE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The project, what of it is selected, and what lies in the lake and may be read by the job's owner."""
+    """The project, what of it is selected, and what lies in the lake and may be read by the job's owner.
+
+    ``snapshot`` is the lake's when the run began to read it: the tables were there already.
+    """
 
     manifest: Manifest
     selected: frozenset[str]
     tables: frozenset[str]
     readable: Mapping[str, ReadableTable]
+    snapshot: int
 
-    def require(self, job_key: str) -> None:
+    def require(self, job_key: str, owner: User) -> None:
         """Raise DbtRefused where a model's table may not be its own, or may not be read again."""
         ours = {node.table: node for node in self.manifest.relations()}
         for table, node in ours.items():
             self._require_name(table, node)
             if table in self.tables:
                 self._require_readable(table, f"{node.name} ({node.original_file_path})")
-        published = Dataset.objects.filter(physical_name__in=ours).exclude(published_by=None)
-        publishers = {each.published_by: each.physical_name for each in published}
-        others = (
-            Run.objects.filter(pk__in=filter(None, publishers))
-            .exclude(job__key=job_key)
-            .exclude(job__kind=DBT_KIND)
-        )
-        for run, key in others.values_list("pk", "job__key"):
-            node = ours[publishers[run]]
-            message = f"{node.name} ({node.original_file_path}): the job {key} publishes {node.table}."
+        refused = refused_tables(ours, key=job_key, kind=DBT_KIND, owner=owner, reader=owner)
+        for table, why in refused.items():
+            message = f"{ours[table].name} ({ours[table].original_file_path}): {why}"
             raise DbtRefused(message)
 
     def opening(self, *, command: str, full_refresh: bool) -> list[str]:
         """Return the statements that show dbt what earlier runs have published, and the lake's sources."""
-        shown: dict[str, str] = {}
+        shown = dict.fromkeys(self.added_to(full_refresh=full_refresh), "TABLE")
         for node in self.manifest.relations():
-            if node.table not in self.tables:
-                continue
-            if node.unique_id not in self.selected or command == "test":
+            if node.table in self.tables and (node.unique_id not in self.selected or command == "test"):
                 shown[node.table] = "VIEW"
-            elif node.resource_type == "snapshot" or (
-                node.config.materialized == "incremental" and not full_refresh
-            ):
-                # It adds to what is there.
-                shown[node.table] = "TABLE"
         for source in self.manifest.sources.values():
             if source.database == WORK and source.table in self.tables and self._may_read(source.table):
                 shown.setdefault(source.table, "VIEW")
@@ -77,6 +68,19 @@ class Plan:
                 f"CREATE {kind} {quoted(f'{WORK}.{table}')} AS SELECT * FROM {quoted(f'{LAKE}.{table}')}"  # noqa: S608
                 for table, kind in sorted(shown.items())
             ),
+        ]
+
+    def added_to(self, *, full_refresh: bool) -> list[str]:
+        """Return the tables of the lake whose rows the selected nodes begin from."""
+        return [
+            node.table
+            for node in self.manifest.relations()
+            if node.table in self.tables
+            and node.unique_id in self.selected
+            and (
+                node.resource_type == "snapshot"
+                or (node.config.materialized == "incremental" and not full_refresh)
+            )
         ]
 
     def require_reads(self, results: Sequence[NodeResult]) -> None:

@@ -3,7 +3,8 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor
 from portal.warehouse.errors import WarehouseUnavailable
-from portal.warehouse.port import CheckResult, Warehouse
+from portal.warehouse.port import CheckResult, StagedTable, Warehouse
 
 # Which nodes a command works on, as «ls» takes it.
 _RESOURCES: Final = {
@@ -106,7 +107,12 @@ class DbtRunner:
             reader: Warehouse = there(lambda: context.warehouse(read_only=True, folders=[staging]))
             with context.step("parse"):
                 selected = _parse(context, dbt, project, folder)
-                plan = _plan(context, there(reader.tables), selected, owner, folder)
+                # Of tables that are there: their rows are copied at this snapshot or a later one.
+                tables, snapshot = there(reader.tables), there(reader.snapshot)
+                manifest = read(folder / "target" / "manifest.json", Manifest)
+                readable = readable_tables(owner)
+                plan = Plan(manifest, frozenset(selected), frozenset(tables), readable, snapshot)
+                plan.require(context.job_key, owner)
                 dbt.expect(len(selected))
             opening = [
                 *attaching(),
@@ -120,7 +126,11 @@ class DbtRunner:
                 outputs["checked"] = _dumped(_checks(plan, results))
             else:
                 with context.step("publish"):
-                    parts = _parts(dbt, plan, results, staging, there=there, reader=reader)
+                    added_to = plan.added_to(full_refresh=config.full_refresh)
+                    parts = [
+                        _made_at(part, plan.snapshot) if part.staged.target in added_to else part
+                        for part in _parts(dbt, plan, results, staging, there=there, reader=reader)
+                    ]
                     if parts:
                         with context.warehouse() as writer:
                             outputs |= publish_all(context, there, reader=reader, writer=writer, parts=parts)
@@ -217,15 +227,6 @@ def _write_profile(config: DbtConfig, folder: Path) -> None:
     (folder / "profiles.yml").write_text(json.dumps(profile))
 
 
-def _plan(
-    context: Context, tables: Collection[str], selected: Collection[str], owner: User, folder: Path
-) -> Plan:
-    manifest = read(folder / "target" / "manifest.json", Manifest)
-    plan = Plan(manifest, frozenset(selected), frozenset(tables), readable_tables(owner))
-    plan.require(context.job_key)
-    return plan
-
-
 def _command(
     context: Context, dbt: DbtProcess, opening: list[str], plan: Plan, folder: Path
 ) -> list[NodeResult]:
@@ -297,6 +298,13 @@ def _parts(
         staged = there(lambda node=node, path=path: reader.staged_at(path, target=node.table))
         parts.append(Part(staged, landings.take(node, staged), checks.get(node.table, ())))
     return parts
+
+
+def _made_at(part: Part, snapshot: int) -> Part:
+    """Return a part that begins from its table's rows: it replaces no others than those."""
+    if not isinstance(part.staged, StagedTable):
+        return part
+    return replace(part, staged=replace(part.staged, how=replace(part.staged.how, made_at=snapshot)))
 
 
 def _made(manifest: Manifest, result: NodeResult) -> Node | None:

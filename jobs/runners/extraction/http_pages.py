@@ -49,6 +49,8 @@ def extract(context: Context, source: HttpApi, partition: str | None, path: Path
             answer = _page(context, source, url, headers)
             pages += 1
             records, document = _records(source, answer, pages)
+            if records and pages == 1:
+                _require_path(source, document)
             if records and answer.body == before:
                 raise _bad(
                     source, f"page {pages} is page {pages - 1} once more: is the parameter's name right?"
@@ -93,8 +95,9 @@ def _following(source: HttpApi, url: str, document: Any, answer: Answer, found: 
     match source.paging:
         case PageNumbers(parameter=name):
             return _with(url, {name: str(int(_said(url, name)) + 1)}) if found else None
-        case Offsets(parameter=name, limit=limit):
-            return _with(url, {name: str(int(_said(url, name)) + found)}) if found >= limit else None
+        case Offsets(parameter=name):
+            # A page that is not full is no end: many servers give fewer records than they are asked for.
+            return _with(url, {name: str(int(_said(url, name)) + found)}) if found else None
         case Cursor(parameter=name, path=path):
             mark = _at(document, path)
             if isinstance(mark, dict | list):
@@ -167,6 +170,23 @@ def _at(document: Any, path: str) -> Any:
             return None
         document = document.get(name)
     return document
+
+
+def _require_path(source: HttpApi, document: Any) -> None:
+    """Refuse a path to the next page that leads nowhere: one page would replace a table of many."""
+    paging = source.paging
+    if not isinstance(paging, Cursor | NextUrl) or not paging.path or paging.may_be_missing:
+        return
+    *before, last = paging.path.split(".")
+    holder = _at(document, ".".join(before)) if before else document
+    if not isinstance(holder, dict) or last not in holder:
+        shown = holder if isinstance(holder, dict) else document if isinstance(document, dict) else {}
+        keys = ", ".join(sorted(map(str, shown))[:20]) or "no names"
+        reason = (
+            f"page 1 has nothing at «{paging.path}», which leads to the next page; there are: {keys}. "
+            "If the last page leaves it out, say so in the paging (may_be_missing)."
+        )
+        raise _bad(source, reason)
 
 
 def _said(url: str, name: str) -> str:

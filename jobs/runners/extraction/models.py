@@ -1,7 +1,7 @@
 """How a job's configuration describes a database or an HTTP API as its source."""
 
 import ssl
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_noop
@@ -170,7 +170,7 @@ class PageNumbers(BaseModel):
 
 
 class Offsets(BaseModel):
-    """Pages are asked for by how many records come before them, until one is not full."""
+    """Pages are asked for by how many records come before them, until one brings none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -185,6 +185,13 @@ class Offsets(BaseModel):
         examples=["limit"],
     )
     limit: int = Field(default=100, ge=1, le=100_000, title=gettext_noop("Records a page"))
+
+
+_MAY_BE_MISSING: Final[Any] = Field(
+    default=False,
+    title=gettext_noop("May be missing"),
+    description=gettext_noop("The last page leaves it out; else a first page without it fails the run."),
+)
 
 
 class Cursor(BaseModel):
@@ -203,6 +210,7 @@ class Cursor(BaseModel):
         description=gettext_noop("Names in the answer's JSON, joined by dots."),
         examples=["meta.next_cursor"],
     )
+    may_be_missing: bool = _MAY_BE_MISSING
 
 
 class NextUrl(BaseModel):
@@ -220,6 +228,7 @@ class NextUrl(BaseModel):
         ),
         examples=["links.next"],
     )
+    may_be_missing: bool = _MAY_BE_MISSING
 
 
 Paging = Annotated[

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import xlsxwriter
+from django.utils import timezone
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
@@ -52,7 +53,6 @@ def write_xlsx(
         "strings_to_urls": False,
         "strings_to_numbers": False,
         "nan_inf_to_errors": True,
-        "remove_timezone": True,
         # The body may write into its own folder only.
         "tmpdir": str(target.parent),
     }
@@ -179,6 +179,9 @@ def _write_cell(
 ) -> None:
     if cell is None:
         return
+    if isinstance(cell, dt.datetime) and timezone.is_aware(cell):
+        # A spreadsheet knows no zones: it is told the time of whoever's the report is, as everywhere in it.
+        cell = timezone.make_naive(cell)
     if isinstance(cell, bool):
         sheet.write_boolean(row, column, cell)
     elif _is_exact(cell):

@@ -210,6 +210,16 @@ class TestTrouble:
         assert (run.state, run.error["class"]) == (RunState.FAILED, "refused")
         assert words in run.error["message"]
 
+    def test_a_page_that_a_proxy_answers_with_says_nothing_of_the_dag_run(
+        self, airflow: Airflow, make: Callable[..., Job]
+    ) -> None:
+        run = look(queued(make()))
+        airflow.pages.append("<h1>404 Not Found</h1>")
+        assert look(run).state == RunState.DEFERRED
+        look(run)
+        airflow.end("success")
+        assert look(run).state == RunState.SUCCEEDED
+
     def test_an_unknown_or_paused_dag_is_not_waited_for(
         self, airflow: Airflow, make: Callable[..., Job]
     ) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,19 @@ import pytest
 from django.http import QueryDict
 from pydantic import ValidationError
 
-from catalog.models import Dataset, LineageEdge
+from catalog.models import Asset, Dataset, LineageEdge
+from jobs.actions.jobs import definition_of
+from jobs.checks import problems
 from jobs.complaints import complaints
 from jobs.config_forms import SchemaForm
-from jobs.models import Run, RunLog
+from jobs.models import Job, Run, RunLog
 from jobs.runners.extract_load import ExtractLoadConfig
+from jobs.runners.rules import CheckRule, checks_of
 from jobs.runners.sources import RefusedPath, find_files
 from portal.audit.models import AuditEvent
-from portal.warehouse.errors import MissingInput
+from portal.warehouse import profiles
+from portal.warehouse.errors import MissingInput, QueryFailed
+from portal.warehouse.port import ColumnInfo
 from tests.conftest import Cast
 from tests.lake import Lake
 from tests.unit.jobs.loading import make, message_of, succeed, work_off
@@ -267,6 +273,75 @@ def test_the_second_of_two_files_is_named(lake: Lake, files: Path, db: None) -> 
     (files / "b.csv").write_text("id\n3\nfour\n")
     job = make("extract_load", config("*.csv", columns=[{"name": "id", "type": "INTEGER"}]))
     assert "b.csv, line 3, column id" in message_of(work_off(job))
+
+
+def test_rules_of_one_name_are_all_put(lake: Lake, files: Path, db: None) -> None:
+    (files / "orders.csv").write_text(ORDERS)
+    long = " AND ".join(["amount IS NOT NULL"] * 5)
+    rules = [
+        {"check": "range", "columns": ["amount"], "minimum": 0, "maximum": 15},
+        {"check": "range", "columns": ["amount"], "minimum": 0, "maximum": 10, "severity": "warn"},
+        {"check": "expression", "expression": f"{long} AND id > 1"},
+        {"check": "expression", "expression": f"{long} AND id > 0"},
+        {"check": "not_null", "columns": ["city"]},
+        {"check": "not_null", "columns": ["city"], "severity": "warn"},
+    ]
+    said = message_of(work_off(make("extract_load", config(checks=rules))))
+    assert "in_range(amount): expected 0 to 15.0" in said
+    assert f"expression({long[:80]}): expected" in said
+    columns = [ColumnInfo("id", "BIGINT"), ColumnInfo("amount", "DOUBLE"), ColumnInfo("city", "VARCHAR")]
+    made = checks_of([CheckRule.model_validate(rule) for rule in rules], columns, dialect="duckdb")
+    assert [(each.name, each.blocking) for each in made] == [
+        ("in_range(amount)", True),
+        ("in_range(amount) (2)", False),
+        (f"expression({long[:80]})", True),
+        (f"expression({long[:80]}) (2)", True),
+        ("not_null(city)", True),
+    ]
+
+
+def test_what_is_published_but_cannot_be_described_is_a_warning(
+    lake: Lake, files: Path, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (files / "orders.csv").write_text(ORDERS)
+
+    def broken(*_args: Any, **_options: Any) -> Any:
+        raise QueryFailed("no such function")
+
+    monkeypatch.setattr(profiles, "profile", broken)
+    run = succeed(make("extract_load", config(mode="upsert", key=["id"])))
+    assert "sales.orders is published, but could not be described: no such function" in log_of(run)
+    dataset = Dataset.objects.get(asset__key="sales.orders")
+    assert (dataset.row_count, dataset.sample["rows"]) == (2, [])
+    # Nobody has looked whether they are personal.
+    assert all(column.personal for column in dataset.columns.all())
+
+
+def test_a_table_that_another_job_fills_or_its_owner_may_not_see_is_left_alone(
+    lake: Lake, files: Path, cast: Cast
+) -> None:
+    (files / "orders.csv").write_text(ORDERS)
+    dan = {"owner_email": cast.dan.email}
+    first = make("extract_load", config(), key="first", private=True, **dan)
+    succeed(first)
+    second = make("extract_load", config(), key="second", owner_email=cast.ben.email)
+    assert message_of(work_off(second)) == "Another job fills the table sales.orders."
+    assert message_of(work_off(make("extract_load", config(), key="third", **dan))) == (
+        "The job first fills the table sales.orders."
+    )
+    Job.objects.exclude(key="first").update(enabled=False)
+    succeed(first)
+    # Said at once where a person writes such a job; what they may not know of is not named.
+    wanted = replace(definition_of(second), key="fourth")
+    for reader, said in ((cast.dan, "The job first fills"), (cast.ben, "Another job fills")):
+        (told,) = problems(wanted, reader=reader)
+        assert (told["field"], said in told["message"]) == ("config.target", True)
+    # Whoever does not fill it any more leaves it to others, as far as these may see it.
+    make("extract_load", {**config(), "target": "sales.others"}, key="first", private=True, **dan)
+    Job.objects.filter(key="second").update(enabled=True)
+    assert "may not see the table sales.orders" in message_of(work_off(second))
+    Asset.objects.filter(key="sales.orders").update(visibility="company")
+    succeed(second)
 
 
 def test_a_failed_check_names_file_and_line(lake: Lake, files: Path, db: None) -> None:

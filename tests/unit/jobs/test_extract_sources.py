@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.actions import secrets
-from jobs.models import Run, RunLog
+from jobs.models import Job, Run, RunLog
 from jobs.runners.extract_load import ExtractLoadConfig
 from jobs.runners.extraction.models import HttpApi
 from tests.conftest import Cast
@@ -270,7 +270,7 @@ def test_pages_of_an_api_and_one_that_breaks_off(lake: Lake, settings: Any, cast
             text = next(
                 (each[1] for each in parse_qsl(handler.path.partition("?")[2]) if each[0] != "limit"), "0"
             )
-            at = int(text) - 1 if paging == "page" else int(text) // (2 if paging == "offset" else 1)
+            at = {"page": int(text) - 1, "offset": (int(text) + 1) // 2}.get(paging, int(text))
             if at and broken:
                 server.reset(handler)
                 return
@@ -349,6 +349,52 @@ def test_a_partition_may_stand_behind_the_host(url: str) -> None:
     for host in ("{partition}", "{partition}.example.com", "x@{partition}", "example.com:{partition}"):
         with pytest.raises(ValidationError, match="the host is written out"):
             HttpApi.model_validate({**source, "url": f"https://{host}/x"})
+
+
+def answers(server: Receiver, settings: Any, pages: dict[str, Any]) -> None:
+    """Let the server answer each query with its JSON, and every other one with no records."""
+    settings.OUTGOING_ALLOW = (("127.0.0.1", server.port),)
+
+    def behave(handler: Any) -> None:
+        body = json.dumps(pages.get(handler.path.partition("?")[2], {"items": []})).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    server.behave = behave
+
+
+def paged(server: Receiver, **paging: Any) -> Job:
+    source = {"type": "http", "url": server.url("/x"), "records": "items", "paging": paging}
+    return make("extract_load", {"source": source, "target": "sales.orders"})
+
+
+def test_a_server_that_gives_fewer_than_it_is_asked_for_is_read_to_its_end(
+    lake: Lake, settings: Any, db: None
+) -> None:
+    pages = {
+        query: {"items": [{"id": each} for each in range(at, min(at + 2, 5))]}
+        for at, query in enumerate(["offset=0&limit=500", "", "limit=500&offset=2", "", "limit=500&offset=4"])
+        if query
+    }
+    with Receiver() as server:
+        answers(server, settings, pages)
+        succeed(paged(server, type="offset", limit=500))
+    assert rows(lake) == [(0,), (1,), (2,), (3,), (4,)]
+
+
+@pytest.mark.parametrize("paging", [{"type": "cursor"}, {"type": "next_url"}])
+def test_a_path_that_leads_to_no_next_page_is_named_with_what_there_is(
+    lake: Lake, settings: Any, db: None, paging: dict[str, str]
+) -> None:
+    with Receiver() as server:
+        answers(server, settings, {"": {"items": [{"id": 1}], "meta": {"next": "2", "total": 9}}})
+        run = work_off(paged(server, **paging, path="meta.nxt"))
+        said = "page 1 has nothing at «meta.nxt», which leads to the next page; there are: next, total."
+        assert said in message_of(run)
+        assert run.error["class"] == "bad_input"
+        succeed(paged(server, **paging, path="meta.nxt", may_be_missing=True))
 
 
 @pytest.mark.parametrize(

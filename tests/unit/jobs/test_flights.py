@@ -19,6 +19,7 @@ from catalog.definitions import columns_of
 from catalog.exceptions import UnknownDataset, UnknownMetric
 from catalog.models import Dataset, Metric, MetricChart, MetricPoint
 from jobs.actions.jobs import register
+from jobs.engine.report import Report
 from jobs.models import Job
 from jobs.pipelines.flights_tables import TABLES
 from jobs.pipelines.load_flights import LoadFlightsConfig, load_flights, package_folder
@@ -252,13 +253,16 @@ def _run(lake: Lake, key: str) -> dict[str, Any]:
     reporter = Silent()
     config = runner.Config.model_validate(job.config)
     context = _context(folder, config, job_key=key, reporter=reporter)
-    outputs = json.loads(json.dumps(runner.run(context)))
+    ended = {"type": "result", "outputs": runner.run(context)}
+    report = Report()
+    report.feed("".join(f"{json.dumps(each)}\n" for each in [*reporter.told, ended]).encode())
+    assert report.outputs is not None
     announced = {step.key for step in runner.steps(job)}
     told = [(each["key"], each["event"]) for each in reporter.told if each["type"] == "step"]
     assert {name for name, _ in told} == announced
     assert all(event in {"started", "ended"} for _, event in told)
     run: Any = type("Run", (), {"pk": context.run_id, "job": job})
-    return runner.record(run=run, outputs=outputs)
+    return runner.record(run=run, outputs=report.outputs)
 
 
 def _assert_numbers_are_true() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from jobs import job_files
 from jobs.actions.files import Synced, sync
 from jobs.actions.housekeeping import READ_JOB_FILES, register_system_jobs
 from jobs.actions.runs import trigger
@@ -285,3 +286,16 @@ class TestTheJob:
         settings.JOBS_FOLDER = ""
         register_system_jobs()
         assert not Job.objects.get(key=READ_JOB_FILES.key).enabled
+
+
+def test_files_beyond_the_most_are_faulty_and_their_jobs_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.toml").write_text(TOML)
+    (tmp_path / "b.yaml").write_text(YAML)
+    sync(folder=str(tmp_path), by=Actor.system("tests"))
+    monkeypatch.setattr(job_files, "MOST_FILES", 1)
+    synced = sync(folder=str(tmp_path), by=Actor.system("tests"))
+    assert [str(fault) for fault in synced.faults] == ["b.yaml: A folder holds at most 1 files of jobs."]
+    assert synced.switched_off == []
+    assert Job.objects.get(key="report-orders").enabled

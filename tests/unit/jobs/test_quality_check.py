@@ -6,7 +6,7 @@ import pytest
 
 from catalog.models import Asset, Dataset
 from jobs.models import Job, Run
-from jobs.runners import landing
+from jobs.runners import landing, quality_check
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
 from tests.lake import Lake
@@ -106,3 +106,18 @@ def test_a_dataset_that_is_not_there_or_hidden(world: Lake, cast: Cast) -> None:
     assert "no published dataset ops.none" in message_of(work_off(check(cast, UNIQUE, dataset="ops.none")))
     Asset.objects.filter(key="ops.flights").update(visibility="team", owner=cast.dan)
     assert "no published dataset ops.flights" in message_of(work_off(check(cast, UNIQUE, owner="ben")))
+
+
+def test_rows_that_come_meanwhile_are_not_what_was_checked(
+    world: Lake, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, job = landing.put_checks, check(cast, UNIQUE)
+
+    def late(*args: Any, **options: Any) -> Any:
+        world.publish("ops.flights", "SELECT 'AA' AS carrier, 1 AS id FROM range(2)", run_id="run-1")
+        return put(*args, **options)
+
+    monkeypatch.setattr(quality_check, "put_checks", late)
+    run = succeed(job)
+    with world.reader() as warehouse:
+        assert warehouse.snapshot() > run.outputs["snapshot"]

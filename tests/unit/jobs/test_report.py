@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pydantic import ValidationError
 
 from catalog.choices import Visibility
@@ -360,3 +361,14 @@ def test_sheets_have_names_that_a_spreadsheet_takes() -> None:
     names = sheet_names(["a/b:c", "A b c", "", "'quoted'", "x" * 40, "X" * 40, "History"])
     assert len({name.casefold() for name in names}) == 7
     assert all(0 < len(name) <= 31 and not set(name) & set("[]:*?/\\") for name in names)
+
+
+def test_times_in_a_spreadsheet_are_the_owners(tmp_path: Path) -> None:
+    noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+    plain = dt.datetime(2026, 1, 1, 12)  # noqa: DTZ001 - a time without a zone stays what it is
+    with timezone.override("Asia/Seoul"):
+        sheets = [Sheet("Times", Table(["at", "plain"], [[noon, plain]]))]
+        write_xlsx(tmp_path / "made.xlsx", sheets, title="T", facts=[])
+    with zipfile.ZipFile(tmp_path / "made.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet2.xml").decode()
+    assert re.findall(r"<v>(46023[.\d]*)</v>", sheet) == ["46023.875", "46023.5"]

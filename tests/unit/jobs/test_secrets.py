@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +11,7 @@ from jobs.actions import secrets
 from jobs.choices import Isolation, RunState
 from jobs.engine import claim as claims
 from jobs.engine.inline import run_inline
+from jobs.engine.log_pump import redact
 from jobs.models import RunLog, Secret
 from jobs.models.secret import secret_names
 from portal.audit.actions import Actor
@@ -95,3 +97,10 @@ def test_a43_one_that_cannot_be_had_is_said_and_not_retried(make_job, start, sto
     run = ran(start(job, {"note": "crm"}))
     assert (run.state, run.error["class"], run.attempt) == (RunState.FAILED, "bad_input", 1)
     assert "no secret 'crm'" in run.error["message"]
+
+
+def test_the_portals_own_passwords_are_hidden_as_they_are_and_as_addresses_write_them(settings: Any) -> None:
+    settings.LAKE_URL = "postgresql://desk:p%40ssword%2F1@db/lake"
+    settings.LAKE_READER_URL = "postgresql://reader:r%40ader-word@db/lake"
+    said = redact("p@ssword/1 p%40ssword%2F1 r@ader-word r%40ader-word")
+    assert said == "••• ••• ••• •••"

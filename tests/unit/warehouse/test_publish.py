@@ -154,10 +154,13 @@ def test_parameters_are_bound(lake: Lake) -> None:
 PUBLISHER = textwrap.dedent(
     """
     import sys, pathlib
+    from dataclasses import replace
     import django; django.setup()
     from portal.warehouse import connect
     from portal.warehouse.errors import StalePublish
+    from portal.warehouse.port import How
     folder, run, fence, value = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    how = How("partition", ("v",), str(value)) if sys.argv[5:] else How()
     with connect(read_only=False) as warehouse:
         staged = [
             warehouse.stage_query(
@@ -165,6 +168,7 @@ PUBLISHER = textwrap.dedent(
             )
             for target in ("ops.one", "ops.two")
         ]
+        staged = [replace(each, how=how) for each in staged]
         print("ready", flush=True)
         sys.stdin.readline()
         try:
@@ -175,9 +179,12 @@ PUBLISHER = textwrap.dedent(
 )
 
 
-def _publisher(lake: Lake, *, run: str, fence: int, value: int) -> "subprocess.Popen[str]":
+def _publisher(
+    lake: Lake, *, run: str, fence: int, value: int, part: bool = False
+) -> "subprocess.Popen[str]":
+    words = [run, str(fence), str(value), *(["part"] if part else [])]
     process = subprocess.Popen(
-        [sys.executable, "-c", PUBLISHER, str(lake.folder), run, str(fence), str(value)],
+        [sys.executable, "-c", PUBLISHER, str(lake.folder), *words],
         env=lake.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -197,6 +204,23 @@ def test_of_two_processes_the_paused_older_attempt_cannot_publish(lake: Lake) ->
     assert new_says.strip().isdigit()
     assert old_says.strip() == "stale"
     assert lake.ask("SELECT DISTINCT v FROM ops.one").rows == [(2,)]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("at_once", [False, True])
+def test_of_two_processes_an_older_full_publish_never_wipes_a_newer_part(lake: Lake, at_once: bool) -> None:
+    full = _publisher(lake, run="run-3", fence=1, value=3)
+    part = _publisher(lake, run="run-5", fence=1, value=5, part=True)
+    if at_once:
+        for process in (full, part):
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+    part_says, _ = part.communicate("" if at_once else "go\n", timeout=60)
+    full_says, _ = full.communicate("" if at_once else "go\n", timeout=60)
+    assert part_says.strip().isdigit()
+    assert full_says.strip() == "stale" or at_once
+    assert (5,) in lake.ask("SELECT DISTINCT v FROM ops.one").rows
 
 
 @pytest.mark.fault
