@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from jobs.choices import Isolation, Misfire, OnConflict, Source
+from jobs.choices import ASIDE_KINDS, Isolation, Misfire, OnConflict, Source
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.languages import spoken
@@ -42,6 +42,10 @@ class JobQuerySet(models.QuerySet["Job"]):
             return self
         own = Q(private=False) | Q(team_id__in=user.team_ids) | Q(owner=user)
         return self.filter(own | _named(user, "runner") | _named(user, "editor"))
+
+    def ordinary(self) -> Self:
+        """Leave out the jobs that only stand behind other pages, such as queries and verifications."""
+        return self.exclude(kind__in=ASIDE_KINDS)
 
     def allowing(self, user: User, permission: Permission) -> Self:
         """Keep the jobs with which this person may do it, by role or because the job names them or a team."""

@@ -16,7 +16,7 @@ from jobs.actions import schedules
 from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
 from jobs.charts import history_of, summary_of, took_of
-from jobs.choices import RunState
+from jobs.choices import ASIDE_KINDS, RunState
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
@@ -99,7 +99,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "fed": fed_by(shown, user),
         "after": Job.objects.visible_to(user).filter(followers=shown),
         "asks": bool(shown.parameters_schema.get("properties")),
-        "may_run": shown.allows(user, Permission.RUN_JOBS),
+        "may_run": shown.kind not in ASIDE_KINDS and shown.allows(user, Permission.RUN_JOBS),
         "may_edit": shown.allows(user, Permission.EDIT_JOBS),
         "may_make": user.may(Permission.EDIT_JOBS) and shown.kind not in SYSTEM_KINDS,
         "once": uuid4(),

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jobs.alerts import late_alerts
+from jobs.choices import ASIDE_KINDS
 from jobs.filters import JobFilter, choose, owners_of, teams_of
 from jobs.history import broken_runs
 from jobs.job_rows import rows_of
@@ -26,7 +27,9 @@ BROKEN_SHOWN = 5
 SHOWN = 25
 ORDER = ("key",)
 _FIRST: Prepared[Job] = Prepared(
-    lambda *, user: Job.objects.visible_to(user).select_related("owner", "team").order_by(*ORDER)[: SHOWN + 1]
+    lambda *, user: (
+        Job.objects.visible_to(user).ordinary().select_related("owner", "team").order_by(*ORDER)[: SHOWN + 1]
+    )
 )
 _TEAMS: Prepared[Team] = Prepared(lambda *, user: teams_of(Job.objects.visible_to(user)))
 _OWNERS: Prepared[User] = Prepared(lambda *, user: owners_of(Job.objects.visible_to(user)))
@@ -46,7 +49,10 @@ def jobs(request: HttpRequest) -> HttpResponse:
     """Show the jobs this person may see, filtered by what the URL says."""
     user = signed_in(request)
     visible = Job.objects.visible_to(user)
-    found, chosen = choose(JobFilter, request.GET, visible.select_related("owner", "team"))
+    sees_queues = user.may(Permission.RUN_JOBS)
+    # Who looks after the workers may ask for the jobs that stand behind other pages.
+    listed = visible if sees_queues and request.GET.get("kind") in ASIDE_KINDS else visible.ordinary()
+    found, chosen = choose(JobFilter, request.GET, listed.select_related("owner", "team"))
     if chosen or request.GET.get("cursor"):
         page = keyset(found, order=ORDER, cursor=request.GET.get("cursor"), size=SHOWN)
     else:
@@ -59,7 +65,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "query": urlencode(chosen),
         "states": JobFilter.STATES,
-        "kinds": all_kinds(),
+        "kinds": [kind for kind in all_kinds() if sees_queues or kind.key not in ASIDE_KINDS],
         "teams": _TEAMS(user=user),
         "owners": _OWNERS(user=user),
         "running": running[:RUNNING_SHOWN],
@@ -67,7 +73,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "late": late_alerts(user),
         "broken": broken[:BROKEN_SHOWN],
         "more_broken": len(broken) > BROKEN_SHOWN,
-        "sees_queues": user.may(Permission.RUN_JOBS),
+        "sees_queues": sees_queues,
         "may_make": user.may(Permission.EDIT_JOBS),
         "once": uuid4(),
     }
