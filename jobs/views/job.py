@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from jobs.access import access_job
 from jobs.actions import schedules
@@ -30,6 +31,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.discussion.threads import teaser
 from portal.events import Node, Reference, nodes
+from portal.ui.htmx import has_seen, live_address, mark_of, wants_part
 from portal.ui.paging import keyset
 
 HISTORY = 60
@@ -71,16 +73,28 @@ class ShownTrigger:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def job(request: HttpRequest, key: str) -> HttpResponse:
-    """Show one job."""
+    """Show one job; while runs that it shows are open it asks for what changes, and gets it once it has."""
     user = signed_in(request)
     shown = access_job(user, key)
     found, chosen = choose(RunFilter, request.GET, shown.runs.select_related("requested_by"))
     page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=RUNS_SHOWN)
     recent = recent_runs([shown.pk], count=HISTORY).get(shown.pk, [])
     now = timezone.now()
+    alerts = open_alerts(user, job_id=shown.pk)
+    mark = mark_of(
+        shown.enabled,
+        [(run.number, run.state, run.started_at) for run in recent],
+        [(run.number, run.state, run.attempt) for run in page.items],
+        [alert.alert.pk for alert in alerts],
+    )
+    if has_seen(request, mark):
+        return HttpResponse(status=204)
+    moves = any(run.finished_at is None for run in [*recent, *page.items])
     context = {
         "job": shown,
+        "live": live_address(request, mark) if moves else "",
         "kind": kind_of(shown.kind),
         "last": recent[-1] if recent else None,
         "usual": usual_duration(shown.pk),
@@ -95,7 +109,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "triggers": _triggers(shown, user),
         "backfills": list(shown.backfills.all()[:BACKFILLS_SHOWN]),
         "backfillable": bool(parameters_for(shown.parameters_schema)),
-        "alerts": open_alerts(user, job_id=shown.pk),
+        "alerts": alerts,
         "fed": fed_by(shown, user),
         "after": Job.objects.visible_to(user).filter(followers=shown),
         "asks": bool(shown.parameters_schema.get("properties")),
@@ -105,7 +119,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "once": uuid4(),
         "discussion": teaser(("job", shown.key), user),
     }
-    return render(request, "jobs/job.html", context)
+    return render(request, "jobs/job/poll.html" if wants_part(request) else "jobs/job.html", context)
 
 
 def _shown(schedule: Schedule, now: datetime) -> ShownSchedule:

@@ -311,3 +311,27 @@ class TestWhatTellsRunsApart:
         Alert.objects.create(job=run.job, run=run, condition=Condition.FAILED)
         wrong = text(dan, "/jobs/load-weather/").partition("What is wrong")[2].partition("</section>")[0]
         assert "weather.csv line 412" in wrong
+
+
+class TestLive:
+    def test_it_asks_again_while_a_run_is_open_and_gets_what_moved(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.RUNNING)
+        assert 'hx-trigger="every 3s"' in text(dan, "/jobs/load-weather/?state=running")
+        seen = dan.get("/jobs/load-weather/").context["live"]
+        assert dan.get(seen, headers={"HX-Request": "true"}).status_code == 204
+        assert "<html" in text(dan, seen)
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.FAILED, lease_until=None, finished_at=datetime.now(UTC)
+        )
+        answer = dan.get(seen, headers={"HX-Request": "true"})
+        assert "HX-Request" in answer["Vary"]
+        part = answer.content.decode()
+        for name in ("job-state", "job-runs"):
+            assert f'id="{name}" ' in part
+        assert "<html" not in part
+        assert "hx-trigger" not in part
+        assert "runs-state" not in part
+
+    def test_a_job_at_rest_asks_nothing(self, dan: Client) -> None:
+        make_run(make_job())
+        assert "every 3s" not in text(dan, "/jobs/load-weather/")

@@ -231,3 +231,33 @@ def test_a_narrow_list_names_both_times_under_the_job(dan: Client) -> None:
     line = text(dan).partition('class="only-s times"')[2].partition("</th>")[0]
     assert "next start: <time" in line
     assert line.count("<time") == 2
+
+
+class TestLive:
+    def test_it_asks_again_only_while_something_is_open(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.RUNNING)
+        assert 'hx-trigger="every 3s"' in text(dan)
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.SUCCEEDED, lease_until=None, finished_at=timezone.now()
+        )
+        assert 'hx-trigger="every' not in text(dan)
+
+    def test_the_answer_comes_once_something_has_moved_and_is_the_last_after_the_end(
+        self, dan: Client
+    ) -> None:
+        run = make_run(make_job("going"), RunState.RUNNING)
+        seen = dan.get("/jobs/?q=going").context["live"]
+        assert seen.startswith("/jobs/?q=going&seen=")
+        assert dan.get(seen, headers={"HX-Request": "true"}).status_code == 204
+        assert dan.get(seen).status_code == 200
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.SUCCEEDED, lease_until=None, finished_at=timezone.now()
+        )
+        answer = dan.get(seen, headers={"HX-Request": "true"})
+        assert "HX-Request" in answer["Vary"]
+        part = answer.content.decode()
+        assert "<html" not in part
+        assert "Filter jobs" not in part
+        assert 'id="jobs-list" hx-swap-oob="true"' in part
+        assert "Nothing runs at the moment" in part
+        assert "hx-trigger" not in part
