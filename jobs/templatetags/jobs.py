@@ -35,6 +35,12 @@ _RUN = (
     '<td class="hide-s">{}</td><td class="grow told hide-s">{}</td><td class="muted hide-s">{}</td>'
     '<td class="num">{}</td><td class="num muted">{}</td></tr>'
 )
+_RUN_OF_ANY = (
+    '<tr><td><a class="main-link" href="{}">{}</a></td><td class="of-job"><a class="link" href="{}">{}</a>'
+    '<span class="only-s told">{}<span>{} · {}</span></span></td><td>{}</td>'
+    '<td class="grow told hide-s">{}</td><td class="hide-s">{}</td><td class="muted hide-s">{}</td>'
+    '<td class="num">{}</td></tr>'
+)
 _TOOK = (
     '<tr><th scope="row"><a class="link" href="{}{}/">{}</a></th>'
     '<td>{}</td><td>{}</td><td class="num">{}</td></tr>'
@@ -59,6 +65,13 @@ def run_rows(runs: Iterable[Run]) -> SafeString:
     """Draw the runs of a job."""
     at = runs_at()
     return format_html_join("", _RUN, (_run_cells(run, at) for run in runs))
+
+
+@register.simple_tag
+def all_run_rows(runs: Iterable[Run]) -> SafeString:
+    """Draw runs of any jobs."""
+    at = runs_at()
+    return format_html_join("", _RUN_OF_ANY, (_cells_with_job(run, at) for run in runs))
 
 
 @register.simple_tag
@@ -163,6 +176,19 @@ def _run_cells(run: Run, at: str) -> tuple[object, ...]:
         run.attempt,
         duration(run.duration),
         ago(run.created_at),
+    )
+
+
+def _cells_with_job(run: Run, at: str) -> tuple[object, ...]:
+    told, when, began = _told(run), ago(run.started_at or run.created_at), Trigger(run.trigger).label
+    by = run.requested_by if not run.origin_id else None
+    return (
+        *(f"{at}{run.number}/", run.number, _at("job", run.job.key), run.job.name),
+        *(told, by.name if by else began, when),
+        state(run.tone, str(RunState(run.state).label)),
+        told,
+        who(by.name, "" if run.trigger == Trigger.MANUAL else began) if by else began,
+        *(when, duration(run.duration)),
     )
 
 
