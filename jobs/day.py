@@ -147,7 +147,7 @@ def zooms(day: Day, hours: tuple[int, int], *, now: datetime) -> list[tuple[str,
     if wide < most:
         found.append((_("Earlier"), *_ending(first, wide)))
         found.append((_("Later"), *_ending(min(last + wide, most), wide)))
-    return [(formats.duration(most * _HOUR), 0, most), *found]
+    return [(_("Whole day"), 0, most), *found]
 
 
 def _ending(last: int, count: int) -> tuple[int, int]:
@@ -219,7 +219,7 @@ def draw(lane: Lane, day: Day, *, now: datetime) -> SafeString:
         '<svg class="lane rows-{}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group"'
         ' aria-label="{}">{}{}{}{}</svg>',
         *(max(len(ends), 1), WIDTH, tall, lane.job.name, marks),
-        *(format_html_join("", "{}", slots), format_html_join("", "{}", drawn), line),
+        *(line, format_html_join("", "{}", slots), format_html_join("", "{}", drawn)),
     )
 
 

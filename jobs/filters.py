@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 import django_filters
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -136,7 +136,7 @@ class RunListFilter(django_filters.FilterSet):
 
     @property
     def _reader(self) -> User:
-        return signed_in(self.request)
+        return signed_in(cast("HttpRequest", self.request))
 
 
 class AlertFilter(django_filters.FilterSet):
