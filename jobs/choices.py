@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 QUERY_JOB = "query"
 QUERY_KIND = "query"
 REPORT_KIND = "report"
+# Kinds whose runs a page starts for one reader, with what it knows: nobody starts them from the jobs' pages.
+ASIDE_KINDS = frozenset({QUERY_KIND, "verify"})
 # Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
 FOLLOWING_KINDS = frozenset({"airflow_dag"})
 DBT_KIND = "dbt"

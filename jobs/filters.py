@@ -1,17 +1,24 @@
 """Filters of the lists of jobs and runs; pages and API share them, and the URL holds them."""
 
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final, cast
 
 import django_filters
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from jobs.choices import Condition, RunState, Trigger
 from jobs.models import Alert, Job, Run
 from jobs.models.job import JobQuerySet
+from jobs.models.run import RunQuerySet
+from portal.accounts.access import signed_in
 from portal.accounts.models import Team, User
 from portal.ui.filtering import given_filters
+
+_SETS: Final[dict[str, frozenset[RunState]]] = {"unhappy": RunState.unhappy(), "open": RunState.open()}
+_MOST_PEOPLE: Final = 50
 
 
 class JobFilter(django_filters.FilterSet):
@@ -44,9 +51,8 @@ class JobFilter(django_filters.FilterSet):
     def by_state(self, jobs: JobQuerySet, _name: str, state: str) -> QuerySet[Job]:
         """Keep the jobs whose last run is in the state."""
         last = Run.objects.filter(job=OuterRef("pk")).order_by("-id").values("state")[:1]
-        sets: dict[str, frozenset[RunState]] = {"unhappy": RunState.unhappy(), "open": RunState.open()}
         return jobs.annotate(last_state=Subquery(last)).filter(
-            last_state__in=sets.get(state, frozenset({state})),
+            last_state__in=_SETS.get(state, frozenset({state})),
         )
 
 
@@ -62,6 +68,75 @@ class RunFilter(django_filters.FilterSet):
     class Meta:
         model = Run
         fields: list[str] = []
+
+
+class RunListFilter(django_filters.FilterSet):
+    """Choose runs of all jobs by state, job, person, start and days; ``request`` says who reads."""
+
+    STATES = [("open", _("Running or queued")), ("unhappy", _("Failed in any way")), *RunState.choices]
+
+    q = django_filters.CharFilter(method="by_job", max_length=100)
+    job = django_filters.CharFilter(method="by_key", max_length=100)
+    state = django_filters.ChoiceFilter(method="by_state", choices=STATES)
+    mine = django_filters.BooleanFilter(method="by_reader")
+    by = django_filters.CharFilter(method="by_person", max_length=100)
+    trigger = django_filters.ChoiceFilter(choices=Trigger.choices)
+    since = django_filters.DateFilter(method="from_day")
+    until = django_filters.DateFilter(method="to_day")
+    aside = django_filters.BooleanFilter(method="as_they_are")
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
+
+    def by_key(self, runs: RunQuerySet, _name: str, key: str) -> QuerySet[Run]:
+        """Keep the runs of one job."""
+        # Read first: the planner knows how many runs a job's number has, and not how many a key.
+        return runs.filter(job=Job.objects.filter(key=key).values_list("pk", flat=True).first() or 0)
+
+    def by_job(self, runs: RunQuerySet, _name: str, words: str) -> QuerySet[Run]:
+        """Keep the runs of the jobs whose key or names hold every word."""
+        jobs = Job.objects.visible_to(self._reader)
+        for word in words.split()[:8]:
+            jobs = jobs.filter(
+                Q(key__icontains=word) | Q(name_en__icontains=word) | Q(name_ko__icontains=word)
+            )
+        # Read first, as above.
+        return runs.filter(job__in=list(jobs.values_list("pk", flat=True)))
+
+    def by_state(self, runs: RunQuerySet, _name: str, state: str) -> QuerySet[Run]:
+        """Keep the runs in the state, or in one of the set."""
+        return runs.filter(state=state) if state not in _SETS else runs.filter(state__in=_SETS[state])
+
+    def by_reader(self, runs: RunQuerySet, _name: str, mine: bool) -> QuerySet[Run]:
+        """Keep what the reader asked for; «false» asks for nothing special."""
+        return runs.filter(requested_by=self._reader) if mine else runs
+
+    def by_person(self, runs: RunQuerySet, _name: str, words: str) -> QuerySet[Run]:
+        """Keep what people asked for whose names hold the words."""
+        people = User.objects.filter(name__icontains=words.strip()).order_by("pk")
+        return runs.filter(requested_by__in=list(people.values_list("pk", flat=True)[:_MOST_PEOPLE]))
+
+    def from_day(self, runs: RunQuerySet, _name: str, day: date) -> QuerySet[Run]:
+        """Keep what was asked for on this day of the reader's zone, or later."""
+        return runs.filter(created_at__gte=_begin_of(day))
+
+    def to_day(self, runs: RunQuerySet, _name: str, day: date) -> QuerySet[Run]:
+        """Keep what was asked for before the end of this day."""
+        return runs.filter(created_at__lt=_begin_of(day + timedelta(days=1)))
+
+    def as_they_are(self, runs: RunQuerySet, _name: str, _value: bool) -> QuerySet[Run]:
+        """Leave ``aside`` to filter_queryset, which also knows when it was not given."""
+        return runs
+
+    def filter_queryset(self, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        """Keep what was chosen."""
+        found = cast("RunQuerySet", super().filter_queryset(queryset))
+        return found if self.form.cleaned_data["aside"] else found.ordinary()
+
+    @property
+    def _reader(self) -> User:
+        return signed_in(cast("HttpRequest", self.request))
 
 
 class AlertFilter(django_filters.FilterSet):
@@ -109,6 +184,10 @@ def choose(
     """Return the filtered queryset and the values that counted; without filters it is the queryset itself."""
     found, values = given_filters(kind, data, queryset=queryset)
     return (queryset if found is None else found.qs), values
+
+
+def _begin_of(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def owners_of(jobs: JobQuerySet) -> QuerySet[User]:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from jobs.charts import history_of
+from jobs.choices import ASIDE_KINDS
 from jobs.history import Past, recent_runs
 from jobs.kinds import Kind, kind_of
 from jobs.models import Job
@@ -61,5 +62,5 @@ def _row(job: Job, recent: list[Past], now: datetime, *, may_run: bool) -> JobRo
         paused=bool(schedules) and not any(schedule.enabled for schedule in schedules),
         after=before[0].name if before else "",
         asks=bool(job.parameters_schema.get("properties")),
-        may_run=may_run,
+        may_run=may_run and job.kind not in ASIDE_KINDS,
     )

@@ -18,26 +18,30 @@ SILENT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Whether a worker is alive, how many runs go on of each job and backfill, and hold a place in each pool.
+    """Whether a worker is alive, how many runs go on in all, of each job and backfill and by each worker.
 
-    What waits in another system goes on, but holds no place.
+    What waits in another system goes on, but holds no place in a pool.
     """
 
     alive: bool
+    total: int
     jobs: Counter[int]
     pools: Counter[int]
     backfills: Counter[int | None]
+    workers: Counter[str]
 
 
 def read_load(now: datetime) -> Load:
     """Read it once for any number of waiting runs."""
     running = Run.objects.filter(state__in=[RunState.RUNNING, RunState.DEFERRED])
-    going = list(running.values_list("job_id", "pool_id", "backfill_id", "looks"))
+    going = list(running.values_list("job_id", "pool_id", "backfill_id", "looks", "state", "worker"))
     return Load(
         alive=Worker.objects.filter(polled_at__gt=now - SILENT).exists(),
+        total=len(going),
         jobs=Counter(job for job, *_ in going),
-        pools=Counter(pool for _job, pool, _backfill, looks in going if not looks),
-        backfills=Counter(backfill for _job, _pool, backfill, _looks in going),
+        pools=Counter(pool for _job, pool, _backfill, looks, *_ in going if not looks),
+        backfills=Counter(backfill for _job, _pool, backfill, *_ in going),
+        workers=Counter(worker for *_, state, worker in going if state == RunState.RUNNING),
     )
 
 
@@ -120,12 +124,10 @@ def read_pools(load: Load) -> list[ShownPool]:
     return [ShownPool(pool, load.pools[pool.pk], queued.get(pool.pk, 0)) for pool in pools]
 
 
-def read_workers(now: datetime) -> list[ShownWorker]:
+def read_workers(now: datetime, load: Load) -> list[ShownWorker]:
     """Return the workers of the last day, the silent ones too."""
-    running = Run.objects.filter(state=RunState.RUNNING).values_list("worker").annotate(n=Count("id"))
-    busy = dict(running)
     found = Worker.objects.filter(polled_at__gt=now - timedelta(days=1)).order_by("name")
-    return [ShownWorker(each, now - each.polled_at < SILENT, busy.get(each.name, 0)) for each in found]
+    return [ShownWorker(each, now - each.polled_at < SILENT, load.workers[each.name]) for each in found]
 
 
 def wakeup_lag(now: datetime) -> float:

@@ -34,6 +34,7 @@ from jobs.views.report_edit import report_edit, report_new, report_preview
 from jobs.views.report_evidence import report_evidence, report_evidence_file, report_evidence_verify
 from jobs.views.run import run, run_again, run_again_after, run_cancel
 from jobs.views.run_log import run_log, run_log_file
+from jobs.views.runs import runs
 from jobs.views.schedules import (
     schedule_delete,
     schedule_edit,
@@ -73,6 +74,7 @@ urlpatterns = [
     path("backfills/<int:backfill_id>/resume/", backfill_resume, name="backfill_resume"),
     path("backfills/<int:backfill_id>/cancel/", backfill_cancel, name="backfill_cancel"),
     path("backfills/<int:backfill_id>/again/", backfill_again, name="backfill_again"),
+    path("runs/", runs, name="runs"),
     path("runs/day/", runs_day, name="runs_day"),
     path("runs/<int:number>/", run, name="run"),
     path("runs/<int:number>/log/", run_log, name="run_log"),

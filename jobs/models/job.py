@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from catalog.models import Dataset
-from jobs.choices import Isolation, Misfire, OnConflict, Source
+from jobs.choices import ASIDE_KINDS, Isolation, Misfire, OnConflict, Source
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.languages import spoken
@@ -54,6 +54,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         last = self.model.objects.filter(runs__in=published.values("published_by"))
         named = Q(config__target__in=list(tables))
         return self.filter(named | Q(pk__in=last.values("pk"), config__target__isnull=True), enabled=True)
+
+    def ordinary(self) -> Self:
+        """Leave out the jobs that only stand behind other pages, such as queries and verifications."""
+        return self.exclude(kind__in=ASIDE_KINDS)
 
     def allowing(self, user: User, permission: Permission) -> Self:
         """Keep the jobs with which this person may do it, by role or because the job names them or a team."""

@@ -10,7 +10,16 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 
-from jobs.choices import FOLLOWING_KINDS, QUERY_JOB, ErrorClass, Outcome, Reason, RunState, Trigger
+from jobs.choices import (
+    ASIDE_KINDS,
+    FOLLOWING_KINDS,
+    QUERY_JOB,
+    ErrorClass,
+    Outcome,
+    Reason,
+    RunState,
+    Trigger,
+)
 from jobs.models.backfill import Backfill
 from jobs.models.job import Job, Pool, Schedule
 from jobs.schemas import with_defaults
@@ -41,6 +50,10 @@ class RunQuerySet(models.QuerySet["Run"]):
             return self.none()
         jobs = Job.objects.visible_to(user).exclude(key=QUERY_JOB)
         return self.filter(Q(job__in=jobs) | Q(job__in=Job.objects.filter(key=QUERY_JOB), requested_by=user))
+
+    def ordinary(self) -> Self:
+        """Leave out the runs that only stand behind other pages, such as queries and verifications."""
+        return self.exclude(job__kind__in=ASIDE_KINDS)
 
     def open(self) -> Self:
         """Keep the runs that something still comes after."""
@@ -211,7 +224,10 @@ class Run(models.Model):
         help_text="SHA-256 of what was sent with the key, before defaults were filled in.",
     )
     principal = models.CharField(max_length=60, help_text="Whose key it is: user:1, token:2, run:…")
-    requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    # In an index of its own order: run_by_person.
+    requested_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     params = models.JSONField(default=dict)
     priority = models.SmallIntegerField(default=0)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="runs")
@@ -279,6 +295,8 @@ class Run(models.Model):
             models.Index(fields=["available_at"], condition=Q(state="deferred"), name="run_deferred"),
             models.Index(fields=["job", "-id"], name="run_of_job"),
             models.Index(fields=["state", "-id"], name="run_by_state"),
+            models.Index(fields=["requested_by", "-id"], name="run_by_person"),
+            models.Index(fields=["trigger", "-id"], name="run_by_trigger"),
             # What a run has started: its followers, and those that its data started.
             models.Index(
                 fields=["principal", "id"],

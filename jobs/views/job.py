@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from jobs.access import access_job
 from jobs.actions import schedules
 from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
 from jobs.charts import history_of, summary_of, took_of
-from jobs.choices import RunState
+from jobs.choices import ASIDE_KINDS, RunState
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
@@ -31,6 +32,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.discussion.threads import teaser
 from portal.events import Node, Reference, nodes
+from portal.ui.htmx import has_seen, live_address, mark_of, wants_part
 from portal.ui.paging import keyset
 
 HISTORY = 60
@@ -72,8 +74,9 @@ class ShownTrigger:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def job(request: HttpRequest, key: str) -> HttpResponse:
-    """Show one job."""
+    """Show one job; while runs that it shows are open it asks for what changes, and gets it once it has."""
     user = signed_in(request)
     shown = access_job(user, key)
     found, chosen = choose(RunFilter, request.GET, shown.runs.select_related("requested_by"))
@@ -81,8 +84,19 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     recent = recent_runs([shown.pk], count=HISTORY).get(shown.pk, [])
     now = timezone.now()
     may_edit = shown.allows(user, Permission.EDIT_JOBS)
+    alerts = open_alerts(user, job_id=shown.pk)
+    mark = mark_of(
+        shown.enabled,
+        [(run.number, run.state, run.started_at) for run in recent],
+        [(run.number, run.state, run.attempt) for run in page.items],
+        [alert.alert.pk for alert in alerts],
+    )
+    if has_seen(request, mark):
+        return HttpResponse(status=204)
+    moves = any(run.finished_at is None for run in [*recent, *page.items])
     context = {
         "job": shown,
+        "live": live_address(request, mark) if moves else "",
         "kind": kind_of(shown.kind),
         "last": recent[-1] if recent else None,
         "usual": usual_duration(shown.pk),
@@ -97,18 +111,18 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "triggers": _triggers(shown, user),
         "backfills": list(shown.backfills.all()[:BACKFILLS_SHOWN]),
         "backfillable": bool(parameters_for(shown.parameters_schema)),
-        "alerts": open_alerts(user, job_id=shown.pk),
+        "alerts": alerts,
         "fed": fed_by(shown, user),
         "after": Job.objects.visible_to(user).filter(followers=shown),
         "asks": bool(shown.parameters_schema.get("properties")),
-        "may_run": shown.allows(user, Permission.RUN_JOBS),
+        "may_run": shown.kind not in ASIDE_KINDS and shown.allows(user, Permission.RUN_JOBS),
         "may_edit": may_edit,
         "may_make": user.may(Permission.EDIT_JOBS) and shown.kind not in SYSTEM_KINDS,
         "workings": None if may_edit else workings_of(shown, user),
         "once": uuid4(),
         "discussion": teaser(("job", shown.key), user),
     }
-    return render(request, "jobs/job.html", context)
+    return render(request, "jobs/job/poll.html" if wants_part(request) else "jobs/job.html", context)
 
 
 def _shown(schedule: Schedule, now: datetime) -> ShownSchedule:

@@ -7,8 +7,10 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from jobs.alerts import late_alerts
+from jobs.choices import ASIDE_KINDS
 from jobs.filters import JobFilter, choose, owners_of, teams_of
 from jobs.history import broken_runs
 from jobs.job_rows import rows_of
@@ -18,6 +20,7 @@ from portal.accounts.access import signed_in
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
+from portal.ui.htmx import has_seen, live_address, mark_of, wants_part
 from portal.ui.paging import first_page, keyset
 
 RUNNING_SHOWN = 8
@@ -26,7 +29,9 @@ BROKEN_SHOWN = 5
 SHOWN = 25
 ORDER = ("key",)
 _FIRST: Prepared[Job] = Prepared(
-    lambda *, user: Job.objects.visible_to(user).select_related("owner", "team").order_by(*ORDER)[: SHOWN + 1]
+    lambda *, user: (
+        Job.objects.visible_to(user).ordinary().select_related("owner", "team").order_by(*ORDER)[: SHOWN + 1]
+    )
 )
 _TEAMS: Prepared[Team] = Prepared(lambda *, user: teams_of(Job.objects.visible_to(user)))
 _OWNERS: Prepared[User] = Prepared(lambda *, user: owners_of(Job.objects.visible_to(user)))
@@ -42,33 +47,50 @@ _BROKEN: Prepared[Run] = Prepared(lambda *, user: broken_runs(user)[: BROKEN_SHO
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def jobs(request: HttpRequest) -> HttpResponse:
-    """Show the jobs this person may see, filtered by what the URL says."""
+    """Show the jobs this person may see, filtered by what the URL says; live while a run is open."""
     user = signed_in(request)
     visible = Job.objects.visible_to(user)
-    found, chosen = choose(JobFilter, request.GET, visible.select_related("owner", "team"))
+    sees_queues = user.may(Permission.RUN_JOBS)
+    # Who looks after the workers may ask for the jobs that stand behind other pages.
+    listed = visible if sees_queues and request.GET.get("kind") in ASIDE_KINDS else visible.ordinary()
+    found, chosen = choose(JobFilter, request.GET, listed.select_related("owner", "team"))
     if chosen or request.GET.get("cursor"):
         page = keyset(found, order=ORDER, cursor=request.GET.get("cursor"), size=SHOWN)
     else:
         page = first_page(_FIRST(user=user), order=ORDER, size=SHOWN)
     prefetch_related_objects(page.items, "schedules", Prefetch("after", visible, "before"))
     running, broken = list(_RUNNING(user=user)), list(_BROKEN(user=user))
+    rows, late = rows_of(page.items, user), late_alerts(user)
+    mark = mark_of(
+        [(run.number, run.state) for run in [*running, *broken]],
+        [alert.pk for alert in late],
+        [
+            (row.job.key, row.job.enabled, row.next_slot, row.last and (row.last.number, row.last.state))
+            for row in rows
+        ],
+    )
+    if has_seen(request, mark):
+        return HttpResponse(status=204)
+    moves = running or any(row.last and row.last.finished_at is None for row in rows)
     context = {
-        "rows": rows_of(page.items, user),
+        "rows": rows,
+        "live": live_address(request, mark) if moves else "",
         "page": page,
         "chosen": chosen,
         "query": urlencode(chosen),
         "states": JobFilter.STATES,
-        "kinds": all_kinds(),
+        "kinds": [kind for kind in all_kinds() if sees_queues or kind.key not in ASIDE_KINDS],
         "teams": _TEAMS(user=user),
         "owners": _OWNERS(user=user),
         "running": running[:RUNNING_SHOWN],
         "more_running": len(running) > RUNNING_SHOWN,
-        "late": late_alerts(user),
+        "late": late,
         "broken": broken[:BROKEN_SHOWN],
         "more_broken": len(broken) > BROKEN_SHOWN,
-        "sees_queues": user.may(Permission.RUN_JOBS),
+        "sees_queues": sees_queues,
         "may_make": user.may(Permission.EDIT_JOBS),
         "once": uuid4(),
     }
-    return render(request, "jobs/jobs.html", context)
+    return render(request, "jobs/jobs/poll.html" if wants_part(request) else "jobs/jobs.html", context)

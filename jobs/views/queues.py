@@ -19,7 +19,7 @@ from jobs.queue import SILENT, last_tick, read_load, read_pools, read_workers, w
 from portal.accounts.access import require, signed_in
 from portal.accounts.permissions import Permission
 from portal.audit.actions import actor_of
-from portal.ui.htmx import wants_part
+from portal.ui.htmx import has_seen, live_address, mark_of, wants_part
 
 SHOWN = 50
 GOING = (RunState.RUNNING, RunState.DEFERRED)
@@ -44,19 +44,33 @@ def queues(request: HttpRequest) -> HttpResponse:
     queued = visible.filter(state=RunState.QUEUED).order_by("-priority", "available_at", "id")
     load = read_load(now)
     ticked = last_tick()
+    running = list(visible.filter(state__in=GOING).order_by("started_at")[: SHOWN + 1])
+    waiting = [Waiting(run, why_waiting(run, now=now, load=load)) for run in queued[: SHOWN + 1]]
+    pooled, workers = read_pools(load), read_workers(now, load)
+    clock_silent = ticked is None or now - ticked > SILENT
+    mark = mark_of(
+        [(run.number, run.state, run.looks) for run in running],
+        [(each.run.number, each.why) for each in waiting],
+        [(shown.pool.key, shown.pool.slots, shown.busy, shown.queued) for shown in pooled],
+        [(shown.worker.name, shown.alive, shown.busy) for shown in workers],
+        clock_silent,
+    )
+    if has_seen(request, mark):
+        return HttpResponse(status=204)
     context = {
-        "now": now,
-        "running": visible.filter(state__in=GOING).order_by("started_at")[:SHOWN],
-        "waiting": [Waiting(run, why_waiting(run, now=now, load=load)) for run in queued[:SHOWN]],
-        "more": queued[SHOWN : SHOWN + 1].exists(),
+        "running": running[:SHOWN],
+        "more_running": len(running) > SHOWN,
+        "hidden": max(load.total - len(running), 0) if len(running) <= SHOWN else 0,
+        "waiting": waiting[:SHOWN],
+        "more": len(waiting) > SHOWN,
         "most": SHOWN,
-        "pools": read_pools(load),
-        "workers": read_workers(now),
-        "ticked": ticked,
-        "clock_silent": ticked is None or now - ticked > SILENT,
+        "pools": pooled,
+        "workers": workers,
+        "clock_silent": clock_silent,
         "may_edit": user.may(Permission.EDIT_JOBS),
+        "live": live_address(request, mark),
     }
-    template = "jobs/queues/live.html" if wants_part(request) else "jobs/queues.html"
+    template = "jobs/queues/poll.html" if wants_part(request) else "jobs/queues.html"
     return render(request, template, context)
 
 

@@ -76,6 +76,7 @@ COMMANDS: Final = (
     Command(gettext_lazy("Ask a question"), "ask", "ask", Permission.ASK_QUESTIONS),
     Command(gettext_lazy("Triage"), "triage", "inbox", Permission.TRIAGE_QUESTIONS),
     Command(gettext_lazy("Inbox"), "inbox", "bell"),
+    Command(gettext_lazy("All runs"), "runs", "play", Permission.VIEW_JOBS),
     Command(gettext_lazy("A day’s runs"), "runs_day", "calendar", Permission.VIEW_JOBS),
     Command(gettext_lazy("Add a person"), "person_add", "people", Permission.MANAGE_PEOPLE),
     Command(gettext_lazy("Add a team"), "team_add", "people", Permission.MANAGE_PEOPLE),

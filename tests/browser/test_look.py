@@ -54,6 +54,7 @@ PAGES = {
     "new-data": "/jobs/load-flights/data/new/",
     "backfill-none": "/jobs/load-flights/backfill/",
     "queues": "/queues/",
+    "runs": "/runs/",
     "day": "/runs/day/",
     "job-new": "/jobs/new/",
     "job-make": "/jobs/new/metric_refresh/",

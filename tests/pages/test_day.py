@@ -1,6 +1,8 @@
 """A day's runs: which are shown, to whom, in whose zone; what is still to come; the limit."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -109,7 +111,7 @@ def test_too_many_runs_are_cut_and_it_is_said(dan: Client, monkeypatch: pytest.M
     monkeypatch.setattr(days, "MOST_RUNS", 3)
     job, now = make_job(), timezone.now()
     runs = [make_run(job, **at(now - timedelta(seconds=each))) for each in range(4)]
-    page = text(dan, f"?day={timezone.localdate(now)}")
+    page = text(dan)
     assert "Only the newest" in page
     assert sum(f'<a href="/runs/{run.number}/"' in page for run in runs) <= 3
 
@@ -127,3 +129,78 @@ def test_runs_at_once_lie_in_rows(dan: Client) -> None:
     drawn = days.draw(lane, days.day_of("", now=now), now=now)
     assert 'y="4"' in drawn
     assert 'y="18"' in drawn
+
+
+def test_short_runs_one_after_the_other_share_a_row_and_do_not_touch(dan: Client) -> None:
+    midnight = days.day_of("2026-11-25", now=timezone.now()).starts
+    job = make_job()
+    begins = [midnight + timedelta(minutes=20 * each) for each in range(8)]
+    second = timedelta(seconds=1)
+    runs = [make_run(job, created_at=at, started_at=at, finished_at=at + second) for at in begins]
+    day = days.day_of("2026-11-25", now=timezone.now())
+    drawn = days.draw(days.Lane(job, runs), day, now=timezone.now())
+    bars = re.findall(r'x="([\d.]+)" y="(\d+)" width="([\d.]+)"', drawn)
+    assert {y for _x, y, _width in bars} == {"4"}
+    assert {width for *_, width in bars} == {"3"}
+    lefts = [float(x) for x, *_ in bars]
+    assert all(after - before >= 9 for before, after in pairwise(lefts))
+
+
+class TestHours:
+    @pytest.fixture(autouse=True)
+    def in_utc(self, cast: Cast) -> None:
+        cast.dan.time_zone = "UTC"
+        cast.dan.save()
+
+    def labels(self, page: str) -> list[str]:
+        hours = page.partition('<div class="hours"')[2].partition("</div>")[0]
+        return [label for label in re.findall(r"<span[^>]*>([^<]*)</span>", hours) if label]
+
+    def test_a_day_shows_the_hours_from_its_first_run_to_its_last(self, dan: Client) -> None:
+        for hour in (9, 12):
+            make_run(make_job(f"at-{hour}"), **at(datetime(2026, 11, 20, hour, 20, tzinfo=UTC)))
+        labels = self.labels(text(dan, "?day=2026-11-20"))
+        assert labels == [f"{hour:02}:{minute}" for hour in range(9, 13) for minute in ("00", "30")]
+
+    def test_one_short_run_gets_two_hours(self, dan: Client) -> None:
+        make_run(make_job(), **at(datetime(2026, 11, 20, 23, 20, tzinfo=UTC)))
+        assert self.labels(text(dan, "?day=2026-11-20"))[::4] == ["22:00", "23:00"]
+
+    def test_today_reaches_to_now_and_the_next_slot(self) -> None:
+        now = datetime(2026, 11, 20, 15, 10, tzinfo=UTC)
+        day = days.day_of("2026-11-20", now=now)
+        job = make_job()
+        run = make_run(job, **at(now - timedelta(hours=3)))
+        slots = [days.Planned(job, now + timedelta(hours=hours)) for hours in (1, 5)]
+        with timezone.override("UTC"):
+            day = days.day_of("2026-11-20", now=now)
+            assert days.fitting(day, [run], slots, now=now) == (12, 17)
+            assert days.fitting(day, [run], [], now=now) == (12, 16)
+            assert days.fitting(day, [], [], now=now + timedelta(days=1)) == (0, 24)
+
+    def test_the_address_chooses_hours_and_wrong_ones_count_as_none(self, dan: Client) -> None:
+        job = make_job()
+        early, late = (
+            make_run(job, **at(datetime(2026, 11, 20, hour, 20, tzinfo=UTC))).number for hour in (9, 12)
+        )
+        cases = {
+            "&from=9&to=10": {early},
+            "&from=12&to=18": {late},
+            "&from=0&to=24": {early, late},
+            "&from=10&to=9": {early, late},
+            "&from=0&to=25": {early, late},
+            "&from=-1&to=x": {early, late},
+        }
+        for query, numbers in cases.items():
+            page = text(dan, f"?day=2026-11-20{query}")
+            assert {each for each in (early, late) if f'<a href="/runs/{each}/"' in page} == numbers, query
+        hour = text(dan, "?day=2026-11-20&from=9&to=10")
+        assert self.labels(hour)[:2] == ["09:00", "09:10"]
+        # Earlier and later, and the whole day.
+        for link in ("from=8&amp;to=9", "from=10&amp;to=11", "from=0&amp;to=24", "from=4&amp;to=10"):
+            assert link in hour
+
+    def test_a_bar_names_job_begin_and_duration(self, dan: Client) -> None:
+        run = make_run(make_job(name_en="Load weather"), **at(datetime(2026, 11, 20, 9, 20, tzinfo=UTC)))
+        label = f"Load weather, Run {run.number}, Succeeded, 09:20, 10\u00a0min"
+        assert f'aria-label="{label}' in text(dan, "?day=2026-11-20")

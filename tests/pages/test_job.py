@@ -6,8 +6,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import LineageEdge
-from jobs.choices import RunState, Trigger
-from jobs.models import Run, Schedule
+from jobs.choices import Condition, RunState, Trigger
+from jobs.models import Alert, Run, Schedule
 from portal.accounts.models import Team
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
@@ -326,3 +326,51 @@ def test_more_runs_take_no_more_queries(
         make_run(job)
     with django_assert_num_queries(14):
         dan.get(f"/jobs/{job.key}/")
+
+
+class TestWhatTellsRunsApart:
+    def test_slot_partition_and_parameters_beyond_the_defaults(self, dan: Client) -> None:
+        job = make_job(parameters_schema=DAY_PARAMETERS)
+        make_run(job, partition="2013-02-03", params={"day": "2013-02-03", "rows": 10})
+        make_run(job, slot=datetime(2013, 1, 2, 3, 4, tzinfo=UTC), params={"airport": "EWR", "rows": 10})
+        page = text(dan, f"/jobs/{job.key}/")
+        assert ">2013-02-03</span>" in page
+        assert "2013, 12:04, airport: EWR</span>" in page
+        assert "rows" not in page.partition('id="runs-title"')[2]
+
+    def test_a_failed_one_says_why_in_one_line(self, dan: Client) -> None:
+        job = make_job()
+        make_run(job, RunState.FAILED, error={"class": "user_code", "message": "No such <table>\nat line 3"})
+        page = text(dan, f"/jobs/{job.key}/")
+        assert "No such &lt;table&gt;</span>" in page
+        assert "at line 3" not in page
+
+    def test_what_is_wrong_is_told_with_its_message(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.FAILED)
+        Alert.objects.create(job=run.job, run=run, condition=Condition.FAILED)
+        wrong = text(dan, "/jobs/load-weather/").partition("What is wrong")[2].partition("</section>")[0]
+        assert "weather.csv line 412" in wrong
+
+
+class TestLive:
+    def test_it_asks_again_while_a_run_is_open_and_gets_what_moved(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.RUNNING)
+        assert 'hx-trigger="every 3s"' in text(dan, "/jobs/load-weather/?state=running")
+        seen = dan.get("/jobs/load-weather/").context["live"]
+        assert dan.get(seen, headers={"HX-Request": "true"}).status_code == 204
+        assert "<html" in text(dan, seen)
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.FAILED, lease_until=None, finished_at=datetime.now(UTC)
+        )
+        answer = dan.get(seen, headers={"HX-Request": "true"})
+        assert "HX-Request" in answer["Vary"]
+        part = answer.content.decode()
+        for name in ("job-state", "job-runs"):
+            assert f'id="{name}" ' in part
+        assert "<html" not in part
+        assert "hx-trigger" not in part
+        assert "runs-state" not in part
+
+    def test_a_job_at_rest_asks_nothing(self, dan: Client) -> None:
+        make_run(make_job())
+        assert "every 3s" not in text(dan, "/jobs/load-weather/")

@@ -1,11 +1,12 @@
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.choices import RunState
+from jobs.choices import QUERY_JOB, RunState
 from jobs.models import Run
 from tests.conftest import Cast
 from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run, make_schedule
@@ -201,3 +202,62 @@ def test_a_drawing_that_is_kept_speaks_the_readers_language_and_follows_what_goe
     assert f"Run {running.number}: Running, 1\u00a0min" in text(dan)
     Run.objects.filter(pk=running.pk).update(started_at=timezone.now() - dt.timedelta(hours=2))
     assert f"Run {running.number}: Running, 2\u00a0h" in text(dan)
+
+
+def test_jobs_behind_other_pages_are_left_out_until_asked_for(client: Client, cast: Cast) -> None:
+    make_job("load-flights")
+    make_job(QUERY_JOB, kind="query")
+    make_job("verify-evidence", kind="verify")
+    rows = {
+        ("dan", "/jobs/"): ["load-flights"],
+        ("dan", "/jobs/?q=i"): ["load-flights"],
+        ("dan", "/jobs/?kind=verify"): ["verify-evidence"],
+        ("dan", "/jobs/?kind=query"): ["query"],
+        ("ada", "/jobs/?kind=verify"): [],
+    }
+    for (who, path), keys in rows.items():
+        client.force_login(getattr(cast, who))
+        page = text(client, path)
+        assert re.findall(r'class="main-link" href="/jobs/([\w-]+)/"', page) == keys, (who, path)
+    client.force_login(cast.dan)
+    assert "Run now" not in text(client, "/jobs/?kind=verify")
+    assert "Run now" not in text(client, "/jobs/verify-evidence/")
+
+
+def test_a_narrow_list_names_both_times_under_the_job(dan: Client) -> None:
+    job = make_job()
+    make_run(job, ago=7200)
+    make_schedule(job)
+    line = text(dan).partition('class="only-s times"')[2].partition("</th>")[0]
+    assert "next start: <time" in line
+    assert line.count("<time") == 2
+
+
+class TestLive:
+    def test_it_asks_again_only_while_something_is_open(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.RUNNING)
+        assert 'hx-trigger="every 3s"' in text(dan)
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.SUCCEEDED, lease_until=None, finished_at=timezone.now()
+        )
+        assert 'hx-trigger="every' not in text(dan)
+
+    def test_the_answer_comes_once_something_has_moved_and_is_the_last_after_the_end(
+        self, dan: Client
+    ) -> None:
+        run = make_run(make_job("going"), RunState.RUNNING)
+        seen = dan.get("/jobs/?q=going").context["live"]
+        assert seen.startswith("/jobs/?q=going&seen=")
+        assert dan.get(seen, headers={"HX-Request": "true"}).status_code == 204
+        assert dan.get(seen).status_code == 200
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.SUCCEEDED, lease_until=None, finished_at=timezone.now()
+        )
+        answer = dan.get(seen, headers={"HX-Request": "true"})
+        assert "HX-Request" in answer["Vary"]
+        part = answer.content.decode()
+        assert "<html" not in part
+        assert "Filter jobs" not in part
+        assert 'id="jobs-list" hx-swap-oob="true"' in part
+        assert "Nothing runs at the moment" in part
+        assert "hx-trigger" not in part

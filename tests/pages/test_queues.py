@@ -72,6 +72,29 @@ def test_what_one_may_not_see_is_not_named(client: Client, cast: Cast) -> None:
     assert "Secret" not in client.get("/queues/").content.decode()
 
 
+def test_the_counts_agree_with_each_other_in_the_page_and_in_what_comes_by_itself(
+    client: Client, cast: Cast
+) -> None:
+    make_worker(slots=4)
+    make_run(make_job("hidden", private=True, owner=cast.dan), RunState.RUNNING, worker="desk-1")
+    make_run(make_job(), RunState.RUNNING, worker="desk-1")
+    client.force_login(cast.ben)
+    page = client.get("/queues/")
+    part = client.get("/queues/", headers={"HX-Request": "true"}).content.decode()
+    for shown in (page.content.decode(), part):
+        assert "1 more run of a job that you may not see." in shown
+        assert shown.count("2 of 4") == 2
+    assert 'id="pool-default" hx-swap-oob="true"' in part
+    assert client.get(page.context["live"], headers={"HX-Request": "true"}).status_code == 204
+
+
+def test_more_that_works_than_fits_is_counted_so(dan: Client) -> None:
+    job = make_job()
+    for _ in range(51):
+        make_run(job, RunState.RUNNING)
+    assert '<span class="count">50+</span>' in dan.get("/queues/").content.decode()
+
+
 class TestPools:
     def test_places_are_changed_by_who_may(self, dan: Client) -> None:
         make_job()

@@ -5,7 +5,7 @@ import pytest
 from tests.security.policy import table
 from tests.security.world import KEYS, NAMES
 
-LISTS = ["/", "/catalog/", "/jobs/", "/jobs/load-flights/", "/catalog/datasets/flights/lineage/"]
+LISTS = ["/", "/catalog/", "/jobs/", "/jobs/load-flights/", "/runs/", "/catalog/datasets/flights/lineage/"]
 API_LISTS = ["/api/v1/jobs", "/api/v1/runs", "/api/v1/alerts", "/api/v1/datasets", "/api/v1/metrics"]
 QUERIES = [
     "",

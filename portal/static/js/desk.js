@@ -15,3 +15,4 @@ import "./answering.js";
 import "./discussion.js";
 import "./query.js";
 import "./beside.js";
+import "./tips.js";
