@@ -15,6 +15,7 @@ from jobs.actions.schedules import check_params, go_on
 from jobs.checks import problems
 from jobs.choices import REPORT_KIND, Isolation, Source
 from jobs.definitions import JobDefinition, of_version, stated, with_schema
+from jobs.engine.ordering import derived_followers
 from jobs.engine.slots import database_now
 from jobs.exceptions import (
     ChangedMeanwhile,
@@ -150,7 +151,8 @@ def delete(*, job: Job, user: User, by: Actor) -> None:
 def needed_by(job: Job, user: User) -> list[str]:
     """Return why a job cannot be deleted, a sentence each; of what the person may not see only the number."""
     found = []
-    followers = job.followers.all()
+    # A model that only reads what the job fills goes on without it.
+    followers = job.followers.exclude(pk__in=derived_followers(job))
     if followers:
         found.append(_("These jobs start after it: {jobs}.").format(jobs=_named(followers, user)))
     if running := job.runs.open().count():

@@ -495,6 +495,14 @@ class TestLife:
         event = AuditEvent.objects.get(action="job.deleted")
         assert (event.object_id, event.data["runs"]) == (job.key, 1)
 
+    def test_a_model_that_reads_what_it_fills_keeps_it_not(self, dan: Client, cast: Cast) -> None:
+        job = make(dan)
+        reader = make_job("reader", kind="sql_model", config={"sql": "SELECT 1", "target": "a.b"})
+        reader.after.add(job)
+        assert "start after it" not in dan.get(f"/jobs/{job.key}/delete/").content.decode()
+        assert dan.post(f"/jobs/{job.key}/delete/", {"key": job.key}).status_code == 302
+        assert list(reader.after.all()) == []
+
     def test_what_depends_on_it_keeps_it(self, client: Client, cast: Cast) -> None:
         job = make_job()
         follower = make_job("follower", name_en="Follower", private=True)
