@@ -204,10 +204,14 @@ class TestMaking:
             assert client.post(MAKE, FORM).status_code == 403
         assert not Job.objects.exists()
 
-    def test_a_duplicate_starts_filled_in_under_a_key_of_its_own(self, dan: Client) -> None:
+    def test_a_duplicate_starts_filled_in_and_takes_the_key_of_its_new_name(self, dan: Client) -> None:
         make(dan)
         form = dan.get(f"{MAKE}?from=refresh-orders").context["form"]
-        assert form.common["key"].value() == "refresh-orders-copy"
+        assert form.common["name_en"].value() == "Refresh orders (copy)"
+        assert form.common["key"].value() == ""
+        sent = {**FORM, "key": "", "name_en": "Refresh returns"}
+        assert dan.post(f"{MAKE}?from=refresh-orders", sent).status_code == 302
+        assert Job.objects.filter(key="refresh-returns").exists()
         assert form.config["config.dataset"].value() == "ops.orders"
         assert form.common["timeout"].value() == "10 min"
         assert dan.get("/jobs/new/python/?from=refresh-orders").status_code == 404
