@@ -15,9 +15,10 @@ from jobs.complaints import complaints, holds_nul
 from jobs.definitions import JobDefinition, ScheduleDefinition, with_schema
 from jobs.engine import slots
 from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline
-from jobs.models import Job, Pool, Schedule
+from jobs.models import Job, Pool, Schedule, Secret
+from jobs.models.secret import named_secrets, secret_names
 from jobs.runners import pipelines
-from jobs.runners.base import NeedsMore
+from jobs.runners.base import Hinting, Naming, NeedsMore
 from jobs.runners.registry import RUNNERS, runner_for
 from jobs.runners.targets import refused_tables
 from jobs.schemas import schema_problems
@@ -101,6 +102,26 @@ def _target(definition: JobDefinition, reader: User) -> list[FieldError]:
     owner = User.objects.filter(email=definition.owner_email).first() if definition.owner_email else None
     refused = refused_tables([table], key=definition.key, kind=definition.kind, owner=owner, reader=reader)
     return [FieldError(field="config.target", message=message) for message in refused.values()]
+
+
+def named_problems(kind: str, config: dict[str, Any], reader: User) -> list[FieldError]:
+    """Return what a configuration names that is not there, or not for the reader; it fits its model.
+
+    Files and code are not asked this: a job may be defined before the secrets and data that it needs.
+    """
+    known = set(Secret.objects.filter(name__in=secret_names(config)).values_list("name", flat=True))
+    text = _("There is no secret called {name}; add it under Secrets.")
+    found = [(path, text.format(name=name)) for path, name in named_secrets(config) if name not in known]
+    runner = runner_for(kind)
+    if isinstance(runner, Naming):
+        found += runner.problems(config, reader)
+    return [FieldError(field=f"config.{path}", message=message) for path, message in found]
+
+
+def hints(definition: JobDefinition) -> list[str]:
+    """Return what whoever has just stored a definition should look at, though nothing is wrong with it."""
+    runner = runner_for(definition.kind)
+    return list(runner.hints(definition.config)) if isinstance(runner, Hinting) else []
 
 
 def _pipeline(config: dict[str, Any]) -> list[FieldError]:

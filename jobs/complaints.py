@@ -1,5 +1,6 @@
 """What pydantic says about a value, field by field and in the reader's language."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -8,13 +9,28 @@ from pydantic import ValidationError
 
 from jobs.exceptions import FieldError
 
+_FIELD_FIRST: Final = re.compile(r"([a-z_]+): (.+)", re.DOTALL)
+
 
 def complaints(error: ValidationError, prefix: str = "") -> list[FieldError]:
     """Return what is wrong with each field; ``field`` is its dotted path behind the prefix."""
-    return [
-        FieldError(field=".".join([*filter(None, [prefix]), *map(str, each["loc"])]), message=_told(each))
-        for each in error.errors(include_url=False, include_input=False)
-    ]
+    found = []
+    for each in error.errors(include_url=False):
+        place, message = [*filter(None, [prefix]), *map(str, each["loc"])], _told(each)
+        # What judges a model as a whole says first which of its fields it means.
+        if isinstance(each["input"], Mapping) and (named := _FIELD_FIRST.fullmatch(message)):
+            place, message = [*place, named[1]], named[2]
+        found.append(FieldError(field=".".join(place), message=message))
+    return found
+
+
+def goes_with(value: Any, *, choice: str, needed_for: str) -> str:
+    """Say what is wrong where a field is needed for one choice, and means nothing beside another."""
+    if choice == needed_for and not value:
+        return _("It is needed for «{choice}».").format(choice=needed_for)
+    if choice != needed_for and value:
+        return _("Only «{choice}» takes it.").format(choice=needed_for)
+    return ""
 
 
 def holds_nul(value: Any) -> bool:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django import forms
-from django.forms.fields import InvalidJSONInput
 from django.forms.utils import ErrorDict
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from jobs.exceptions import FieldError
-from jobs.field_choices import CHOICES
+from jobs.field_choices import CHOICES, SUGGESTIONS
+from jobs.fields import JsonField, NullsField, PairsField, SuggestingInput
 from jobs.forms import Parameter, Schema, field_of, resolve
 from jobs.lists import MOST_ITEMS
 from portal.accounts.models import User
@@ -65,43 +65,6 @@ class Node:
         return f"id_{self.path}-{self.shape}"
 
 
-class PairsField(forms.CharField):
-    """Names with texts, one pair a line: «name: text»."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"widget": forms.Textarea({"rows": 3, "spellcheck": "false"}), **kwargs})
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show the pairs as they are typed."""
-        if isinstance(value, Mapping):
-            return "\n".join(f"{name}: {text}" for name, text in value.items())
-        return value
-
-    def to_python(self, value: Any) -> Any:
-        """Return the pairs by name."""
-        pairs = {}
-        for line in filter(str.strip, (super().to_python(value) or "").splitlines()):
-            name, colon, text = line.partition(":")
-            if not colon or not name.strip():
-                raise forms.ValidationError(_("Write one pair a line, such as «name: text»."))
-            pairs[name.strip()] = text.strip()
-        return pairs
-
-    def run_validators(self, value: Any) -> None:
-        """Look for characters that no database takes."""
-        super().run_validators("\n".join(f"{name}{text}" for name, text in value.items()))
-
-
-class JsonField(forms.JSONField):
-    """Any JSON value; an empty field is no value, and is shown as one."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show the value on several lines, in the order that it has."""
-        if value is None or isinstance(value, InvalidJSONInput):
-            return value or ""
-        return json.dumps(value, ensure_ascii=False, indent=2)
-
-
 class SchemaForm(forms.Form):
     """Ask for a value that fits the schema of an object; ``root`` is the tree, ``value`` what was entered.
 
@@ -131,13 +94,16 @@ class SchemaForm(forms.Form):
             node.leaf = self[node.path]
 
     def full_clean(self) -> None:
-        """Judge what was entered, except what belongs to a choice that was not taken."""
+        """Judge what was entered, except what stands in or beside a choice that was not taken."""
         if self._quiet:
             self._errors = ErrorDict()
             self.cleaned_data: dict[str, Any] = {}
             return
         super().full_clean()
-        for name in self._idle.intersection(self._errors or {}):
+        if not self.is_bound:
+            return
+        unseen = {node.path for node in _leaves(self.root) if not self._is_shown(node)}
+        for name in (self._idle | unseen).intersection(self._errors or {}):
             del self._errors[name]
 
     @property
@@ -152,14 +118,19 @@ class SchemaForm(forms.Form):
         return bool(self.errors) or any(node.errors for _path, node in _places(self.root))
 
     def complain(self, errors: list[FieldError]) -> list[FieldError]:
-        """Put errors beside the fields and groups they speak of; return those that speak of nothing here."""
-        places = dict(_places(self.root))
+        """Put errors beside the fields and groups they speak of; return those that speak of nothing here.
+
+        What is marked already needs no second word.
+        """
+        places, marked = dict(_places(self.root)), set(self.errors)
         left = []
         for error in errors:
             path = error["field"]
             while path and path not in places:
                 path = path.rpartition(".")[0]
             path = _within(places, path, error["field"])
+            if path in marked:
+                continue
             if not path or path in self._idle:
                 left.append(error)
             elif places[path].shape == "leaf":
@@ -323,11 +294,16 @@ def _field(parameter: Parameter, reader: User | None, value: Any) -> forms.Field
         "label": parameter.label,
         "help_text": parameter.words("description"),
         "initial": schema.get("default"),
-        "required": parameter.required and not parameter.nullable and "default" not in schema,
+        "required": parameter.must_be_given,
     }
     if widget in LONG_TEXTS:
         area = forms.Textarea({"rows": LONG_TEXTS[widget], "spellcheck": "false", "class": "code"})
         return forms.CharField(**common, widget=area, max_length=schema.get("maxLength", LONGEST))
+    if widget == "nulls":
+        return NullsField(**common)
+    if widget in SUGGESTIONS:
+        line = SuggestingInput(SUGGESTIONS[widget](reader), {"spellcheck": "false", "autocomplete": "off"})
+        return forms.CharField(**common, max_length=schema.get("maxLength"), widget=line)
     if widget in CHOICES:
         offered = CHOICES[widget](reader)
         # What stands there may be somebody else's choice.

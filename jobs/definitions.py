@@ -8,7 +8,7 @@ from typing import Any, Final
 from jobs.choices import Isolation, Misfire, OnConflict
 from jobs.exceptions import JobsError
 from jobs.models import JobVersion
-from jobs.runners.base import OwnParameters
+from jobs.runners.base import NeedsParameters, OwnParameters
 from jobs.runners.registry import runner_for
 
 _LISTS: Final = frozenset({"after", "runners", "runner_teams", "editors", "editor_teams"})
@@ -77,15 +77,32 @@ class JobDefinition:
 
 
 def with_schema(definition: JobDefinition) -> JobDefinition:
-    """Return the definition with the parameters of its pipeline, if that is known, where it states none."""
-    if definition.parameters_schema is not None:
-        return definition
-    schema: dict[str, Any] = {}
+    """Return the definition with all parameters that its runs take.
+
+    Where it states none those of its pipeline, if that is known; and always what its kind cannot do without.
+    """
+    schema = definition.parameters_schema
     with suppress(JobsError):
         runner = runner_for(definition.kind)
-        if isinstance(runner, OwnParameters):
-            schema = runner.parameters_schema(definition.config) or {}
-    return replace(definition, parameters_schema=schema)
+        if schema is None and isinstance(runner, OwnParameters):
+            schema = runner.parameters_schema(definition.config)
+        if isinstance(runner, NeedsParameters):
+            schema = _with_needed(schema or {}, runner.needed_parameters(definition.config))
+    return replace(definition, parameters_schema=schema or {})
+
+
+def _with_needed(schema: dict[str, Any], needed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema with these parameters, all of them required."""
+    if not needed:
+        return schema
+    required = dict.fromkeys([*schema.get("required", ()), *needed])
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        **schema,
+        "properties": {**needed, **schema.get("properties", {})},
+        "required": list(required),
+    }
 
 
 def stated(definition: JobDefinition) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from jobs.exceptions import FieldError
+from jobs.fields import LinesField
 
 Schema = Mapping[str, Any]
 
@@ -54,6 +55,12 @@ class Parameter:
         return str(own or (gettext(text) if text else ""))
 
     @property
+    def must_be_given(self) -> bool:
+        """Whether it may not stay empty; ``needed`` says so of what its model can only judge as a whole."""
+        usual = self.required and not self.nullable and "default" not in self.schema
+        return usual or bool(self.schema.get("needed"))
+
+    @property
     def label(self) -> str:
         """The title, else the name as words."""
         words = self.name.replace("_", " ")
@@ -84,25 +91,6 @@ class NumberField(forms.FloatField):
     def prepare_value(self, value: Any) -> Any:
         """Return what stands in the field."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-class LinesField(forms.CharField):
-    """A list of texts, one a line."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"widget": forms.Textarea({"rows": 3, "spellcheck": "false"}), **kwargs})
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show the list as it is typed."""
-        return "\n".join(map(str, value)) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        """Return the lines that hold something."""
-        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
-
-    def run_validators(self, value: Any) -> None:
-        """Look for characters that no database takes."""
-        super().run_validators("\n".join(value))
 
 
 class ParametersForm(forms.Form):
@@ -201,7 +189,7 @@ def field_of(parameter: Parameter) -> forms.Field:
         "label": parameter.label,
         "help_text": parameter.words("description"),
         "initial": schema.get("default"),
-        "required": parameter.required and not parameter.nullable and "default" not in schema,
+        "required": parameter.must_be_given,
     }
     match parameter.kind:
         case "enum":

@@ -7,12 +7,13 @@ from django.http import QueryDict
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
+from jobs.checks import TIME, config_problems
 from jobs.choices import OnConflict
 from jobs.config_forms import SchemaForm
 from jobs.definitions import JobDefinition
 from jobs.durations import SecondsField
 from jobs.exceptions import FieldError
-from jobs.forms import LinesField
+from jobs.fields import LinesField
 from jobs.lists import rearranged
 from jobs.models import Job, Pool
 from jobs.parameter_rows import Asked, AskedOfPipeline, Row, asked_of, schema_of
@@ -177,6 +178,13 @@ class CommonForm(forms.Form):
             said["done_by_zone"] = "UTC"
         return said
 
+    def clean_done_by(self) -> str:
+        """Refuse what is no time of day, beside the other times that are typed."""
+        said = str(self.cleaned_data["done_by"])
+        if said and not TIME.fullmatch(said):
+            raise forms.ValidationError(_("It takes a time of day from 00:00 to 23:59."))
+        return said
+
     def _offer(self, user: User, definition: JobDefinition) -> None:
         """Fill in what can be chosen: of jobs only what this person may know of."""
         fields: dict[str, Any] = self.fields
@@ -226,9 +234,19 @@ class JobForm:
 
     def is_valid(self) -> bool:
         """Judge each field by itself; how they go together the definition's own checks say."""
-        return not self.redrawn and all(
-            [self.common.is_valid(), self.config.is_valid(), self.parameters.is_valid(), self._build_rows()]
-        )
+        if self.redrawn:
+            return False
+        parts = [
+            self.common.is_valid(),
+            self.config.is_valid(),
+            self.parameters.is_valid(),
+            self._build_rows(),
+        ]
+        if not all(parts):
+            # Its checks come when each field is well; what can be said of the configuration is said now.
+            errors = config_problems(self._base.kind, self.config.value)
+            self.config.complain([error for error in errors if _is_of(error, CONFIG)])
+        return all(parts)
 
     def part(self, name: str) -> list[forms.BoundField]:
         """Return the fields of a part that this person is asked for."""

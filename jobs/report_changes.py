@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from jobs.reports import Edition, Figure, Shown
 from jobs.runners.report.wording import written
@@ -62,7 +62,7 @@ class RowChange:
     @property
     def label(self) -> str:
         """What became of it."""
-        return {"added": _("New"), "removed": _("Gone")}.get(self.kind, _("Changed"))
+        return {"added": pgettext("row", "New"), "removed": _("Gone")}.get(self.kind, _("Changed"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,7 @@ class PointsView(ListAPIView[MetricPoint]):
     required_scopes = {"GET": "catalog:read"}
     serializer_class = PointSerializer
     filter_backends = []
+    asked_besides = frozenset({"grain", "from", "to"})
     ordering = ("starts_on", "pk")
 
     def get_queryset(self) -> QuerySet[MetricPoint]:

@@ -13,9 +13,10 @@ from catalog.models import LineageEdge
 from jobs.actions.jobs import definition_of, insert, lock_order, write
 from jobs.actions.runs import unfit
 from jobs.actions.schedules import check_params, go_on
-from jobs.checks import problems
+from jobs.checks import named_problems, problems
 from jobs.choices import REPORT_KIND, Isolation, Source
 from jobs.definitions import JobDefinition, of_version, stated, with_schema
+from jobs.engine.ordering import derived_followers
 from jobs.engine.slots import database_now
 from jobs.exceptions import (
     ChangedMeanwhile,
@@ -157,7 +158,8 @@ def delete(*, job: Job, user: User, by: Actor) -> None:
 def needed_by(job: Job, user: User) -> list[str]:
     """Return why a job cannot be deleted, a sentence each; of what the person may not see only the number."""
     found = []
-    followers = job.followers.all()
+    # A model that only reads what the job fills goes on without it.
+    followers = job.followers.exclude(pk__in=derived_followers(job))
     if followers:
         found.append(_("These jobs start after it: {jobs}.").format(jobs=_named(followers, user)))
     if running := job.runs.open().count():
@@ -216,6 +218,9 @@ def _wrong(definition: JobDefinition, user: User, standing: JobDefinition | None
         return [FieldError(field="kind", message=_("Jobs of this kind are the portal’s own."))]
     found = problems(definition, reader=user)
     # What stood there before was judged when it was written, by the rights of whoever wrote it.
+    is_new = standing is None or standing.config != definition.config
+    if is_new and not any(error["field"].startswith(("config", "kind")) for error in found):
+        found += named_problems(definition.kind, definition.config, user)
     if definition.kind == REPORT_KIND and (standing is None or _reads(standing) != _reads(definition)):
         told = refusals(definition.config, _parameters(definition), user)
         found += [FieldError(field=field, message=message) for field, message in told]

@@ -6,11 +6,11 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from jobs.actions import circles
-from jobs.actions.ordering import MODELS, arrange
 from jobs.checks import problems
 from jobs.choices import Source
 from jobs.definitions import JobDefinition, ScheduleDefinition, stated, with_schema
 from jobs.engine import slots
+from jobs.engine.ordering import MODELS, arrange
 from jobs.exceptions import DefinedElsewhere, InvalidDefinition
 from jobs.models import Job, JobVersion, Pool, Schedule
 from portal.accounts.models import Team, User

@@ -1,6 +1,8 @@
 """Routes of the API of jobs and runs."""
 
-from django.urls import path
+from uuid import UUID
+
+from django.urls import path, register_converter
 
 from jobs.api import (
     alert_views,
@@ -11,6 +13,23 @@ from jobs.api import (
     schedule_views,
     views,
 )
+
+
+class RunConverter:
+    """A run's id, or its number as people say it."""
+
+    regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9]{1,19}"
+
+    def to_python(self, value: str) -> UUID | int:
+        """Return the one or the other."""
+        return int(value) if value.isdigit() else UUID(value)
+
+    def to_url(self, value: UUID | int | str) -> str:
+        """Return it as it stands in an address."""
+        return str(value)
+
+
+register_converter(RunConverter, "run")
 
 urlpatterns = [
     path("jobs", views.JobsView.as_view(), name="api_jobs"),
@@ -67,11 +86,11 @@ urlpatterns = [
     ),
     path("alerts", alert_views.AlertsView.as_view(), name="api_alerts"),
     path("runs", views.RunsView.as_view(), name="api_runs"),
-    path("runs/<uuid:run_id>", views.RunView.as_view(), name="api_run"),
-    path("runs/<uuid:run_id>/log", views.RunLogView.as_view(), name="api_run_log"),
-    path("runs/<uuid:run_id>/cancel", views.RunCancelView.as_view(), name="api_run_cancel"),
-    path("runs/<uuid:run_id>/artifacts", views.RunArtifactsView.as_view(), name="api_run_artifacts"),
-    path("runs/<uuid:run_id>/artifacts/<uuid:pk>", views.RunArtifactView.as_view(), name="api_run_artifact"),
+    path("runs/<run:run_id>", views.RunView.as_view(), name="api_run"),
+    path("runs/<run:run_id>/log", views.RunLogView.as_view(), name="api_run_log"),
+    path("runs/<run:run_id>/cancel", views.RunCancelView.as_view(), name="api_run_cancel"),
+    path("runs/<run:run_id>/artifacts", views.RunArtifactsView.as_view(), name="api_run_artifacts"),
+    path("runs/<run:run_id>/artifacts/<uuid:pk>", views.RunArtifactView.as_view(), name="api_run_artifact"),
     path("reports", report_views.ReportsView.as_view(), name="api_reports"),
     path("reports/<slug:key>", report_views.ReportView.as_view(), name="api_report"),
     path("reports/<slug:key>/editions", report_views.EditionsView.as_view(), name="api_editions"),

@@ -53,6 +53,9 @@ _NOT_THERE = OpenApiResponse(description="There is no such object, or none that 
 _NOT_ALLOWED = OpenApiResponse(description="The token's scopes or its owner's roles do not allow it.")
 
 
+_RUN = OpenApiParameter("run_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id or number.")
+
+
 def _user(request: Request) -> User:
     return cast("User", request.user)
 
@@ -215,16 +218,17 @@ class RunView(APIView):
         operation_id="runs_read",
         tags=["runs"],
         parameters=[
+            _RUN,
             OpenApiParameter(
                 "wait",
                 OpenApiTypes.INT,
                 description="Answer when the run has ended, at the latest after so many seconds (0 to 20). "
                 "The answer may come earlier: look at state.",
-            )
+            ),
         ],
         responses={200: RunSerializer, 404: _NOT_THERE},
     )
-    def get(self, request: Request, run_id: UUID) -> Response:
+    def get(self, request: Request, run_id: UUID | int) -> Response:
         """Read a run as it stands now, or wait a little for its end."""
         wait = whole_number(request, "wait", default=0, most=LONGEST)
         run = access_run(_user(request), run_id)
@@ -243,12 +247,13 @@ class RunLogView(APIView):
         operation_id="runs_log",
         tags=["runs"],
         parameters=[
+            _RUN,
             OpenApiParameter("after", OpenApiTypes.INT, description="Only lines behind this number (0)."),
             OpenApiParameter("limit", OpenApiTypes.INT, description="At most so many lines (1000)."),
         ],
         responses={200: LogSerializer, 404: _NOT_THERE},
     )
-    def get(self, request: Request, run_id: UUID) -> Response:
+    def get(self, request: Request, run_id: UUID | int) -> Response:
         """Read a piece of the log, the oldest line first."""
         after = whole_number(request, "after", default=0, most=2**31 - 2)
         limit = whole_number(request, "limit", default=logs.PAGE, least=1, most=logs.PAGE)
@@ -271,9 +276,10 @@ class RunArtifactsView(APIView):
     @extend_schema(
         operation_id="runs_artifacts",
         tags=["runs"],
+        parameters=[_RUN],
         responses={200: ArtifactSerializer(many=True), 404: _NOT_THERE},
     )
-    def get(self, request: Request, run_id: UUID) -> Response:
+    def get(self, request: Request, run_id: UUID | int) -> Response:
         """List the files of a run, at most 100, in the order in which it made them."""
         run = access_run(_user(request), run_id)
         # The files of a report hold rows: they are for who may see every table that it reads.
@@ -289,9 +295,10 @@ class RunArtifactView(APIView):
     @extend_schema(
         operation_id="runs_artifact",
         tags=["runs"],
+        parameters=[_RUN],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 404: _NOT_THERE},
     )
-    def get(self, request: Request, run_id: UUID, pk: UUID) -> FileResponse:
+    def get(self, request: Request, run_id: UUID | int, pk: UUID) -> FileResponse:
         """Download a file; its SHA-256 stands in the list."""
         return file_response(access_artifact(_user(request), run_id, pk))
 
@@ -304,6 +311,7 @@ class RunCancelView(APIView):
     @extend_schema(
         operation_id="runs_cancel",
         tags=["runs"],
+        parameters=[_RUN],
         request=None,
         responses={
             202: OpenApiResponse(RunSerializer, description="It stops within seconds."),
@@ -312,7 +320,7 @@ class RunCancelView(APIView):
             409: OpenApiResponse(description="It had already ended, or was not caught: type says which."),
         },
     )
-    def post(self, request: Request, run_id: UUID) -> Response:
+    def post(self, request: Request, run_id: UUID | int) -> Response:
         """Cancel a run that has not ended."""
         run = access_run(_user(request), run_id, for_=Permission.CANCEL_RUNS)
         _token_for(request, run.job)

@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from jobs.choices import FOLLOWING_KINDS, ErrorClass, Outcome, Reason, RunState
 from jobs.engine.claim import Claim
+from jobs.engine.ordering import follow_publisher
 from jobs.engine.report import Failure
 from jobs.models import Artifact, DataTrigger, Run
 from jobs.runners.registry import runner_for
@@ -112,11 +113,18 @@ def succeed(
             Artifact.objects.bulk_create(artifacts)
         if kept:
             Run.objects.filter(pk=claim.run_id).update(outputs=kept)
-        if ended.has_followers:
-            Run.objects.start_followers(run)
-        if published := [each["key"] for each in kept.get("datasets") or []]:
-            DataTrigger.objects.fire(run, published)
+        _start_next(run, [each["key"] for each in kept.get("datasets") or []], followed=ended.has_followers)
     return True
+
+
+def _start_next(run: Run, published: list[str], *, followed: bool) -> None:
+    """Queue what comes after the run and what waits for the datasets that it published."""
+    if published and follow_publisher(run, published) and run.backfill_id is None:
+        followed = True
+    if followed:
+        Run.objects.start_followers(run)
+    if published:
+        DataTrigger.objects.fire(run, published)
 
 
 def fail(claim: Claim, failure: Failure, progress: dict[str, Any], *, cancelled: bool) -> bool:

@@ -1,6 +1,6 @@
 """Secrets of jobs: written once, named by definitions, read by nobody but the bodies that need them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 from uuid import uuid4
 
@@ -56,17 +56,20 @@ def secret_names(config: Any) -> frozenset[str]:
 
     That is each text under a key ``secret`` and each in a list under ``secrets``, however deep they stand.
     """
-    return frozenset(_names(config))
+    return frozenset(name for _path, name in named_secrets(config))
 
 
-def _names(config: Any) -> Iterator[str]:
+def named_secrets(config: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield these names, each with the dotted path of the field that holds it."""
+    inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(config, dict):
-        for key, value in config.items():
-            if key == "secret" and isinstance(value, str) and value:
-                yield value
-            elif key == "secrets" and isinstance(value, list):
-                yield from (each for each in value if isinstance(each, str))
-            yield from _names(value)
+        inside = config.items()
     elif isinstance(config, list):
-        for each in config:
-            yield from _names(each)
+        inside = enumerate(config)
+    for key, value in inside:
+        place = f"{path}.{key}".strip(".")
+        if key == "secret" and isinstance(value, str) and value:
+            yield place, value
+        elif key == "secrets" and isinstance(value, list):
+            yield from ((place, each) for each in value if isinstance(each, str))
+        yield from named_secrets(value, place)

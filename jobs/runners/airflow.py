@@ -38,6 +38,7 @@ class Token(BaseModel):
         max_length=60,
         title=gettext_noop("Secret with the token"),
         description=gettext_noop("The secret's name, never the token itself."),
+        json_schema_extra={"widget": "secret"},
     )
 
 
@@ -53,6 +54,7 @@ class Password(BaseModel):
         max_length=60,
         title=gettext_noop("Secret with the password"),
         description=gettext_noop("The secret's name, never the password itself."),
+        json_schema_extra={"widget": "secret"},
     )
 
 

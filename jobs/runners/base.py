@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from jobs.exceptions import SecretMissing, SecretNotNamed
 from jobs.models import Job, Run
+from portal.accounts.models import User
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -251,6 +252,30 @@ class OwnParameters(Protocol):
 
     def parameters_schema(self, config: dict[str, Any]) -> dict[str, Any] | None:
         """Return the JSON Schema of the parameters; None where it takes none."""
+
+
+@runtime_checkable
+class NeedsParameters(Protocol):
+    """A runner without some of whose parameters no run goes well, whatever the definition says of them."""
+
+    def needed_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return their JSON Schemas by name; the configuration may not have been judged yet."""
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A runner whose configuration names things that may not be there."""
+
+    def problems(self, config: dict[str, Any], reader: User) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with a configuration that fits its model: the field within it, and why."""
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """A runner that sees what may surprise somebody, without being wrong."""
+
+    def hints(self, config: dict[str, Any]) -> Iterator[str]:
+        """Yield a sentence each, of a configuration that is stored."""
 
 
 @runtime_checkable

@@ -1,14 +1,16 @@
 """The kind ``extract_load``: reads data from elsewhere, checks it, and publishes it in the lake."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jobs.complaints import goes_with
 from jobs.models import Job, Run
 from jobs.runners.apart import There, apart
 from jobs.runners.base import Context, Step
@@ -29,9 +31,11 @@ from jobs.runners.landing import (
 from jobs.runners.rules import CheckRule
 from jobs.runners.sources import RefusedPath, find_files, plain_parts, source_folder
 from jobs.runners.targets import require_table
+from portal.warehouse.errors import MissingInput
 from portal.warehouse.port import RUN_COLUMN, FileSource, How, SourceFile, StagedTable, Warehouse
 
 _PLACE = "{partition}"
+_PARAMETER: Final = "partition"
 
 
 class WrongPartition(Exception):
@@ -99,8 +103,8 @@ class Files(BaseModel):
     nulls: list[str] = Field(
         default=["", "NA", "NULL"],
         title=gettext_noop("Empty values"),
-        description=gettext_noop("CSV: texts that stand for no value."),
-        json_schema_extra=_OF_CSV,
+        description=gettext_noop("CSV: texts that stand for no value (NULL), one a line."),
+        json_schema_extra={"widget": "nulls", **_OF_CSV},
     )
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252", "cp949", "euc-kr", "shift_jis", "gb18030"] = (
         Field(
@@ -144,19 +148,19 @@ class ExtractLoadConfig(BaseModel):
         default=[],
         title=gettext_noop("Key"),
         description=gettext_noop("The columns that name a row, one a line."),
-        json_schema_extra={"when": {"mode": ["upsert"]}},
+        json_schema_extra={"when": {"mode": ["upsert"]}, "needed": True},
     )
     partition_column: str = Field(
         default="",
         title=gettext_noop("Partition column"),
         description=gettext_noop("The column that tells partitions apart, such as a day."),
-        json_schema_extra=_OF_PARTITIONS,
+        json_schema_extra={**_OF_PARTITIONS, "needed": True},
     )
     partition_parameter: str = Field(
-        default="partition",
+        default=_PARAMETER,
         pattern=r"^[a-z][a-z0-9_]*$",
         title=gettext_noop("Partition parameter"),
-        description=gettext_noop("The parameter of the run that names its partition."),
+        description=gettext_noop("The parameter that names a run's partition. Each start must give it."),
         examples=["partition"],
         json_schema_extra=_OF_PARTITIONS,
     )
@@ -182,10 +186,10 @@ class ExtractLoadConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.mode == "upsert") != bool(self.key):
-            raise ValueError("key: name the key's columns for the mode «upsert», and for no other")
-        if (self.mode == "partition") != bool(self.partition_column):
-            raise ValueError("partition_column: name it for the mode «partition», and for no other")
+        if problem := goes_with(self.key, choice=self.mode, needed_for="upsert"):
+            raise ValueError("key: " + problem)
+        if problem := goes_with(self.partition_column, choice=self.mode, needed_for="partition"):
+            raise ValueError("partition_column: " + problem)
         if self.mode != "partition" and _names_partition(self.source):
             raise ValueError("source: the partition in it needs the mode «partition»")
         if isinstance(self.source, Files) and not self.source.header and not self.columns:
@@ -219,18 +223,25 @@ class ExtractLoadRunner:
             Step("publish", _("Publish")),
         ]
 
-    def parameters_schema(self, config: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the schema of a run's parameters: the partition, where there is one."""
-        checked = ExtractLoadConfig.model_validate(config)
-        if checked.mode != "partition":
-            return None
-        name = checked.partition_parameter
-        return {
-            "type": "object",
-            "properties": {name: {"type": "string", "minLength": 1, "maxLength": 100}},
-            "required": [name],
-            "additionalProperties": False,
-        }
+    def needed_parameters(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameter that names the partition, where there is one."""
+        if config.get("mode") != "partition":
+            return {}
+        name = str(config.get("partition_parameter") or _PARAMETER)
+        return {name: {"type": "string", "minLength": 1, "maxLength": 100}}
+
+    def hints(self, config: dict[str, Any]) -> Iterator[str]:
+        """Say that no file lies at the path now; with a partition in it nobody knows the path yet."""
+        source = ExtractLoadConfig.model_validate(config).source
+        if not isinstance(source, Files) or _PLACE in source.path:
+            return
+        try:
+            find_files(source.path, file_format=source.format)
+        except (MissingInput, RefusedPath, OSError):
+            text = gettext(
+                "Nothing lies at {path} now. Put the files there before it runs, or mend the path."
+            )
+            yield text.format(path=source.path)
 
     def run(self, context: Context) -> dict[str, Any]:
         """Return the published dataset under ``published``, and how many rows were loaded."""

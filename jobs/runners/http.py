@@ -44,6 +44,7 @@ class HttpHeader(BaseModel):
         default="",
         title=gettext_noop("Secret"),
         description=gettext_noop("Its name under «Secrets», in place of a value."),
+        json_schema_extra={"widget": "secret"},
     )
     prefix: str = Field(
         default="",

@@ -1,10 +1,11 @@
 """The kind ``quality_check``: puts checks to a published table and keeps how they went."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.actions.datasets import record_checks
@@ -16,6 +17,7 @@ from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
 from jobs.runners.landing import put_checks
 from jobs.runners.rules import CheckRule, checks_of, published_checks
+from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor
 from portal.warehouse.errors import CheckFailed
@@ -64,6 +66,18 @@ class QualityCheckRunner:
     def steps(self, job: Job) -> list[Step]:
         """Return the one step."""
         return [Step("check", _("Check"))]
+
+    def problems(self, config: dict[str, Any], reader: User) -> Iterator[tuple[str, str]]:
+        """Refuse a dataset that the reader does not know, and columns that it has not."""
+        dataset = Dataset.objects.visible_to(reader).filter(asset__key=config["dataset"]).first()
+        if dataset is None:
+            yield "dataset", gettext("There is no dataset {key}.").format(key=config["dataset"])
+            return
+        known = set(dataset.columns.values_list("name", flat=True))
+        for position, rule in enumerate(config["checks"]):
+            if missing := [name for name in rule.get("columns", ()) if name not in known]:
+                text = gettext("The dataset has no column {names}.").format(names=", ".join(missing))
+                yield f"checks.{position}.columns", text
 
     def run(self, context: Context) -> dict[str, Any]:
         """Return the results under ``checks``; raises CheckFailed, once they are kept."""

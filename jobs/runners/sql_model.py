@@ -1,16 +1,20 @@
 """The kind ``sql_model``: a SELECT over tables of the lake becomes a table or view of the lake."""
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlglot import exp
 
 from catalog.choices import Visibility
 from catalog.models import Column, Dataset
 from catalog.readable import readable_tables
+from jobs.complaints import goes_with
 from jobs.models import Job, Run
 from jobs.runners.apart import There, apart
 from jobs.runners.base import Context, Step
@@ -26,6 +30,7 @@ from jobs.runners.landing import (
 )
 from jobs.runners.rules import CheckRule
 from jobs.runners.targets import require_table
+from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.warehouse.checks import quoted, quoted_name
 from portal.warehouse.errors import QueryFailed, RefusedSql
@@ -88,7 +93,7 @@ class SqlModelConfig(BaseModel):
         default="",
         title=gettext_noop("Incremental column"),
         description=gettext_noop("The column of the SELECT whose values are compared."),
-        json_schema_extra=_OF_INCREMENTAL,
+        json_schema_extra={**_OF_INCREMENTAL, "needed": True},
     )
     new_columns: Literal["refuse", "add"] = Field(
         default="refuse",
@@ -108,7 +113,10 @@ class SqlModelConfig(BaseModel):
     follows_inputs: bool = Field(
         default=True,
         title=gettext_noop("Run after its inputs"),
-        description=gettext_noop("Start whenever a job that fills one of the tables it reads has succeeded."),
+        description=gettext_noop(
+            "Start whenever the job that published a table it reads has succeeded; of a table that nobody "
+            "has published yet, the jobs that have it as their target."
+        ),
     )
     timeout: float = Field(
         default=1800.0,
@@ -126,8 +134,9 @@ class SqlModelConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.materialization == "incremental") != bool(self.incremental_column):
-            raise ValueError("incremental_column: name it for «incremental», and for nothing else")
+        chosen = self.materialization
+        if problem := goes_with(self.incremental_column, choice=chosen, needed_for="incremental"):
+            raise ValueError("incremental_column: " + problem)
         return self
 
 
@@ -161,6 +170,17 @@ class SqlModelRunner:
             Step("check", _("Check")),
             Step("publish", _("Publish")),
         ]
+
+    def problems(self, config: dict[str, Any], reader: User) -> Iterator[tuple[str, str]]:
+        """Refuse a model that reads what it makes; what else is wrong with its SQL its runs tell."""
+        with suppress(RefusedSql):
+            for table in select_of(config["sql"], dialect=DIALECT).find_all(exp.Table):
+                if f"{table.db}.{table.name}".casefold() == config["target"]:
+                    yield (
+                        "sql",
+                        gettext("It reads {table}, which it makes itself.").format(table=config["target"]),
+                    )
+                    return
 
     def run(self, context: Context) -> dict[str, Any]:
         """Return the published dataset under ``published``."""

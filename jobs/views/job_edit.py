@@ -12,9 +12,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from jobs.access import access_job, shown_definition
 from jobs.actions import definitions
 from jobs.actions.jobs import definition_of
+from jobs.checks import hints
 from jobs.choices import REPORT_KIND
 from jobs.definitions import JobDefinition, of_stated, of_version, stated, with_schema
 from jobs.differences import Clash, Difference, differences, joined
+from jobs.engine.ordering import FILLERS
 from jobs.exceptions import ChangedMeanwhile, DefinedElsewhere, InvalidDefinition
 from jobs.job_forms import JobForm, vars_of
 from jobs.kinds import all_kinds, kind_of
@@ -60,8 +62,9 @@ def job_make(request: HttpRequest, kind: str) -> HttpResponse:
             form.complain(error.errors)
         else:
             messages.success(request, _("Made. It starts by hand, by the API, or by a schedule."))
+            _hint(request, job)
             return redirect("job", job.key)
-    return form_page(request, form, {"kind": kind_of(kind), "copied": model})
+    return form_page(request, form, {"kind": kind_of(kind), "copied": model, "fills": kind in FILLERS})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -113,7 +116,13 @@ def edited(
         messages.info(request, _("Nothing was different."))
     else:
         messages.success(request, _("Saved as version {n}.").format(n=changed.version))
+        _hint(request, changed)
     return redirect(done, job.key)
+
+
+def _hint(request: HttpRequest, job: Job) -> None:
+    for hint in hints(definition_of(job)):
+        messages.warning(request, hint)
 
 
 def _joined(
@@ -174,15 +183,17 @@ def blank(user: User, kind: str) -> JobDefinition:
 
 
 def _copy(user: User, key: str, kind: str) -> JobDefinition:
-    """Return another job's definition under a key of its own."""
+    """Return another job's definition as a draft: its key is made of the name that it gets."""
     job = access_job(user, key, for_=Permission.EDIT_JOBS)
     if job.kind != kind:
         raise Http404
-    free = (f"{key[:90]}-copy{number}" for number in ["", *range(2, 100)])
-    taken = set(Job.objects.visible_to(user).values_list("key", flat=True))
     values = vars_of(definition_of(job))
+    values["key"], values["name_en"] = "", f"{job.name_en[:190]} (copy)"
+    values["name_ko"] = f"{job.name_ko[:190]} (사본)" if job.name_ko else ""
+    # Two jobs that publish the same table would undo each other's work.
+    values["config"] = {name: value for name, value in job.config.items() if name != "target"}
     if kind == "python":
         own = with_schema(JobDefinition(**{**values, "parameters_schema": None}))
         if own.parameters_schema == job.parameters_schema:
             values["parameters_schema"] = None
-    return JobDefinition(**{**values, "key": next((each for each in free if each not in taken), "")})
+    return JobDefinition(**values)

@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Team, User
@@ -125,7 +126,9 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         allowed = grantable(owner)
-        self.fields["scopes"].choices = [(scope, SCOPES[scope][1]) for scope in allowed]  # type: ignore[attr-defined]
+        self.fields["scopes"].choices = [  # type: ignore[attr-defined]
+            (scope, format_html("{} <code>{}</code>", SCOPES[scope][1], scope)) for scope in allowed
+        ]
         if "jobs:run" not in allowed:
             del self.fields["jobs"]
 

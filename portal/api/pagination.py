@@ -17,7 +17,8 @@ LARGEST_PAGE = 200
 class KeysetPagination(CursorPagination):
     """Answer ``{"next", "previous", "results"}``; ``?cursor=`` goes on, ``?limit=`` is 1 to 200.
 
-    A view names its order in ``ordering``; without one the newest key comes first.
+    A view names its order in ``ordering``; without one the newest key comes first. What it reads from the
+    address beside its filters stands in ``asked_besides``: any other word is refused.
     """
 
     cursor_query_param = "cursor"
@@ -28,7 +29,8 @@ class KeysetPagination(CursorPagination):
     ordering = "-pk"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        """Return one page; a cursor or limit that was never given out is the caller's mistake."""
+        """Return one page; a word that nobody knows, or a cursor never given out, is the caller's mistake."""
+        _refuse_unknown(request, view)
         try:
             page: list[Any] | None = super().paginate_queryset(queryset, request, view=view)
         except (NotFound, ValidationError, ValueError, DataError):
@@ -49,6 +51,17 @@ class KeysetPagination(CursorPagination):
         """Return the view's own order, else the newest first; never one from the URL."""
         ordering = getattr(view, "ordering", None) or self.ordering
         return (ordering,) if isinstance(ordering, str) else tuple(ordering)
+
+
+def _refuse_unknown(request: Request, view: Any) -> None:
+    """Refuse a misspelt filter: what is passed over in silence answers with rows that nobody asked for."""
+    filters = getattr(getattr(view, "filterset_class", None), "base_filters", {})
+    known = {KeysetPagination.cursor_query_param, KeysetPagination.page_size_query_param}
+    known |= {*filters, *getattr(view, "asked_besides", ())}
+    if unknown := sorted(set(request.query_params) - known - {"format"}):
+        message = f"There is no such parameter. There are: {', '.join(sorted(known))}."
+        errors = [{"field": name[:100], "message": message} for name in unknown]
+        raise Problem(400, kind="problem-validation", errors=errors)
 
 
 def _wrong(field: str, message: str) -> Problem:

@@ -47,7 +47,7 @@ class Desk:
         if self._known.get(digest, 0.0) > now:
             return True
         # What its scopes do not open is a 403: the token itself is good.
-        answer = await self._send("GET", "/api/v1/jobs", secret, params={"page_size": "1"})
+        answer = await self._send("GET", "/api/v1/jobs", secret, params={"limit": "1"})
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             return False
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:

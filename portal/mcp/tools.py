@@ -22,7 +22,7 @@ RUNS = ToolAnnotations(
 Words = Annotated[str, Field(max_length=300, description="Words to look for; each must be found.")]
 Most = Annotated[int, Field(ge=1, le=50, description="At most so many.")]
 Key = Annotated[str, Field(max_length=200, description="The key, as the lists name it.")]
-RunId = Annotated[str, Field(max_length=36, description="A run's id.")]
+RunId = Annotated[str, Field(max_length=36, description="A run's id or its number.")]
 
 
 def _told(tool: Callable[P, Awaitable[Result]]) -> Callable[P, Awaitable[Result]]:
@@ -55,7 +55,7 @@ def _register_catalog(server: MCPServer, desk: Desk) -> None:
         words: Words, kind: Literal["dataset", "metric"] = "dataset", most: Most = 10
     ) -> Result:
         """Find datasets or metrics by words in English or Korean; column names count too."""
-        found: Result = await desk.get(f"{kind}s", q=words, page_size=most)
+        found: Result = await desk.get(f"{kind}s", q=words, limit=most)
         return found
 
     @server.tool(title="Read a dataset", annotations=READS)
@@ -76,7 +76,7 @@ def _register_catalog(server: MCPServer, desk: Desk) -> None:
         """Read a metric: definition, target, headline figure; with a grain also its newest points."""
         found: Result = await desk.get("metrics", key)
         if grain:
-            points = await desk.get("metrics", key, "points", grain=grain, from_=starts_from, page_size=most)
+            points = await desk.get("metrics", key, "points", grain=grain, from_=starts_from, limit=most)
             found["points"] = points.get("results", points)
         return found
 
@@ -86,7 +86,7 @@ def _register_jobs(server: MCPServer, desk: Desk) -> None:
     @_told
     async def list_jobs(words: Annotated[str, Field(max_length=100)] = "", most: Most = 20) -> Result:
         """List the jobs that may be seen, with the state of their last run."""
-        found: Result = await desk.get("jobs", q=words, page_size=most)
+        found: Result = await desk.get("jobs", q=words, limit=most)
         return found
 
     @server.tool(title="Run a job", annotations=RUNS)
@@ -134,7 +134,7 @@ def _register_questions(server: MCPServer, desk: Desk) -> None:
     @_told
     async def find_questions(words: Words, most: Most = 10) -> Result:
         """Find what others asked the data team already, answered or not."""
-        found: Result = await desk.get("questions", q=words, page_size=most)
+        found: Result = await desk.get("questions", q=words, limit=most)
         return found
 
     @server.tool(title="Draft a question", annotations=READS)

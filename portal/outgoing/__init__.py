@@ -1,7 +1,7 @@
 """Calls to other systems: never to an address inside the house unless the configuration names it."""
 
 from portal.outgoing.calls import Answer, call
-from portal.outgoing.destinations import check_url, reach
+from portal.outgoing.destinations import check_public, check_url, reach
 from portal.outgoing.exceptions import (
     AnswerTooLarge,
     Mistyped,
@@ -20,6 +20,7 @@ __all__ = [
     "OutgoingError",
     "Refused",
     "call",
+    "check_public",
     "check_url",
     "reach",
 ]

@@ -63,6 +63,19 @@ def check_url(url: str) -> Destination:
     return Destination(host, port, allowed)
 
 
+def check_public(url: str) -> Destination:
+    """Return where an address leads that somebody writes down; raises Mistyped, and Refused as a call would.
+
+    A name is judged only when it is called: by then it may lead elsewhere.
+    """
+    destination = check_url(url)
+    host = destination.host.strip("[]")
+    is_local = host == "localhost" or host.endswith(".localhost")
+    if not destination.allowed and (is_local or (_is_number(host) and not is_public(host))):
+        raise Refused
+    return destination
+
+
 def reach(host: str, port: int, patience: float) -> tuple[Destination, list[str]]:
     """Return where a connection that is not the web's goes, and the judged addresses to connect to.
 
@@ -96,6 +109,14 @@ def is_public(text: str) -> bool:
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     return not any(address in network for network in _INSIDE_ALL_THE_SAME)
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _is_allowed(host: str, port: int) -> bool:

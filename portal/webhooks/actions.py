@@ -18,7 +18,7 @@ from portal.audit.actions import Actor, record
 from portal.events import Reference, nodes
 from portal.notifications.actions import notify
 from portal.notifications.choices import OutboxState
-from portal.outgoing import check_url
+from portal.outgoing import check_public
 from portal.webhooks.choices import TEST, Kind
 from portal.webhooks.models import Delivery, Endpoint
 from portal.webhooks.signing import new_secret
@@ -59,8 +59,8 @@ class Happening:
 
 @transaction.atomic
 def add(*, owner: User, wish: Wish, by: Actor) -> tuple[Endpoint, str]:
-    """Keep a new endpoint and return it with its secret, which is shown this once; raises Mistyped."""
-    check_url(wish.url)
+    """Keep a new endpoint and return it with its secret, which is shown this once; raises OutgoingError."""
+    check_public(wish.url)
     secret = new_secret()
     endpoint = Endpoint(owner=owner, name=wish.name, events=list(wish.events), jobs=list(wish.jobs))
     endpoint.put(url=wish.url, secret=secret)
@@ -75,7 +75,7 @@ def edit(*, endpoint: Endpoint, wish: Wish, by: Actor) -> None:
     endpoint.name, endpoint.events, endpoint.jobs = wish.name, list(wish.events), list(wish.jobs)
     changed = ["name", "events", "jobs"]
     if wish.url:
-        check_url(wish.url)
+        check_public(wish.url)
         endpoint.put(url=wish.url)
         endpoint.failing_since = None
         changed += ["url", "failing_since"]

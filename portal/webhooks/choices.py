@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Event(models.TextChoices):
@@ -44,7 +45,7 @@ class Standing(models.TextChoices):
     """How an endpoint stands."""
 
     ACTIVE = "active", _("Active")
-    FAILING = "failing", _("Failing")
+    FAILING = "failing", pgettext_lazy("webhook", "Failing")
     PAUSED = "paused", _("Paused")
     OFF = "off", _("Switched off")
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
 from portal.events import nodes
-from portal.outgoing import Mistyped, check_url
+from portal.outgoing import OutgoingError, check_public
 from portal.webhooks.actions import Wish
 from portal.webhooks.choices import Event
 
@@ -66,8 +66,8 @@ class EndpointForm(forms.Form):
         url = str(self.cleaned_data["url"]).strip()
         try:
             if url:
-                check_url(url)
-        except Mistyped as error:
+                check_public(url)
+        except OutgoingError as error:
             raise ValidationError(str(error)) from error
         return url
 

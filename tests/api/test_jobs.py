@@ -79,6 +79,25 @@ def test_the_list_filters_and_pages(client: Client, cast: Cast) -> None:
     assert client.get("/api/v1/jobs?state=nonsense", headers=headers).status_code == 400
 
 
+def test_a_misspelt_filter_is_refused_with_those_there_are(client: Client, cast: Cast) -> None:
+    headers = bearer(cast.dan, "jobs:read")
+    reply = client.get("/api/v1/runs?jobb=x&limit=3&format=json", headers=headers)
+    assert reply.status_code == 400
+    (error,) = reply.json()["errors"]
+    assert error["field"] == "jobb"
+    assert "created_after, created_before, cursor, job, limit, state, trigger" in error["message"]
+    assert client.get("/api/v1/runs?job=x&limit=3&format=json", headers=headers).status_code == 200
+
+
+def test_a_run_is_found_by_its_number_too(client: Client, cast: Cast) -> None:
+    run, hidden = make_run(make_job()), make_run(make_job("hidden", private=True))
+    headers = bearer(cast.ben, "jobs:read")
+    assert client.get(f"/api/v1/runs/{run.number}", headers=headers).json()["id"] == str(run.pk)
+    assert client.get(f"/api/v1/runs/{run.number}/log", headers=headers).status_code == 200
+    for number in (hidden.number, 10**18, "9" * 19):
+        assert client.get(f"/api/v1/runs/{number}", headers=headers).status_code == 404
+
+
 def test_more_jobs_take_no_more_queries(
     client: Client, cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -41,7 +41,6 @@ def test_it_goes_back_the_same_way(get):
 def test_the_order_cannot_be_chosen(get):
     make_job("a-job")
     make_job("b-job")
-    assert [job["key"] for job in get("/api/v1/jobs?ordering=-key&order_by=-key")["results"]] == [
-        "a-job",
-        "b-job",
-    ]
+    assert [job["key"] for job in get("/api/v1/jobs")["results"]] == ["a-job", "b-job"]
+    refused = get("/api/v1/jobs?ordering=-key&order_by=-key")["errors"]
+    assert [error["field"] for error in refused] == ["order_by", "ordering"]

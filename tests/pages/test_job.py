@@ -34,6 +34,7 @@ def test_a_new_job_says_that_it_never_ran(dan: Client) -> None:
     page = text(dan, "/jobs/load-weather/")
     assert "It never ran" in page
     assert "It has no schedule" in page
+    assert "<span>Load weather</span></nav>" in page
 
 
 def test_a_missing_and_an_invisible_job_are_the_same(client: Client, cast: Cast) -> None:

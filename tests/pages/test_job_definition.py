@@ -228,10 +228,14 @@ class TestMaking:
             assert client.post(MAKE, FORM).status_code == 403
         assert not Job.objects.exists()
 
-    def test_a_duplicate_starts_filled_in_under_a_key_of_its_own(self, dan: Client) -> None:
+    def test_a_duplicate_starts_filled_in_and_takes_the_key_of_its_new_name(self, dan: Client) -> None:
         make(dan)
         form = dan.get(f"{MAKE}?from=refresh-orders").context["form"]
-        assert form.common["key"].value() == "refresh-orders-copy"
+        assert form.common["name_en"].value() == "Refresh orders (copy)"
+        assert form.common["key"].value() == ""
+        sent = {**FORM, "key": "", "name_en": "Refresh returns"}
+        assert dan.post(f"{MAKE}?from=refresh-orders", sent).status_code == 302
+        assert Job.objects.filter(key="refresh-returns").exists()
         assert form.config["config.dataset"].value() == "ops.orders"
         assert form.common["timeout"].value() == "10 min"
         assert dan.get("/jobs/new/python/?from=refresh-orders").status_code == 404
@@ -518,6 +522,14 @@ class TestLife:
         assert not Job.objects.exists()
         event = AuditEvent.objects.get(action="job.deleted")
         assert (event.object_id, event.data["runs"]) == (job.key, 1)
+
+    def test_a_model_that_reads_what_it_fills_keeps_it_not(self, dan: Client, cast: Cast) -> None:
+        job = make(dan)
+        reader = make_job("reader", kind="sql_model", config={"sql": "SELECT 1", "target": "a.b"})
+        reader.after.add(job)
+        assert "start after it" not in dan.get(f"/jobs/{job.key}/delete/").content.decode()
+        assert dan.post(f"/jobs/{job.key}/delete/", {"key": job.key}).status_code == 302
+        assert list(reader.after.all()) == []
 
     def test_what_depends_on_it_keeps_it(self, client: Client, cast: Cast) -> None:
         job = make_job()

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.translation import override
 
 from jobs.models import Run
+from portal.webhooks.choices import Standing
 from tests.conftest import Cast
 from tests.factories import catalog
 from tests.factories.jobs import make_edition, make_job
@@ -50,6 +52,13 @@ def test_rows_are_matched_by_their_names(client: Client, editions: list[Run]) ->
     assert "24,951</span> → 25,000" in shown
     assert "+49 (+0.2" in shown
     assert "1 changed, 1 new, 1 gone" in shown
+
+
+def test_a_new_row_is_no_notification_in_korean(client: Client, editions: list[Run]) -> None:
+    (table,) = page_of(client, now=editions[1].number, before=editions[0].number).context["found"].tables
+    with override("ko"):
+        assert [row.label for row in table.rows] == ["변경", "추가", "사라짐"]
+        assert str(Standing.FAILING.label) == "실패 중"
 
 
 def test_no_more_rows_than_a_page_takes_are_shown(client: Client, editions: list[Run]) -> None:

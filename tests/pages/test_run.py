@@ -207,6 +207,12 @@ def test_a_run_that_was_asked_to_stop_says_by_whom(dan: Client) -> None:
     assert "Cancel run" not in page
 
 
+def test_a_cancelled_run_says_who_cancelled_it(dan: Client) -> None:
+    run = make_run(make_job(), RunState.CANCELLED, cancel_requested_by="Cleo Chun")
+    page = dan.get(f"/runs/{run.number}/").content.decode()
+    assert "cancelled by Cleo Chun" in page
+
+
 def test_cancel_after_the_end_changes_nothing(dan: Client) -> None:
     run = make_run(make_job(), RunState.SUCCEEDED)
     page = dan.post(f"/runs/{run.number}/cancel/", follow=True).content.decode()

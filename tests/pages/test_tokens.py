@@ -35,6 +35,12 @@ def test_a_token_may_be_made_for_one_job(client, cast):
     assert ApiToken.objects.get().scopes == ["jobs:run:load-flights", "jobs:run:load-weather"]
 
 
+def test_the_form_names_the_scopes_as_the_documents_do(client, cast):
+    client.force_login(cast.dan)
+    page = client.get("/account/tokens/add/").content.decode()
+    assert "Run any job that you may run, and cancel runs <code>jobs:run</code>" in page
+
+
 def test_a_token_that_may_do_nothing_is_refused(client, cast):
     client.force_login(cast.dan)
     assert client.post("/account/tokens/add/", {"name": "x", "days": "30"}).status_code == 200

@@ -78,6 +78,10 @@ def test_one_is_added_and_its_secret_stands_on_one_page_only(dan, cleo, caplog):
     ("changes", "words"),
     [
         ({"url": "http://example.com/"}, "without TLS anybody"),
+        ({"url": "https://localhost/hook"}, "leads into a network that is not public"),
+        ({"url": "https://127.0.0.1/hook"}, "leads into a network that is not public"),
+        ({"url": "https://[::1]/hook"}, "leads into a network that is not public"),
+        ({"url": "https://10.0.0.8:8443/hook"}, "leads into a network that is not public"),
         ({"url": "https://10.0.0.1:22/"}, "names port 22"),
         ({"url": ""}, "This field is required"),
         ({"events": []}, "This field is required"),

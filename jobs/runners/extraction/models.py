@@ -41,6 +41,7 @@ class Database(BaseModel):
         max_length=100,
         title=gettext_noop("Secret with the password"),
         description=gettext_noop("The secret's name, never the password itself."),
+        json_schema_extra={"widget": "secret"},
     )
     ca: str = Field(
         default="",

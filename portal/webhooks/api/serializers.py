@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portal.outgoing import Mistyped, check_url
+from portal.outgoing import OutgoingError, check_public
 from portal.vault.exceptions import VaultError
 from portal.webhooks.actions import Wish
 from portal.webhooks.choices import Event, Standing
@@ -66,8 +66,8 @@ class EndpointWishSerializer(serializers.Serializer[Any]):
     def validate_url(self, url: str) -> str:
         """Refuse an address that is never called."""
         try:
-            check_url(url)
-        except Mistyped as error:
+            check_public(url)
+        except OutgoingError as error:
             raise serializers.ValidationError(str(error)) from error
         return url
 

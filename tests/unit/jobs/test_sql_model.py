@@ -6,11 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from catalog.models import Asset, Column, Dataset, LineageEdge
-from jobs.actions.ordering import arrange
+from jobs.engine.ordering import arrange, follow_publisher
 from jobs.exceptions import InvalidDefinition
 from jobs.models import Job, Run
 from jobs.runners.sql_model import SqlModelConfig
 from tests.conftest import Cast
+from tests.factories.jobs import make_job, make_run
 from tests.lake import Lake
 from tests.unit.jobs.loading import finish, make, message_of, succeed, work_off
 
@@ -185,6 +186,44 @@ def test_a_model_that_reads_something_else_is_let_go(world: Lake, cast: Cast) ->
     assert list(second.after.all()) == []
     arrange(first)
     assert list(second.after.all()) == []
+
+
+def test_a_model_follows_whoever_publishes_its_tables(world: Lake, cast: Cast) -> None:
+    reader = model(cast, "SELECT n FROM marts.first", key="reader", target="marts.reader")
+    failed = model(cast, "SELECT 2 AS n", key="never-published", target="marts.first")
+    assert list(reader.after.all()) == [failed]
+    run = make_run(make_job("pipeline"))
+    pipeline = run.job
+    published(run, "marts.first")
+    assert follow_publisher(run, ["marts.first"])
+    assert list(reader.after.all()) == [pipeline]
+    assert not follow_publisher(run, ["marts.first"])
+    later = model(cast, "SELECT n FROM marts.first", key="later", target="marts.later")
+    assert list(later.after.all()) == [pipeline]
+    arrange(failed)
+    assert list(reader.after.all()) == [pipeline]
+
+
+def test_the_first_publish_of_a_table_starts_its_readers(world: Lake, cast: Cast) -> None:
+    reader = model(cast, "SELECT n FROM marts.first", key="reader", target="marts.reader")
+    first = model(cast, "SELECT 1 AS n", key="first", target="marts.first")
+    reader.after.clear()
+    succeed(first)
+    assert list(reader.after.all()) == [first]
+    assert Run.objects.get(job=reader).trigger == "after"
+
+
+def published(run: Run, key: str) -> None:
+    asset = Asset.objects.create(kind="dataset", key=key, name_en=key)
+    Dataset.objects.create(asset=asset, physical_name=key, published_by=run.pk, published_at=run.created_at)
+    LineageEdge.objects.create(
+        upstream_kind="job",
+        upstream_key=run.job.key,
+        downstream_kind="dataset",
+        downstream_key=key,
+        source="run",
+        seen_at="2026-01-01T00:00:00Z",
+    )
 
 
 def test_a_configuration_that_contradicts_itself_is_refused() -> None:

@@ -1,0 +1,127 @@
+"""What the form of a job says of names that lead nowhere: secrets, datasets, columns, a model's own table."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from catalog.models import Asset, Column, Dataset
+from jobs.models import Job, Secret
+from tests.conftest import Cast
+from tests.factories.tokens import bearer
+
+pytestmark = pytest.mark.django_db
+
+COMMON: dict[str, Any] = {
+    "key": "new-job",
+    "name_en": "New job",
+    "pool": "default",
+    "priority": "0",
+    "max_active_runs": "1",
+    "on_conflict": "queue",
+    "timeout": "10 min",
+    "max_attempts": "3",
+    "backoff": "30",
+    "backoff_cap": "1h",
+    "parameters.asks:choice": "built",
+    "parameters.asks.built.rows:list": "0",
+}
+CALL: dict[str, Any] = {
+    **COMMON,
+    "config.method": "POST",
+    "config.url": "https://example.com/refresh",
+    "config.headers:list": "1",
+    "config.headers.0.name": "Authorization",
+    "config.headers.0.secret": "crm",
+    "config.content_type": "application/json",
+    "config.patience": "30",
+}
+CHECK: dict[str, Any] = {
+    **COMMON,
+    "config.dataset": "ops.orders",
+    "config.checks:list": "1",
+    "config.checks.0.check": "not_null",
+    "config.checks.0.columns": "id\nnobody",
+    "config.checks.0.severity": "block",
+}
+MODEL: dict[str, Any] = {
+    **COMMON,
+    "config.target": "marts.orders",
+    "config.sql": "SELECT * FROM marts.orders",
+    "config.materialization": "table",
+    "config.incremental_by": "watermark",
+    "config.new_columns": "refuse",
+    "config.timeout": "60",
+    "config.most_rows": "100",
+    "config.columns:list": "0",
+    "config.checks:list": "0",
+}
+
+
+@pytest.fixture
+def dan(client: Client, cast: Cast) -> Client:
+    client.force_login(cast.dan)
+    return client
+
+
+@pytest.fixture
+def orders() -> None:
+    asset = Asset.objects.create(kind="dataset", key="ops.orders", name_en="Orders")
+    dataset = Dataset.objects.create(asset=asset, physical_name="ops.orders")
+    Column.objects.create(dataset=dataset, position=0, name="id", data_type="INTEGER")
+
+
+def refused(client: Client, kind: str, form: dict[str, Any]) -> dict[str, str]:
+    response = client.post(f"/jobs/new/{kind}/", form)
+    assert response.status_code == 422
+    shown = response.context["form"]
+    errors = {**shown.common.errors, **shown.config.errors}
+    return {name: " ".join(map(str, told)) for name, told in errors.items()}
+
+
+def test_a_secret_that_does_not_exist_is_refused_and_the_others_are_offered(dan: Client, cast: Cast) -> None:
+    Secret(name="billing", changed_by=cast.dan).save()
+    field = "config.headers.0.secret"
+    assert refused(dan, "http", CALL) == {
+        field: "There is no secret called crm; add it under Secrets.",
+    }
+    page = dan.post("/jobs/new/http/", CALL).content.decode()
+    assert f'list="{field}:offered"' in page
+    assert f'<datalist id="{field}:offered"><option value="billing"></option></datalist>' in page
+    assert dan.post("/jobs/new/http/", {**CALL, field: "billing"}).status_code == 302
+
+
+def test_the_api_refuses_it_too(client: Client, cast: Cast) -> None:
+    header = {"name": "Authorization", "secret": "crm"}
+    job = {
+        "kind": "http",
+        "name_en": "Call",
+        "key": "new-job",
+        "config": {"url": "https://example.com/", "headers": [header]},
+    }
+    reply = client.post(
+        "/api/v1/jobs", job, content_type="application/json", headers=bearer(cast.dan, "jobs:write")
+    )
+    assert reply.status_code == 422
+    assert [error["field"] for error in reply.json()["errors"]] == ["config.headers.0.secret"]
+    assert not Job.objects.exists()
+
+
+def test_a_check_names_a_dataset_and_its_columns(dan: Client, orders: None) -> None:
+    assert refused(dan, "quality_check", CHECK) == {
+        "config.checks.0.columns": "The dataset has no column nobody."
+    }
+    elsewhere = {**CHECK, "config.dataset": "ops.nothing"}
+    assert refused(dan, "quality_check", elsewhere) == {"config.dataset": "There is no dataset ops.nothing."}
+    assert dan.post("/jobs/new/quality_check/", {**CHECK, "config.checks.0.columns": "id"}).status_code == 302
+
+
+def test_a_model_does_not_read_itself(dan: Client) -> None:
+    assert refused(dan, "sql_model", MODEL) == {"config.sql": "It reads marts.orders, which it makes itself."}
+
+
+def test_all_that_is_wrong_is_said_at_once(dan: Client) -> None:
+    wrong = {"name_en": "", "timeout": "6h30", "done_by": "6h30", "config.target": "nowhere"}
+    assert {"name_en", "timeout", "done_by", "config.target"} == set(
+        refused(dan, "sql_model", {**MODEL, **wrong})
+    )
