@@ -93,15 +93,15 @@ def plan(*, job: Job, wish: Wish) -> list[Partition]:
 
 @transaction.atomic
 def start(*, job: Job, wish: Wish, once: str, by: Actor, requested_by: User | None) -> Started:
-    """Queue a run for each partition; for a job the same ``once`` again is the same backfill.
+    """Queue a run for each partition; the same ``once`` again is the same backfill.
 
     Raises JobDisabled, RefusedTrigger and IdempotencyConflict (the same ``once`` for something else).
     """
     # Locked, so that a double click starts one.
     job = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pool").get(pk=job.pk)
-    if standing := job.backfills.filter(once=once).first():
+    if standing := Backfill.objects.filter(once=once).first():
         names = ("parameter", "unit", "first", "last", "parallel", "params")
-        if any(getattr(standing, name) != getattr(wish, name) for name in names):
+        if standing.job_id != job.pk or any(getattr(standing, name) != getattr(wish, name) for name in names):
             raise IdempotencyConflict
         return Started(standing, created=False)
     if not job.enabled:

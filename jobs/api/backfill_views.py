@@ -108,7 +108,7 @@ class JobBackfillsView(APIView):
             lambda: backfills.start(
                 job=job,
                 wish=body.wish(),
-                once=f"token:{token.pk}:{once}",
+                once=f"token:{token.pk}:{job.pk}:{once}",
                 by=actor_of(request),
                 requested_by=token.owner,
             )

@@ -23,7 +23,7 @@ class Backfill(models.Model):
     """A job over the partitions of a range of days: each a run of its own, ``parallel`` of them at a time.
 
     ``parameter`` of the job takes the partition's value; ``params`` hold for all. How far it is stands in its
-    runs and nowhere else. ``once`` makes a repeated submit for the job the same backfill.
+    runs and nowhere else. ``once`` makes a repeated submit the same backfill.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="backfills")
@@ -36,7 +36,7 @@ class Backfill(models.Model):
     paused = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True)
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    once = models.CharField(max_length=300)
+    once = models.CharField(max_length=300, unique=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = BackfillQuerySet.as_manager()
@@ -44,7 +44,6 @@ class Backfill(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["job", "once"], name="backfill_once_a_job"),
             models.CheckConstraint(condition=Q(parallel__gte=1), name="backfill_may_run"),
             models.CheckConstraint(condition=Q(first__lte=F("last")), name="backfill_first_to_last"),
         ]
