@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0016_backfill_once_a_job'),
+        ('jobs', '0015_asked'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
