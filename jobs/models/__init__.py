@@ -7,7 +7,8 @@ from jobs.models.data_trigger import DataTrigger, WatchedDataset
 from jobs.models.edition_chart import EditionChart
 from jobs.models.job import Job, JobVersion, Pool, Schedule
 from jobs.models.process import Clock, TellingMark, Worker
-from jobs.models.run import Attempt, Run, RunEvent, RunLog
+from jobs.models.run import Attempt, Run, RunEvent
+from jobs.models.run_log import RunLog
 from jobs.models.secret import Secret
 
 __all__ = [
