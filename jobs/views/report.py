@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from jobs.access import access_edition, access_report
 from jobs.models import Job, Run
-from jobs.report_changes import changes
+from jobs.report_changes import figures_of
 from jobs.report_deliveries import deliveries_of
 from jobs.reports import edition_of, editions_of, reports_for, rows_of
 from portal.accounts.access import require, signed_in
@@ -83,5 +83,5 @@ def _page(job: Job, run: Run | None, user: User) -> dict[str, Any]:
     }
     context |= {"edition": edition, "before": before[0] if before else None}
     if before:
-        context["changes"] = changes(edition, edition_of(before[0], user, files=False))
+        context["changes"] = figures_of(edition, edition_of(before[0], user, files=False))
     return context
