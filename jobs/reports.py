@@ -313,7 +313,6 @@ def editions(job: Job) -> RunQuerySet:
     return Run.objects.filter(job=job, state=RunState.SUCCEEDED).select_related("job").order_by("-pk")
 
 
-def editions_of(job: Job, *, most: int, before: Run | None = None) -> list[Run]:
-    """Return the last editions of a report, the newest first; with ``before``, those before that one."""
-    found = editions(job)
-    return list((found.filter(pk__lt=before.pk) if before else found)[:most])
+def editions_of(job: Job, *, most: int) -> list[Run]:
+    """Return the last editions of a report, the newest first."""
+    return list(editions(job)[:most])
