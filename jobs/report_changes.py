@@ -213,11 +213,11 @@ def _of_cells(section: Shown, before: _Grid, now: _Grid) -> list[Change]:
     for place, value in enumerate(now.rows[0]):
         was, is_now = _number(old.get(now.names[place])), _number(value)
         if now.numeric[place] and was is not None and is_now is not None:
-            shown = [written(each, now.formats[place]) for each in (was, is_now)]
+            before_as, now_as = (written(each, now.formats[place]) for each in (was, is_now))
             moved = _signed(is_now - was) if is_now != was else _("the same")
             label = f"{section.title}: {now.titles[place]}"
             percent = _percent(was, is_now)
-            found.append(Change(label, *shown, moved, percent, is_same=was == is_now))
+            found.append(Change(label, before_as, now_as, moved, percent, is_same=was == is_now))
     return found
 
 
@@ -302,8 +302,8 @@ def _row_change(
             gap = numbers[1] - numbers[0]
             percent = _percent(numbers[0], numbers[1])
             moved = f"{_signed(gap)}{f' ({percent})' if percent else ''}" if gap else ""
-        shown_as = [cell(written(each, how, numeric=numeric)) for each in (before, after)]
-        cells.append(CellPair(*shown_as, numeric, moved))
+        before_as, now_as = (cell(written(each, how, numeric=numeric)) for each in (before, after))
+        cells.append(CellPair(before_as, now_as, numeric, moved))
     return RowChange(kind, cells)
 
 

@@ -60,7 +60,7 @@ def _page(job: Job, run: Run | None, user: User) -> dict[str, Any]:
         "job": job,
         "run": run,
         "listed": named(job, listed),
-        "shown": named(job, {each.pk: each for each in [run, *listed] if each}.values())[0] if run else None,
+        "shown": named(job, {each.pk: each for each in [run, *listed]}.values())[0] if run else None,
         "is_newest": bool(listed) and run is not None and listed[0].pk == run.pk,
         # A run after the newest edition that is still going, or that made none.
         "later": last if last and (not listed or last.pk > listed[0].pk) else None,
