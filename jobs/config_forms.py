@@ -17,7 +17,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from jobs.exceptions import FieldError
-from jobs.field_choices import CHOICES, SUGGESTIONS
+from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of
 from jobs.fields import JsonField, NullsField, PairsField, SuggestingInput
 from jobs.forms import Parameter, Schema, field_of, resolve
 from jobs.lists import MOST_ITEMS
@@ -305,11 +305,7 @@ def _field(parameter: Parameter, reader: User | None, value: Any) -> forms.Field
         line = SuggestingInput(SUGGESTIONS[widget](reader), {"spellcheck": "false", "autocomplete": "off"})
         return forms.CharField(**common, max_length=schema.get("maxLength"), widget=line)
     if widget in CHOICES:
-        offered = CHOICES[widget](reader)
-        # What stands there may be somebody else's choice.
-        if value not in (None, "", *(key for key, _label in offered)):
-            offered = [*offered, (str(value), str(value))]
-        return forms.ChoiceField(**common, choices=[("", _("Choose one")), *offered])
+        return choice_of(CHOICES[widget](reader), value, several=schema.get("type") == "array", **common)
     if schema.get("type") == "object" and (schema.get("additionalProperties") or {}) == {"type": "string"}:
         common["help_text"] = common["help_text"] or _("One pair a line, such as «name: text».")
         return PairsField(**common)

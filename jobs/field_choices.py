@@ -1,12 +1,15 @@
 """Choices of fields that only the running portal knows, as one reader may know of them."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext as _
 
 from catalog.models import Metric
 from jobs.models import Secret
 from jobs.runners import pipelines
-from portal.accounts.models import User
+from portal.accounts.models import Team, User
 
 
 def _pipelines(_reader: User | None) -> list[tuple[str, str]]:
@@ -24,10 +27,35 @@ def _secrets(reader: User | None) -> list[str]:
     return [] if reader is None else [secret.name for secret in Secret.objects.visible_to(reader)]
 
 
+def _people(reader: User | None) -> list[tuple[str, str]]:
+    if reader is None:
+        return []
+    return [(each.email, f"{each.name} ({each.email})") for each in User.objects.filter(is_active=True)]
+
+
+def _teams(reader: User | None) -> list[tuple[str, str]]:
+    return [(team.key, team.name) for team in Team.objects.all()] if reader is not None else []
+
+
 # By the name of the field's widget: what is offered where something else may be typed too.
 SUGGESTIONS: Final[dict[str, Callable[[User | None], list[str]]]] = {"secret": _secrets}
 # The same: what must be chosen from.
 CHOICES: Final[dict[str, Callable[[User | None], list[tuple[str, str]]]]] = {
     "pipeline": _pipelines,
     "metric": _metrics,
+    "people": _people,
+    "teams": _teams,
 }
+
+
+def choice_of(offered: list[tuple[str, str]], chosen: Any, *, several: bool, **common: Any) -> forms.Field:
+    """Return a field that offers these, as boxes where several may be taken.
+
+    What stands there already is offered, too: it may be somebody else's choice, or be gone.
+    """
+    standing = chosen if isinstance(chosen, list) else [chosen]
+    known = {"", *(key for key, _label in offered)}
+    choices = [*offered, *((str(each), str(each)) for each in standing if (each or "") not in known)]
+    if several:
+        return forms.MultipleChoiceField(**common, choices=choices, widget=forms.CheckboxSelectMultiple)
+    return forms.ChoiceField(**common, choices=[("", _("Choose one")), *choices])

@@ -30,6 +30,7 @@ class Change:
     percent: str = ""
     tone: str = "neutral"
     note: str = ""
+    is_same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +102,29 @@ class _Grid:
 
 @dataclass(slots=True)
 class SideBySide:
-    """What differs between two editions, as far as one person may see both."""
+    """What differs between two editions, as far as one person may see both.
+
+    ``unchanged`` are the titles of what is the same in both.
+    """
 
     figures: list[Change] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     tables: list[TableChange] = field(default_factory=list)
     # Titles of sections that only one of both has computed.
     only_now: list[str] = field(default_factory=list)
     only_before: list[str] = field(default_factory=list)
 
 
-def changes(now: Edition, before: Edition) -> list[Change]:
+def figures_of(now: Edition, before: Edition) -> SideBySide:
     """Return the figures of both editions side by side, as far as this person may see both."""
+    found = _figures(now, before)
+    return SideBySide(
+        figures=[each for each in found if not each.is_same],
+        unchanged=[each.label for each in found if each.is_same],
+    )
+
+
+def _figures(now: Edition, before: Edition) -> list[Change]:
     found: list[Change] = []
     for each, old in _both(now, before):
         if each.figure is not None and old.figure is not None:
@@ -123,7 +136,7 @@ def changes(now: Edition, before: Edition) -> list[Change]:
 
 def side_by_side(now: Edition, before: Edition) -> SideBySide:
     """Return all that differs between two editions: figures, and the rows of tables."""
-    found = SideBySide(figures=changes(now, before))
+    found = figures_of(now, before)
     for each, old in _both(now, before):
         if each.figure is None and _have_rows(each, old) and _are_others(each, old):
             found.tables.append(_of_rows(each, old))
@@ -167,6 +180,7 @@ def _of_figures(section: Shown, before: Figure, now: Figure) -> Change:
         percent=_percent(before.value, now.value),
         tone=moved.tone,
         note=note,
+        is_same=not moved.change and now.period == before.period,
     )
 
 
@@ -176,7 +190,7 @@ def _of_results(section: Shown, earlier: Shown) -> list[Change]:
     now, before = section.block.evidence, earlier.block.evidence
     if before.result_hash == now.result_hash:
         rows = _rows(now.row_count)
-        return [Change(section.title, rows, rows, _("the same"))]
+        return [Change(section.title, rows, rows, _("the same"), is_same=True)]
     if before.row_count == now.row_count == 1:
         return _of_cells(section, _grid(earlier), _grid(section))
     moved = now.row_count - before.row_count
@@ -200,10 +214,11 @@ def _of_cells(section: Shown, before: _Grid, now: _Grid) -> list[Change]:
     for place, value in enumerate(now.rows[0]):
         was, is_now = _number(old.get(now.names[place])), _number(value)
         if now.numeric[place] and was is not None and is_now is not None:
-            shown = [_written(each, now.formats[place]) for each in (was, is_now)]
+            before_as, now_as = (written(each, now.formats[place]) for each in (was, is_now))
             moved = _signed(is_now - was) if is_now != was else _("the same")
             label = f"{section.title}: {now.titles[place]}"
-            found.append(Change(label, shown[0], shown[1], moved, _percent(was, is_now)))
+            percent = _percent(was, is_now)
+            found.append(Change(label, before_as, now_as, moved, percent, is_same=was == is_now))
     return found
 
 
@@ -288,7 +303,8 @@ def _row_change(
             gap = numbers[1] - numbers[0]
             percent = _percent(numbers[0], numbers[1])
             moved = f"{_signed(gap)}{f' ({percent})' if percent else ''}" if gap else ""
-        cells.append(CellPair(_written(before, how), _written(after, how), numeric, moved))
+        before_as, now_as = (cell(written(each, how, numeric=numeric)) for each in (before, after))
+        cells.append(CellPair(before_as, now_as, numeric, moved))
     return RowChange(kind, cells)
 
 
@@ -309,12 +325,6 @@ def _grid(section: Shown) -> _Grid:
         rows=[[row[place] for place in order] for row in result.rows],
         cut=section.block.evidence.row_count > len(result.rows),
     )
-
-
-def _written(value: Any, how: str) -> Any:
-    if how == "usual" and isinstance(value, int | float) and not isinstance(value, bool):
-        return formats.number(value)
-    return written(cell(value) if how == "usual" else value, how)
 
 
 def _number(value: Any) -> float | int | None:

@@ -193,7 +193,7 @@ def _answered(run: Run, section: QuerySection, title: str) -> Previewed:
     table = table_of(answer.evidence.result)
     return Previewed(
         title,
-        table=None if section.no_table else arranged_table(table, columns) if columns else table,
+        table=None if section.no_table else arranged_table(table, columns),
         wide=answer.wide,
         narrow=answer.narrow,
         found=answer.found,

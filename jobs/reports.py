@@ -24,6 +24,9 @@ from portal.evidence.blocks import NOTHING, Block, Origin, ShownTable, blocks, d
 from portal.evidence.models import Citation
 from portal.languages import spoken
 from portal.ui import markdown
+from portal.ui.templatetags.desk import measured
+
+Cell = tuple[Any, bool]
 
 
 def reports_for(user: User) -> JobQuerySet:
@@ -209,9 +212,9 @@ def _shown(
     version = metrics.get((section.get("metric", ""), section.get("version", 0)))
     if version is None:
         columns = section.get("columns") or []
-        if columns:
-            block = replace(block, table=arranged_table(block.table, columns))
+        block = replace(block, table=arranged_table(block.table, columns))
         return Shown(name, title, block=block, columns=columns, folded=bool(section.get("no_table")))
+    block = replace(block, table=_series_table(block.table, version.parsed))
     chart = drawn_of(drawn.get(name) or {})
     if "chart" in section:
         # The edition's own stands for what the evidence has of all periods.
@@ -228,27 +231,56 @@ def _shown(
 
 
 def arranged_table(table: ShownTable | None, columns: Sequence[Mapping[str, str]]) -> ShownTable | None:
-    """Return the table with the chosen columns only, under their headings and written in their formats."""
+    """Return the table with the chosen columns only, under their headings and written in their formats.
+
+    Where none were chosen all are shown as they come.
+    """
     if table is None:
         return None
     places = {column.name: place for place, column in enumerate(table.columns)}
     chosen = [(places[each["name"]], each) for each in columns if each["name"] in places]
+    if not columns:
+        usual = {"format": "usual"}
+        chosen = [(place, {"name": each.name, **usual}) for place, each in enumerate(table.columns)]
 
-    def arranged(rows: list[list[tuple[Any, bool]]]) -> list[list[tuple[Any, bool]]]:
+    def arranged(rows: list[list[Cell]]) -> list[list[Cell]]:
         return [
-            [(written(row[place][0], each["format"]), row[place][1]) for place, each in chosen]
+            [
+                (written(row[place][0], each["format"], numeric=row[place][1]), row[place][1])
+                for place, each in chosen
+            ]
             for row in rows
         ]
 
     return ShownTable(
         columns=[
-            replace(table.columns[place], name=spoken(each, "title") or each["name"])
+            replace(table.columns[place], name=spoken(each, "title") or each["name"], heading="")
+            if columns
+            else table.columns[place]
             for place, each in chosen
         ],
         head=arranged(table.head),
         more=arranged(table.more),
         kept=table.kept,
     )
+
+
+def _series_table(table: ShownTable | None, definition: MetricDefinition) -> ShownTable | None:
+    """Return the periods of a metric, their values with its unit."""
+    if table is None:
+        return None
+
+    def shown(rows: list[list[Cell]]) -> list[list[Cell]]:
+        return [
+            [
+                (day, False),
+                (measured(None if value is None else float(value), definition.unit), True),
+                (written(sample, "usual"), True),
+            ]
+            for (day, _is_text), (value, _is_number), (sample, _is_whole) in rows
+        ]
+
+    return replace(table, head=shown(table.head), more=shown(table.more))
 
 
 def _figure(section: dict[str, Any], block: Block, definition: MetricDefinition) -> Figure | None:
@@ -281,7 +313,6 @@ def editions(job: Job) -> RunQuerySet:
     return Run.objects.filter(job=job, state=RunState.SUCCEEDED).select_related("job").order_by("-pk")
 
 
-def editions_of(job: Job, *, most: int, before: Run | None = None) -> list[Run]:
-    """Return the last editions of a report, the newest first; with ``before``, those before that one."""
-    found = editions(job)
-    return list((found.filter(pk__lt=before.pk) if before else found)[:most])
+def editions_of(job: Job, *, most: int) -> list[Run]:
+    """Return the last editions of a report, the newest first."""
+    return list(editions(job)[:most])

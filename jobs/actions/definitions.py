@@ -28,7 +28,7 @@ from jobs.exceptions import (
 )
 from jobs.models import Job
 from jobs.runners.registry import SYSTEM_KINDS
-from jobs.runners.report.checking import refusals
+from jobs.runners.report.checking import refusals, unknown_recipients
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor, record
@@ -222,7 +222,10 @@ def _wrong(definition: JobDefinition, user: User, standing: JobDefinition | None
     if is_new and not any(error["field"].startswith(("config", "kind")) for error in found):
         found += named_problems(definition.kind, definition.config, user)
     if definition.kind == REPORT_KIND and (standing is None or _reads(standing) != _reads(definition)):
-        told = refusals(definition.config, _parameters(definition), user)
+        told = [
+            *refusals(definition.config, _parameters(definition), user),
+            *unknown_recipients(definition.config),
+        ]
         found += [FieldError(field=field, message=message) for field, message in told]
     return found
 

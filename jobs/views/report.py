@@ -9,8 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jobs.access import access_edition, access_report
+from jobs.editions import edition_before, named
 from jobs.models import Job, Run
-from jobs.report_changes import changes
+from jobs.report_changes import figures_of
 from jobs.report_deliveries import deliveries_of
 from jobs.reports import edition_of, editions_of, reports_for, rows_of
 from portal.accounts.access import require, signed_in
@@ -63,7 +64,8 @@ def _page(job: Job, run: Run | None, user: User) -> dict[str, Any]:
     context: dict[str, Any] = {
         "job": job,
         "run": run,
-        "listed": listed,
+        "listed": named(job, listed),
+        "shown": named(job, {each.pk: each for each in [run, *listed]}.values())[0] if run else None,
         "is_newest": bool(listed) and run is not None and listed[0].pk == run.pk,
         # A run after the newest edition that is still going, or that made none.
         "later": last if last and (not listed or last.pk > listed[0].pk) else None,
@@ -81,12 +83,12 @@ def _page(job: Job, run: Run | None, user: User) -> dict[str, Any]:
     if run is None:
         return context
     edition = edition_of(run, user)
-    before = editions_of(job, most=1, before=run)
+    before = edition_before(run)
     context |= {
         "deliveries": deliveries_of(run, user),
         "sees_deliveries": user.may(Permission.VIEW_AUDIT),
     }
-    context |= {"edition": edition, "before": before[0] if before else None}
-    if before:
-        context["changes"] = changes(edition, edition_of(before[0], user, files=False))
+    context |= {"edition": edition, "before": before}
+    if before is not None:
+        context["changes"] = figures_of(edition, edition_of(before, user, files=False))
     return context

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jobs.access import access_edition, access_report
+from jobs.editions import edition_before, named
 from jobs.models import Job, Run
 from jobs.report_changes import side_by_side
 from jobs.reports import edition_of, editions_of
@@ -26,18 +27,16 @@ def report_compare(request: HttpRequest, key: str) -> HttpResponse:
     now = _chosen(user, job, request.GET.get("now", "")) or (listed[0] if listed else None)
     earlier = _chosen(user, job, request.GET.get("before", ""))
     if earlier is None and now is not None:
-        earlier = next(iter(editions_of(job, most=1, before=now)), None)
+        earlier = edition_before(now)
     offered = {each.pk: each for each in [*listed, *filter(None, (now, earlier))]}
-    context = {
-        "job": job,
-        "offered": sorted(offered.values(), key=lambda each: each.number, reverse=True),
-        "now": now,
-        "before": earlier,
-    }
+    names = named(job, sorted(offered.values(), key=lambda each: each.number, reverse=True))
+    by_run = {each.run.pk: each for each in names}
+    context = {"job": job, "offered": names, "now": now, "before": earlier}
     if now is not None and earlier is not None:
-        context["found"] = side_by_side(
-            edition_of(now, user, files=False), edition_of(earlier, user, files=False)
-        )
+        context |= {
+            "found": side_by_side(edition_of(now, user, files=False), edition_of(earlier, user, files=False)),
+            "heads": [by_run[earlier.pk], by_run[now.pk]],
+        }
     return render(request, "jobs/report_compare.html", context)
 
 

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy
 
 from portal.accounts.models import User
 from portal.events import Node, Reference, nodes
@@ -20,16 +21,23 @@ MORE: Final = 200
 # Below this four decimals would say too little.
 _SMALL: Final = 0.1
 NOTHING: Final = SafeString()
+# What the page calls the columns that the series of a metric is kept with.
+_SERIES: Final = {
+    "period": gettext_lazy("Period"),
+    "value": gettext_lazy("Value"),
+    "sample": gettext_lazy("Sample"),
+}
 _NUMERIC = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL|DOUBLE|FLOAT|REAL)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table."""
+    """A column of the table; ``heading`` is what the page calls it where that is not its name."""
 
     name: str
     type: str
     numeric: bool
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,8 @@ def blocks(
 def table_of(result: Result) -> ShownTable:
     """Return the kept rows, ready for the page."""
     columns = columns_of(result.columns)
+    if [column.name for column in columns] == list(_SERIES):
+        columns = [replace(column, heading=str(_SERIES[column.name])) for column in columns]
     numeric = [column.numeric for column in columns]
     rows = [list(zip(map(cell, row), numeric, strict=True)) for row in result.rows[: SHOWN + MORE]]
     return ShownTable(columns=columns, head=rows[:SHOWN], more=rows[SHOWN:], kept=len(result.rows))

@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline.emphasis import tokenize as tokenize_emphasis
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
@@ -52,6 +54,14 @@ _URL: Final = re.compile(r"(?<![\w:])https?://[^\s<>\"'`|\\^{}]{1,2000}", re.IGN
 _AFTER_URL: Final = ".,:;!?…·"
 _REFERENCE: Final = re.compile(r"(?<![\w/#&])(?:REQ-[1-9][0-9]{0,17}|#[1-9][0-9]{0,17})(?![\w-])")
 _MARKS: Final = re.compile(r"[*_~`\[\]<>|!&\\]")
+# Scripts that set particles and words beside each other without a space: Hangul, kana, Chinese characters.
+_CLOSE_SET: Final = re.compile(
+    r"[\u1100-\u11ff\u2e80-\u2fff\u3005-\u3007\u3040-\u9fff\ua960-\ua97f\uac00-\ud7ff"
+    r"\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+# What ends a phrase begins no emphasis, and what opens one ends none.
+_ENDS: Final = frozenset(",.;:!?)]}…·")
+_OPENS: Final = frozenset("([{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +242,30 @@ def _cell(
     return f"<{tokens[idx].tag}>"
 
 
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    """Take stars beside Hangul for emphasis where CommonMark wants a space: ``**3.6%**예요``."""
+    start, known = state.pos, len(state.delimiters)
+    if not tokenize_emphasis(state, silent):
+        return False
+    before = state.src[start - 1 : start] or " "
+    after = state.src[state.pos : state.pos + 1] or " "
+    if state.src[start] == "*" and not before.isspace() and not after.isspace():
+        for each in state.delimiters[known:]:
+            each.open |= bool(_CLOSE_SET.match(before)) and after not in _ENDS
+            each.close |= bool(_CLOSE_SET.match(after)) and before not in _OPENS
+    return True
+
+
+def commonmark() -> MarkdownIt:
+    """Return a parser of CommonMark without raw HTML, in which emphasis works within Korean words, too."""
+    made = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": NESTING})
+    made.inline.ruler.at("emphasis", _emphasis)
+    return made
+
+
 def _made() -> MarkdownIt:
     rules: dict[str, Callable[..., str]] = {"image": _image, "th_open": _cell, "td_open": _cell}
-    made = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": NESTING})
+    made = commonmark()
     made.enable(["table", "strikethrough"])
     made.validateLink = safe_address  # type: ignore[assignment, method-assign]
     made.core.ruler.push("enrich", _enrich)

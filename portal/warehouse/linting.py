@@ -101,6 +101,13 @@ def select_of(sql: str, *, dialect: str) -> exp.Query:
     return tree
 
 
+def named_columns(sql: str, *, dialect: str) -> list[str]:
+    """Return what the columns of a prepared SELECT are called; none where only the engine knows."""
+    shown = select_of(sql, dialect=dialect).selects
+    names = [each.alias_or_name if isinstance(each, exp.Alias | exp.Column) else "" for each in shown]
+    return [] if {"", "*"} & set(names) else names
+
+
 def rendered(tree: exp.Expr, *, dialect: str) -> str:
     """Return the statement written anew, without comments: what runs is what was read."""
     return tree.sql(dialect=dialect, pretty=True, comments=False)

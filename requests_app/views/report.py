@@ -15,7 +15,7 @@ from portal.audit.actions import actor_of
 from requests_app.access import access_question
 from requests_app.actions import questions
 from requests_app.choices import LinkRole
-from requests_app.report_start import described, start_of
+from requests_app.report_start import start_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,7 +37,8 @@ def question_report(request: HttpRequest, number: int) -> HttpResponse:
             start.left_out,
         )
         messages.warning(request, words.format(count=start.left_out))
-    made = write_new(request, described(start, question), rhythm=start.rhythm, beside={"source": question})
+    beside = {"source": question, "is_korean": start.is_korean}
+    made = write_new(request, start.definition, rhythm=start.rhythm, beside=beside)
     if isinstance(made, HttpResponse):
         return made
     questions.link(

@@ -16,7 +16,7 @@ from requests_app.choices import State
 from requests_app.models import Answer, DataRequest, QuestionLink
 from tests.conftest import Cast
 from tests.factories.catalog import dataset, metric
-from tests.factories.jobs import make_pool
+from tests.factories.jobs import make_job, make_pool
 from tests.factories.questions import bring, make_question
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +102,29 @@ def test_the_editor_opens_with_the_answers_text_and_proofs(ben: Client, cast: Ca
     assert form.parameters["parameters.asks.built.rows.0.default"].value() == "UA"
     assert response.context["rhythm"] == "monthly"
     assert sections
+
+
+def test_a_korean_answer_fills_the_korean_fields_and_gets_a_key_of_its_number(
+    ben: Client, cast: Cast
+) -> None:
+    question = answered(cast, proof(), title="지연율은 얼마인가요?")
+    make_job(f"answer-{question.number}")
+    response = ben.get(page(question))
+    form = response.context["form"]
+    assert form.common["name_ko"].value() == form.common["name_en"].value() == "지연율은 얼마인가요?"
+    assert form.common["description_ko"].value() == f"{question.label} 지연율은 얼마인가요?"
+    assert form.config["config.sections.0.text.text_ko"].value() == "It was **12 %**."
+    assert form.common["key"].value() == f"answer-{question.number}-2"
+    assert "The answer is in Korean" in response.content.decode()
+
+
+def test_a_metric_that_was_refreshed_since_becomes_a_metric_still(ben: Client, cast: Cast) -> None:
+    rate = metric("rate", points=[("2013-01-01", 0.7), ("2013-02-01", 0.8)])
+    now = rate.points.get(starts_on="2013-02-01").evidence
+    before = proof(sql=now.sql, run_id=None, tables=now.tables)
+    question = answered(cast, before)
+    form = ben.get(page(question)).context["form"]
+    assert form.config["config.sections.1.metric.metric"].value() == "rate"
 
 
 def test_what_is_made_and_the_question_lead_to_each_other(ben: Client, cast: Cast) -> None:

@@ -44,6 +44,29 @@ def test_the_newest_two_stand_side_by_side_unless_others_are_chosen(
     assert (chosen.context["now"], chosen.context["before"]) == (second, first)
 
 
+def test_editions_are_told_apart_by_number_second_and_parameters(client: Client, cast: Cast) -> None:
+    client.force_login(cast.ada)
+    asked = {"type": "object", "properties": {"least": {"type": "integer", "title": "Late from"}}}
+    job = make_edition("flights", rows=OLD, ago=60, parameters_schema=asked)[0].job
+    second, third, fourth = (make_edition(job, rows=OLD, ago=60)[0] for _ in range(3))
+    for run, least in ((second, 15), (third, 30), (fourth, 15)):
+        run.params = {"least": least}
+        run.finished_at = second.finished_at
+        run.save()
+    page = page_of(client)
+    assert page.context["before"] == second
+    shown = page.content.decode()
+    assert f"#{third.number} · " in shown
+    assert "Late from: 30" in shown
+    assert f"{second.finished_at:%S} · Late from: 15" in shown
+    assert "different parameters" not in shown
+    assert "different parameters" in page_of(client, now=fourth.number, before=third.number).content.decode()
+    edition = client.get(f"/reports/flights/{third.number}/").content.decode()
+    assert f"Edition #{third.number} of" in edition
+    assert "Late from: 30" in edition
+    assert "different parameters" in edition
+
+
 def test_rows_are_matched_by_their_names(client: Client, editions: list[Run]) -> None:
     page = page_of(client, now=editions[1].number, before=editions[0].number)
     (table,) = page.context["found"].tables

@@ -144,7 +144,16 @@ def test_two_editions_stand_side_by_side(ada: Client, edition: Run) -> None:
 
 def test_equal_results_are_called_the_same(ada: Client, edition: Run) -> None:
     make_edition(edition.job, tables=[TABLE], rows=[("January", 27004)], ago=60)
-    assert "the same" in page_of(ada)
+    page = page_of(ada)
+    assert "The same as before: Flights." in page
+    assert "the same</span>" not in page
+
+
+def test_numbers_are_written_as_the_comparison_writes_them(ada: Client, edition: Run) -> None:
+    make_edition(edition.job, tables=[TABLE], rows=[("January", 9893), ("of 2013", 14.9057)], ago=60)
+    page = page_of(ada)
+    assert '<td class="num">9,893</td>' in page
+    assert '<td class="num">14.91</td>' in page
 
 
 def test_one_row_is_counted_as_one(ada: Client, edition: Run) -> None:

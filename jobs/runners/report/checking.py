@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from catalog.models import Metric
 from catalog.readable import readable_tables
 from jobs.runners.report.config import MetricSection, QuerySection, ReportConfig
-from portal.accounts.models import User
+from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.warehouse.errors import RefusedSql
-from portal.warehouse.linting import prepare
+from portal.warehouse.linting import named_columns, prepare
 
 # The lake's dialect; every warehouse of ours so far is one.
 DIALECT = "duckdb"
@@ -38,13 +38,49 @@ def refusals(config: Any, parameters: Collection[str], writer: User) -> Iterator
                 yield field, _("You may not run SQL.")
                 continue
             try:
-                prepare(
+                prepared = prepare(
                     section.sql, dialect=DIALECT, tables=tables, parameters={*section.parameters, *parameters}
                 )
             except RefusedSql as error:
                 yield field, told(error)
+            else:
+                for part, reason in _missing_columns(section, prepared.sql):
+                    yield f"config.sections.{place}.{part}", reason
         elif isinstance(section, MetricSection) and not seen.filter(asset__key=section.metric).exists():
             yield f"config.sections.{place}.metric", _("There is no such metric.")
+
+
+def _missing_columns(section: QuerySection, sql: str) -> Iterator[tuple[str, str]]:
+    """Yield where a section names a column that its query does not give, as far as the SQL says which."""
+    given = named_columns(sql, dialect=DIALECT)
+    asked = [(f"columns.{place}.name", each.name) for place, each in enumerate(section.columns)]
+    if section.chart.kind != "none":
+        asked += [("chart.x", section.chart.x), *(("chart.y", name) for name in section.chart.y)]
+        asked += [("chart.series", section.chart.series)] if section.chart.series else []
+    for part, name in asked if given else []:
+        if name not in given:
+            words = _("The query gives no column «{column}». It gives: {columns}.")
+            yield part, words.format(column=name, columns=", ".join(given))
+
+
+def unknown_recipients(config: Any) -> Iterator[tuple[str, str]]:
+    """Yield field and reason for each person and team that a report names and that is not here.
+
+    A configuration that does not fit its model yields nothing: that is told elsewhere.
+    """
+    try:
+        report = ReportConfig.model_validate(config)
+    except ValidationError:
+        return
+    active = User.objects.filter(is_active=True, email__in=report.people)
+    people = set(active.values_list("email", flat=True))
+    for place, email in enumerate(report.people):
+        if email not in people:
+            yield f"config.people.{place}", _("Nobody here has the address {email}.").format(email=email)
+    teams = set(Team.objects.filter(key__in=report.teams).values_list("key", flat=True))
+    for place, key in enumerate(report.teams):
+        if key not in teams:
+            yield f"config.teams.{place}", _("There is no team with the key {key}.").format(key=key)
 
 
 def told(error: RefusedSql) -> str:

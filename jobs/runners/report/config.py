@@ -179,13 +179,15 @@ class ReportConfig(_Shape):
         default=[],
         max_length=50,
         title=gettext_noop("People"),
-        description=gettext_noop("Who gets each edition: e-mail addresses of people here, one a line."),
+        description=gettext_noop("Who gets each edition."),
+        json_schema_extra={"widget": "people"},
     )
     teams: list[TeamKey] = Field(
         default=[],
         max_length=10,
         title=gettext_noop("Teams"),
-        description=gettext_noop("Teams whose people get each edition, by key, one a line."),
+        description=gettext_noop("Teams whose people get each edition."),
+        json_schema_extra={"widget": "teams"},
     )
     attach: bool = Field(default=False, title=gettext_noop("Attach the PDF to the e-mail"))
     keep_editions: int = Field(

@@ -181,8 +181,10 @@ def _table(table: Table) -> dict[str, Any]:
     )[:PRINTED_COLUMNS]
     rows = [
         [
-            _text(written(value, how))
-            for value, how in zip(cells.row(row[:PRINTED_COLUMNS]), table.formats, strict=False)
+            _text(written(value, how, numeric=column.numeric))
+            for value, how, column in zip(
+                cells.row(row[:PRINTED_COLUMNS]), table.formats, shown, strict=False
+            )
         ]
         for row in table.rows[:PRINTED_ROWS]
     ]

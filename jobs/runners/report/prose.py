@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
+from portal.ui.markdown import commonmark
+
+_MARKDOWN: Final = commonmark()
 _OPENS: Final = {"strong_open": "bold", "em_open": "italic"}
 _CLOSES: Final = {"strong_close": "bold", "em_close": "italic"}
 

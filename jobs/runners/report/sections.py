@@ -44,6 +44,7 @@ Reason = Literal[
     "gone",
     "no_grain",
     "no_column",
+    "no_chart_column",
     "no_value",
 ]
 
@@ -218,6 +219,8 @@ def _draw(section: QuerySection, reading: Reading) -> tuple[dict[str, dict[str, 
     try:
         return draw(reading.columns, reading.rows, section.chart), None
     except ChartRefused as refused:
+        if refused.code == "no_column":
+            raise SectionFailed("no_chart_column") from refused
         return {}, {"code": refused.code, "column": refused.column}
 
 

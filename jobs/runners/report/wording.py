@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from portal.ui import formats
 
+# Below this four decimals would say too little.
+_SMALL: Final = Decimal("0.1")
 _REASONS: Final[dict[str, Promise]] = {
     "slow": gettext_lazy("The query took longer than it may. Read less at a time, or group earlier."),
     "large": gettext_lazy("The answer is too large for a report. Group the rows, or read fewer of them."),
@@ -21,6 +23,7 @@ _REASONS: Final[dict[str, Promise]] = {
     ),
     "no_metric": gettext_lazy("There is no such metric, or the report’s owner may not see it."),
     "no_column": gettext_lazy("A column that the table is to show does not stand in the result."),
+    "no_chart_column": gettext_lazy("A column that the chart is to draw does not stand in the result."),
     "no_value": gettext_lazy("A parameter of the query has no value: give it one, or a default."),
     "no_grain": gettext_lazy("The metric is not computed for this length of a period."),
     "no_values": gettext_lazy("The metric has no complete period with a value yet."),
@@ -37,9 +40,12 @@ def failure_in_words(failed: dict[str, Any]) -> str:
     return f"{reason} ({place})"
 
 
-def written(value: Any, how: str) -> Any:
-    """Return a cell as a column's format writes it in the reader's language; what is no number stays."""
-    if how not in {"whole", "decimals", "percent", "plain"} or value is None or isinstance(value, bool):
+def written(value: Any, how: str, *, numeric: bool = True) -> Any:
+    """Return a cell as a column's format writes it in the reader's language; what is no number stays.
+
+    As it comes, a number of a ``numeric`` column is grouped, with as many decimals as say something.
+    """
+    if value is None or isinstance(value, bool) or (how == "usual" and not numeric):
         return value
     try:
         # Exact numbers are kept as text.
@@ -55,4 +61,17 @@ def written(value: Any, how: str) -> Any:
             return formats.number(number, 2)
         case "percent":
             return formats.percent(number)
-    return f"{number:f}"
+        case "plain":
+            return f"{number:f}"
+    return _usual(number)
+
+
+def _usual(number: Decimal) -> str:
+    # A share such as 0.7623 needs its four decimals, and what is smaller still its first digits.
+    if not number or abs(number) >= 1:
+        return formats.number(number)
+    return f"{number:.4g}".replace("-", "−") if abs(number) < _SMALL else _trimmed(formats.number(number, 4))
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".")

@@ -23,6 +23,7 @@ from jobs.engine.claim import claim
 from jobs.engine.inline import run_inline
 from jobs.exceptions import InvalidDefinition
 from jobs.models import Artifact, EditionChart, Job, Run
+from jobs.runners.report.checking import refusals, unknown_recipients
 from jobs.runners.report.config import ReportConfig
 from jobs.runners.report.files import Sheet, sheet_names, write_xlsx
 from jobs.runners.report.sections import Table
@@ -30,6 +31,7 @@ from jobs.runners.report.wording import written
 from portal.audit.actions import Actor
 from portal.evidence.models import Citation, Evidence
 from portal.notifications.models import Notification
+from portal.warehouse.linting import named_columns
 from tests.conftest import Cast
 from tests.factories import catalog
 from tests.lake import Lake
@@ -219,6 +221,9 @@ def test_a_table_shows_the_chosen_columns_in_their_formats(trips: Any, cast: Cas
     assert written("1234.5", "whole") in {"1,234", "1,235"}
     assert written("no number", "whole") == "no number"
     assert written("1234567", "plain") == "1234567"
+    assert written(0.76234, "usual") == "0.7623"
+    assert written("0.00001234", "usual") == "0.00001234"
+    assert written("007", "usual", numeric=False) == "007"
 
 
 def test_a_column_that_the_query_does_not_give_fails_its_section_only(trips: Any, cast: Cast) -> None:
@@ -226,6 +231,51 @@ def test_a_column_that_the_query_does_not_give_fails_its_section_only(trips: Any
     first, second = run.outputs["sections"]
     assert first["failed"]["why"] == "no_column"
     assert "failed" not in second
+
+
+def test_a_chart_of_a_column_that_is_not_there_makes_the_edition_incomplete(trips: Any, cast: Cast) -> None:
+    chart = {"kind": "bar", "x": "day", "y": ["gone"]}
+    run = edition(make_report({**QUERY, "chart": chart}, {**QUERY, "title_en": "Whole"}))
+    first, second = run.outputs["sections"]
+    assert first["failed"]["why"] == "no_chart_column"
+    assert "failed" not in second
+    assert run.outputs["incomplete"] is True
+
+
+@pytest.mark.parametrize(
+    ("change_of", "field"),
+    [
+        ({"chart": {"kind": "bar", "x": "day", "y": ["gone"]}}, "config.sections.0.chart.y"),
+        ({"chart": {"kind": "bar", "x": "gone", "y": ["trips"]}}, "config.sections.0.chart.x"),
+        ({"columns": [{"name": "gone"}]}, "config.sections.0.columns.0.name"),
+    ],
+)
+def test_a_column_that_the_query_does_not_give_is_refused_at_saving(
+    trips: Any, cast: Cast, change_of: dict[str, Any], field: str
+) -> None:
+    section = {**QUERY, "sql": "SELECT day, trips FROM ops.trips", "parameters": {}}
+    config = {"title_en": "Trips", "sections": [{**section, **change_of}]}
+    ((named, reason),) = refusals(config, [], cast.ben)
+    assert named == field
+    assert "«gone»" in reason
+    assert "day, trips" in reason
+
+
+def test_only_the_engine_knows_what_a_nameless_column_is_called() -> None:
+    assert named_columns("SELECT day, count(*) FROM trips GROUP BY day", dialect="duckdb") == []
+
+
+def test_people_and_teams_that_are_not_here_are_named(cast: Cast) -> None:
+    config = {
+        "title_en": "Trips",
+        "sections": [TEXT],
+        "people": [cast.ada.email, "ghost@example.com"],
+        "teams": ["data", "no-team"],
+    }
+    found = dict(unknown_recipients(config))
+    assert set(found) == {"config.people.1", "config.teams.1"}
+    assert "ghost@example.com" in found["config.people.1"]
+    assert "no-team" in found["config.teams.1"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,20 @@ def test_its_page_shows_each_delivery_to_those_who_answer_for_it(
     assert "Deliveries" not in client.get("/reports/flights/").content.decode()
 
 
+def test_who_was_not_told_is_named_to_those_who_may_edit_it(client: Client, cast: Cast, edition: Run) -> None:
+    edition.job.editors.add(cast.ben)
+    edition.job.config |= {"people": [cast.ada.email, "nobody@example.com"], "teams": ["data"]}
+    edition.job.save()
+    edition.outputs |= {"untold": 1}
+    edition.save()
+    send(edition, cast.ada)
+    client.force_login(cast.ben)
+    page = client.get("/reports/flights/").content.decode()
+    assert "nobody@example.com" in page
+    assert f"{cast.ben.name} ({cast.ben.email})" in page
+    assert cast.ada.email not in page
+
+
 def test_an_edition_is_told_once_and_counts_who_was_not(cast: Cast, edition: Run) -> None:
     job = edition.job
     job.private = True

@@ -134,6 +134,21 @@ def test_what_the_linter_refuses_is_said_with_its_place(ben: Client, trips: Any)
     assert not Run.objects.filter(job__key=QUERY_JOB).exists()
 
 
+def test_people_and_teams_are_picked_and_who_is_unknown_is_named(ben: Client, cast: Cast, trips: Any) -> None:
+    page = ben.get(NEW).content.decode()
+    assert f'name="config.people" value="{cast.ada.email}"' in page
+    assert 'name="config.teams" value="data"' in page
+    wrong = {"config.people": [cast.ada.email, "ghost@example.com"], "config.teams": ["no-team"]}
+    page = ben.post(NEW, {**FORM, **wrong}).content.decode()
+    assert "ghost@example.com" in page
+    assert "no-team" in page
+    assert not Job.objects.filter(kind="report").exists()
+    right = {"config.people": [cast.ada.email], "config.teams": ["data"]}
+    assert ben.post(NEW, {**FORM, **right}).status_code == 302
+    config = Job.objects.get(kind="report").config
+    assert (config["people"], config["teams"]) == ([cast.ada.email], ["data"])
+
+
 def test_sections_change_places(ben: Client) -> None:
     response = ben.post(NEW, {**FORM, "do": "up config.sections 1"})
     assert response.status_code == 200
