@@ -104,7 +104,7 @@ def access_run(user: User, identity: int | UUID, *, for_: Permission = Permissio
 
 
 def access_backfill(user: User, backfill_id: int, *, for_: Permission = Permission.VIEW_JOBS) -> Backfill:
-    """Return a backfill of a job that this person may know of, else 404; what they may do is asked of the job."""
+    """Return a backfill of a job that this person may know of, else 404; the job says what they may do."""
     found = Backfill.objects.visible_to(user).select_related("job", "job__pool", "requested_by")
     backfill = found.filter(pk=backfill_id).first() if backfill_id < 2**63 else None
     if backfill is None:

@@ -4,14 +4,18 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-from jobs.exceptions import InvalidDefinition
+from django.utils.translation import gettext as _
+
+from jobs.circles import path_back, shown_path
+from jobs.exceptions import FieldError, InvalidDefinition
 from jobs.models import Job
+from portal.accounts.models import User
 
 MODELS = "sql_model"
 FILLERS = ("extract_load", MODELS)
 
 
-def arrange(job: Job) -> None:
+def arrange(job: Job, reader: User | None = None) -> None:
     """Set what the job comes after, and which models come after it; raises InvalidDefinition for a circle.
 
     What its definition names stays. Call it in the transaction that has saved the job.
@@ -26,7 +30,8 @@ def arrange(job: Job) -> None:
             model.after.add(job)
         elif job.key not in stated:
             model.after.remove(job)
-    _require_no_circle(job)
+    if job.kind in FILLERS:
+        _require_no_circle(job, reader)
 
 
 def tables_read(job: Job) -> set[str]:
@@ -51,14 +56,9 @@ def _stated(job: Job) -> set[str]:
     return set(newest.definition.get("after", ())) if newest else set()
 
 
-def _require_no_circle(job: Job) -> None:
-    front, seen = [(job, [job.key])], {job.pk}
-    while front:
-        here, way = front.pop()
-        for follower in here.followers.all():
-            if follower.pk == job.pk:
-                message = f"the jobs would start each other in a circle: {' → '.join([*way, job.key])}"
-                raise InvalidDefinition([{"field": "config.sql", "message": message}])
-            if follower.pk not in seen:
-                seen.add(follower.pk)
-                front.append((follower, [*way, follower.key]))
+def _require_no_circle(job: Job, reader: User | None) -> None:
+    if path := path_back(job.key, jobs=set(job.after.values_list("key", flat=True))):
+        text = _("These would start each other without end: {circle}.")
+        message = text.format(circle=shown_path(path, reader))
+        field = "config.sql" if job.kind == MODELS else "config.target"
+        raise InvalidDefinition([FieldError(field=field, message=message)])

@@ -8,7 +8,7 @@ from django.test import Client
 from jobs.models import Schedule
 from tests.conftest import Cast
 from tests.factories import catalog
-from tests.factories.jobs import make_job, make_schedule
+from tests.factories.jobs import make_job, make_schedule, make_trigger
 from tests.factories.tokens import bearer
 
 pytestmark = pytest.mark.django_db
@@ -133,3 +133,15 @@ class TestNewData:
         answer = client.post(self.PATH, wish, content_type=JSON, headers=headers)
         assert answer.status_code in {400, 422}
         assert words in answer.json()["errors"][0]["message"]
+
+    def test_a_change_leaves_what_its_editor_may_not_see(self, client: Client, cast: Cast) -> None:
+        job = make_job()
+        job.editors.add(cast.finn)
+        hidden = catalog.dataset("ops.secret", visibility="team", owner=cast.dan)
+        flights, weather = catalog.dataset("ops.flights"), catalog.dataset("ops.weather")
+        made = make_trigger(job, hidden, flights)
+        sent = {"datasets": ["ops.weather"]}
+        token = bearer(cast.finn, "jobs:edit")
+        answer = client.patch(f"{self.PATH}/{made.pk}", sent, content_type=JSON, headers=token)
+        assert answer.json()["datasets"] == ["ops.weather"]
+        assert set(made.datasets.all()) == {hidden, weather}
