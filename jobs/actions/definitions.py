@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
 from jobs.access import shown_definition
+from jobs.actions.borrowing import borrowed
 from jobs.actions.jobs import definition_of, insert, lock_order, write
 from jobs.actions.schedules import check_params, go_on
 from jobs.checks import problems
@@ -223,6 +224,9 @@ def _wrong(definition: JobDefinition, user: User, standing: JobDefinition | None
     # What stood there before was judged when it was written, by the rights of whoever wrote it.
     if definition.kind == REPORT_KIND and (standing is None or _reads(standing) != _reads(definition)):
         told = refusals(definition.config, _parameters(definition), user)
+        found += [FieldError(field=field, message=message) for field, message in told]
+    if standing is not None:
+        told = borrowed(definition, standing, user)
         found += [FieldError(field=field, message=message) for field, message in told]
     return found
 
