@@ -332,7 +332,7 @@ def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
     definitions: dict[int, dict[str, Any]] = {}
     if "jobs:write" in cast("ApiToken", request.auth).scopes:
         definitions = newest_definitions(Job.objects.visible_to(user).filter(pk__in=keys), user)
-    return {"last_runs": recent_runs(keys, count=1), "definitions": definitions}
+    return {"last_runs": recent_runs(keys, count=1, reader=user), "definitions": definitions}
 
 
 def _token_for(request: Request, job: Job) -> ApiToken:

@@ -75,9 +75,10 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     """Show one job."""
     user = signed_in(request)
     shown = access_job(user, key)
-    found, chosen = choose(RunFilter, request.GET, shown.runs.select_related("requested_by"))
+    runs = shown.runs.visible_to(user).select_related("requested_by")
+    found, chosen = choose(RunFilter, request.GET, runs)
     page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=RUNS_SHOWN)
-    recent = recent_runs([shown.pk], count=HISTORY).get(shown.pk, [])
+    recent = recent_runs([shown.pk], count=HISTORY, reader=user).get(shown.pk, [])
     now = timezone.now()
     context = {
         "job": shown,
