@@ -78,9 +78,13 @@ def sees_tables(user: User, tables: Iterable[str]) -> bool:
     A table that the catalog does not know is nobody's to show.
     """
     wanted = set(tables)
-    seen = Dataset.objects.visible_to(user).filter(physical_name__in=wanted)
-    names: set[str] = set(seen.values_list("physical_name", flat=True))
-    return wanted <= names
+    return wanted <= seen_tables(user, wanted)
+
+
+def seen_tables(user: User, tables: Iterable[str]) -> set[str]:
+    """Return those of these tables («schema.name») that this person may see."""
+    seen = Dataset.objects.visible_to(user).filter(physical_name__in=set(tables))
+    return set(seen.values_list("physical_name", flat=True))
 
 
 def backup_of(definition: MetricDefinition) -> str:

@@ -104,12 +104,12 @@ def access_run(user: User, identity: int | UUID, *, for_: Permission = Permissio
 
 
 def access_backfill(user: User, backfill_id: int, *, for_: Permission = Permission.VIEW_JOBS) -> Backfill:
-    """Return a backfill of a job that this person may know of; else 404."""
+    """Return a backfill of a job that this person may know of, else 404; the job says what they may do."""
     found = Backfill.objects.visible_to(user).select_related("job", "job__pool", "requested_by")
     backfill = found.filter(pk=backfill_id).first() if backfill_id < 2**63 else None
     if backfill is None:
         raise Http404
-    require(user, for_)
+    _require_of(backfill.job, user, for_)
     return backfill
 
 

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from jobs import partitions
+from jobs import circles, partitions
 from jobs.complaints import complaints, holds_nul
 from jobs.definitions import JobDefinition, ScheduleDefinition, with_schema
 from jobs.engine import slots
@@ -203,42 +203,13 @@ def _order(definition: JobDefinition, reader: User | None) -> Found:
         return
     jobs = Job.objects.all() if reader is None else Job.objects.visible_to(reader)
     seen = set(jobs.filter(key__in=_kept(definition.after)).values_list("key", flat=True))
-    own = Job.objects.filter(key=definition.key).values_list("after__key", flat=True)
+    own = set(Job.objects.filter(key=definition.key).values_list("after__key", flat=True))
     # What the reader may not know of stays where it was.
-    if missing := sorted(set(definition.after) - seen - set(own)):
+    if missing := sorted(set(definition.after) - seen - own):
         yield "after", _("There is no job with this key: {missing}.").format(missing=", ".join(missing))
-        return
-    if circle := _circle(definition):
-        visible = set(jobs.filter(key__in=circle).values_list("key", flat=True)) | {definition.key}
-        shown = " → ".join(key if key in visible else "…" for key in circle)
-        yield "after", _("These would start each other without end: {circle}.").format(circle=shown)
-
-
-def _circle(definition: JobDefinition) -> list[str]:
-    """Return the keys of a circle, each starting the next, beginning and ending with this job; else none."""
-    before: dict[str, list[str]] = {}
-    for key, previous in Job.after.through.objects.values_list("from_job__key", "to_job__key"):
-        before.setdefault(key, []).append(previous)
-    before[definition.key] = list(definition.after)
-    # From this job backwards, remembering who was met by way of whom.
-    next_of: dict[str, str] = {}
-    front = [definition.key]
-    while front:
-        key = front.pop()
-        for previous in before.get(key, ()):
-            if previous == definition.key:
-                return _walk(key, next_of, definition.key)
-            if previous not in next_of:
-                next_of[previous] = key
-                front.append(previous)
-    return []
-
-
-def _walk(key: str, next_of: dict[str, str], start: str) -> list[str]:
-    circle = [start, key]
-    while circle[-1] != start:
-        circle.append(next_of[circle[-1]])
-    return circle
+    elif path := circles.path_back(definition.key, jobs=set(definition.after) - own):
+        circle = circles.shown_path(path, reader)
+        yield "after", _("These would start each other without end: {circle}.").format(circle=circle)
 
 
 def _schedule(wanted: ScheduleDefinition) -> Found:

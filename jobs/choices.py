@@ -6,9 +6,9 @@ from django.utils.translation import gettext_lazy as _
 # The job behind «Ask the lake»: its runs carry what one person asked, and only that person reads them.
 QUERY_JOB = "query"
 QUERY_KIND = "query"
+# Kinds that people ask for at a place of their own, which judges what they ask and how much is open.
+ASKED_KINDS = frozenset({QUERY_KIND, "verify"})
 REPORT_KIND = "report"
-# Kinds whose runs a page starts for one reader, with what it knows: nobody starts them from the jobs' pages.
-ASIDE_KINDS = frozenset({QUERY_KIND, "verify"})
 # Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
 FOLLOWING_KINDS = frozenset({"airflow_dag"})
 DBT_KIND = "dbt"

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from jobs.charts import history_of
-from jobs.choices import ASIDE_KINDS
+from jobs.choices import ASKED_KINDS
 from jobs.history import Past, recent_runs
 from jobs.kinds import Kind, kind_of
 from jobs.models import Job
@@ -40,9 +40,9 @@ def rows_of(found: list[Job], user: User) -> list[JobRow]:
     """
     now = timezone.now()
     keys = [job.pk for job in found]
-    recent = recent_runs(keys, count=BARS)
+    recent = recent_runs(keys, count=BARS, reader=user)
     # Whose role runs jobs runs each of them; of the others the database is asked, once.
-    runnable = set(keys)
+    runnable = {job.pk for job in found if job.kind not in ASKED_KINDS}
     if not user.may(Permission.RUN_JOBS):
         allowing = Job.objects.visible_to(user).filter(pk__in=keys).allowing(user, Permission.RUN_JOBS)
         runnable = set(allowing.values_list("pk", flat=True))
@@ -62,5 +62,5 @@ def _row(job: Job, recent: list[Past], now: datetime, *, may_run: bool) -> JobRo
         paused=bool(schedules) and not any(schedule.enabled for schedule in schedules),
         after=before[0].name if before else "",
         asks=bool(job.parameters_schema.get("properties")),
-        may_run=may_run and job.kind not in ASIDE_KINDS,
+        may_run=may_run,
     )

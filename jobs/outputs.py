@@ -1,17 +1,20 @@
 """What a run brought about, as its page shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from catalog.access import seen_tables
 from jobs.choices import REPORT_KIND
 from jobs.models import Run
 from portal.accounts.models import User
-from portal.events import nodes
+from portal.events import Reference, nodes
+from portal.evidence.models import Evidence
 from portal.ui import formats
 
 # What dbt says of a node.
@@ -46,6 +49,51 @@ def shown_outputs(run: Run, user: User) -> list[Output]:
         if (kind, key) in found
     ]
     return [*shown, *_nodes(run.outputs)] if named else [*_nodes(run.outputs), *_counted(run.outputs)]
+
+
+def seen_outputs(runs: Iterable[Run], user: User) -> dict[UUID, dict[str, Any]]:
+    """Return each run's outputs as this person may read them, by its id; the same few queries for any number.
+
+    Datasets and metrics that they may not know of are left out, and so is what a report says it reads; a
+    section that rests on data they may not see keeps its title only.
+    """
+    found = {run.pk: run.outputs for run in runs}
+    named = [(kind, key) for each in found.values() for kind, key, _note in _named(each)]
+    sections = [section for each in found.values() for section in each.get("sections") or []]
+    named += [("metric", section["metric"]) for section in sections if "metric" in section]
+    known = nodes.resolve(named, user).keys()
+    evidence = _readable(sections, user)
+    return {pk: _seen(each, known, evidence) for pk, each in found.items()}
+
+
+def _seen(outputs: dict[str, Any], known: Container[Reference], evidence: set[str]) -> dict[str, Any]:
+    seen = {name: value for name, value in outputs.items() if name != "reads"}
+    for kind, name in (("dataset", "datasets"), ("metric", "metrics")):
+        if seen.get(name):
+            seen[name] = [each for each in seen[name] if (kind, str(each["key"])) in known]
+    if seen.get("sections"):
+        seen["sections"] = [_section(each, known, evidence) for each in seen["sections"]]
+    return seen
+
+
+def _section(section: dict[str, Any], known: Container[Reference], evidence: set[str]) -> dict[str, Any]:
+    secret = "metric" in section and ("metric", section["metric"]) not in known
+    if not secret and section.get("evidence") in {None, *evidence}:
+        return section
+    shown: dict[str, Any] = {
+        name: section[name] for name in ("kind", "title_en", "title_ko", "failed") if name in section
+    }
+    return {**shown, "evidence": None}
+
+
+def _readable(sections: Iterable[dict[str, Any]], user: User) -> set[str]:
+    """Return the evidence of these sections, by its id, whose tables the person may see."""
+    wanted = {section["evidence"] for section in sections if section.get("evidence")}
+    if not wanted:
+        return set()
+    tables = dict(Evidence.objects.filter(pk__in=wanted).values_list("pk", "tables"))
+    names = seen_tables(user, {table for each in tables.values() for table in each})
+    return {str(pk) for pk, each in tables.items() if names.issuperset(each)}
 
 
 def _edition(run: Run) -> Output:

@@ -32,7 +32,7 @@ from portal.notifications import enclosures
 def job_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
     """Return a node for each of these jobs that the person may know of, with the state of its last run."""
     jobs = list(Job.objects.visible_to(user).filter(key__in=list(keys)))
-    last = recent_runs([job.pk for job in jobs], count=1)
+    last = recent_runs([job.pk for job in jobs], count=1, reader=user)
     return {job.key: _node(job, last[job.pk][-1].state if last.get(job.pk) else None) for job in jobs}
 
 

@@ -44,10 +44,10 @@ class Row:
     next_slot: datetime | None
 
 
-def rows_of(jobs: list[Job]) -> list[Row]:
+def rows_of(jobs: list[Job], reader: User) -> list[Row]:
     """Return the list's rows: each report's newest edition and last run, in two queries for them all."""
     keys = [job.pk for job in jobs]
-    recent, newest = recent_runs(keys, count=1), last_successes(keys)
+    recent, newest = recent_runs(keys, count=1, reader=reader), last_successes(keys)
     found = []
     for job in jobs:
         slots = [each.next_slot for each in job.schedules.all() if each.enabled and each.next_slot]

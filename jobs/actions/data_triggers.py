@@ -1,18 +1,19 @@
 """Let a job start by new data: make, change, pause and remove its triggers."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalog.models import Dataset
-from jobs.actions import circles
 from jobs.actions.runs import unfit
 from jobs.choices import Gathering
+from jobs.circles import path_back, shown_path
 from jobs.exceptions import FieldError, RefusedTrigger
 from jobs.models import DataTrigger, Job, WatchedDataset
+from portal.accounts.models import User
 from portal.audit.actions import Actor, record
 
 MOST_DATASETS = 50
@@ -28,11 +29,14 @@ class Wish:
 
 
 @transaction.atomic
-def add(*, job: Job, wish: Wish, by: Actor) -> DataTrigger:
-    """Start the job by these datasets too; raises RefusedTrigger with what is wrong, field by field."""
+def add(*, job: Job, wish: Wish, by: Actor, reader: User | None = None) -> DataTrigger:
+    """Start the job by these datasets too; raises RefusedTrigger with what is wrong, field by field.
+
+    What is wrong is told in words that name what the ``reader`` may know of, without one everything.
+    """
     # Locked, so that a double click adds one.
     job = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
-    _check(job, wish)
+    _check(job, wish, reader)
     trigger = DataTrigger(job=job)
     _refuse_a_twin(trigger, wish)
     _keep(trigger, wish)
@@ -41,10 +45,15 @@ def add(*, job: Job, wish: Wish, by: Actor) -> DataTrigger:
 
 
 @transaction.atomic
-def edit(*, trigger: DataTrigger, wish: Wish, by: Actor) -> DataTrigger:
-    """Change a trigger; a dataset that stays keeps what was published meanwhile. Raises RefusedTrigger."""
+def edit(*, trigger: DataTrigger, wish: Wish, reader: User, by: Actor) -> DataTrigger:
+    """Change a trigger; a dataset that stays keeps what was published meanwhile. Raises RefusedTrigger.
+
+    The datasets that the ``reader`` may not see stay.
+    """
     trigger = DataTrigger.objects.select_for_update(of=("self",)).select_related("job").get(pk=trigger.pk)
-    _check(trigger.job, wish)
+    unseen = trigger.datasets.exclude(pk__in=Dataset.objects.visible_to(reader)).select_related("asset")
+    wish = replace(wish, datasets={*wish.datasets, *unseen})
+    _check(trigger.job, wish, reader)
     _refuse_a_twin(trigger, wish)
     _keep(trigger, wish)
     _record("trigger.edited", trigger, by)
@@ -79,7 +88,7 @@ def resume(*, trigger: DataTrigger, by: Actor) -> None:
         _record("trigger.resumed", trigger, by)
 
 
-def _check(job: Job, wish: Wish) -> None:
+def _check(job: Job, wish: Wish, reader: User | None) -> None:
     errors: list[FieldError] = []
     keys = sorted(dataset.asset.key for dataset in wish.datasets)
     if not keys:
@@ -88,11 +97,10 @@ def _check(job: Job, wish: Wish) -> None:
         errors.append(FieldError(field="datasets", message=_("Choose at most fifty datasets.")))
     if wish.gathering not in Gathering.values:
         errors.append(FieldError(field="gathering", message=_("There is no such choice.")))
-    if path := circles.path_back(job, datasets=keys):
+    if path := path_back(job.key, datasets=keys):
         text = _("This goes round in a circle: {path}. Leave out {dataset}.")
-        errors.append(
-            FieldError(field="datasets", message=text.format(path=" → ".join(path), dataset=path[-2]))
-        )
+        message = text.format(path=shown_path(path, reader), dataset=shown_path(path[-2:-1], reader))
+        errors.append(FieldError(field="datasets", message=message))
     errors += unfit(wish.params, job.parameters_schema)
     if errors:
         raise RefusedTrigger(errors)

@@ -1,5 +1,6 @@
 """Create, change, restore, switch and delete the jobs that are made in the portal."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from django.utils.translation import ngettext
 
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
+from jobs.access import shown_definition
+from jobs.actions.borrowing import borrowed
 from jobs.actions.jobs import definition_of, insert, lock_order, write
 from jobs.actions.runs import unfit
 from jobs.actions.schedules import check_params, go_on
@@ -56,7 +59,7 @@ def create(*, definition: JobDefinition, user: User, by: Actor, enabled: bool = 
         errors.append(FieldError(field="key", message=_("There is a job with this key already.")))
     if errors:
         raise InvalidDefinition(errors)
-    return insert(definition=definition, by=by, enabled=enabled)
+    return insert(definition=definition, by=by, reader=user, enabled=enabled)
 
 
 @transaction.atomic
@@ -72,21 +75,29 @@ def change(
     """Give a job its next version; the same definition again changes nothing.
 
     ``version`` is the one that was read: raises ChangedMeanwhile where it is not the newest any more. Raises
-    DefinedElsewhere and InvalidDefinition. Somebody whose role does not edit jobs leaves access as it was.
+    DefinedElsewhere and InvalidDefinition. Somebody whose role does not edit jobs leaves access as it was;
+    jobs before it that its editor may not know of stay.
     """
     lock_order()
     held = _held(job)
     if held.version != version:
         raise ChangedMeanwhile(held.version)
     standing = definition_of(held)
-    definition = replace(definition, key=held.key, kind=held.kind, isolation=Isolation(held.isolation))
+    unseen = set(standing.after) - _seen(standing.after, user)
+    definition = replace(
+        definition,
+        key=held.key,
+        kind=held.kind,
+        isolation=Isolation(held.isolation),
+        after=tuple(sorted({*definition.after, *unseen})),
+    )
     if not user.may(Permission.EDIT_JOBS):
         definition = replace(definition, **{name: getattr(standing, name) for name in _OF_ACCESS})
     if errors := _wrong(definition, user, standing) or _unfit_starts(held, definition):
         raise InvalidDefinition(errors)
     if stated(definition) == stated(standing):
         return held
-    return write(job=held, definition=definition, by=by, restored_from=restored_from)
+    return write(job=held, definition=definition, by=by, reader=user, restored_from=restored_from)
 
 
 def _unfit_starts(job: Job, definition: JobDefinition) -> list[FieldError]:
@@ -115,9 +126,11 @@ def _unfit_starts(job: Job, definition: JobDefinition) -> list[FieldError]:
 def restore(*, job: Job, number: int, version: int, user: User, by: Actor) -> Job:
     """Make an earlier version the newest again, as a version of its own; raises as ``change`` does.
 
+    What it came after and the person may not know of, as in the history of versions, does not come back.
     Raises JobVersion.DoesNotExist for a number that was never given.
     """
     earlier = of_version(job.versions.get(number=number))
+    earlier = replace(earlier, after=tuple(sorted(_seen(earlier.after, user))))
     return change(job=job, definition=earlier, version=version, user=user, by=by, restored_from=number)
 
 
@@ -227,6 +240,9 @@ def _wrong(definition: JobDefinition, user: User, standing: JobDefinition | None
             *unknown_recipients(definition.config),
         ]
         found += [FieldError(field=field, message=message) for field, message in told]
+    if standing is not None:
+        lent = borrowed(definition, standing, user)
+        found += [FieldError(field=field, message=message) for field, message in lent]
     return found
 
 
@@ -239,6 +255,11 @@ def _parameters(definition: JobDefinition) -> list[str]:
 
 def _reads(definition: JobDefinition) -> tuple[dict[str, Any], list[str]]:
     return definition.config, _parameters(definition)
+
+
+def _seen(keys: Iterable[str], user: User) -> set[str]:
+    """Return the jobs among these that the person may know of."""
+    return set(shown_definition({"after": keys}, user)["after"])
 
 
 def _about(job: Job) -> tuple[str, str, str]:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from jobs.actions import circles
 from jobs.checks import problems
 from jobs.choices import Source
 from jobs.definitions import JobDefinition, ScheduleDefinition, stated, with_schema
@@ -67,19 +66,29 @@ def register(*, definition: JobDefinition, by: Actor, source: Source = Source.CO
     return job if _unchanged(job, definition) else write(job=job, definition=definition, by=by)
 
 
-def insert(*, definition: JobDefinition, by: Actor, enabled: bool = True) -> Job:
+def insert(*, definition: JobDefinition, by: Actor, reader: User, enabled: bool = True) -> Job:
     """Insert a job of the portal's; for use inside a transaction, with a definition that was checked."""
     job = Job.objects.create(key=definition.key, enabled=enabled, **_values_of(definition))
-    return _complete(job, definition, by)
+    return _complete(job, definition, by, reader=reader)
 
 
-def write(*, job: Job, definition: JobDefinition, by: Actor, restored_from: int | None = None) -> Job:
-    """Give a job its next version; for use inside a transaction that holds the job's row."""
+def write(
+    *,
+    job: Job,
+    definition: JobDefinition,
+    by: Actor,
+    reader: User | None = None,
+    restored_from: int | None = None,
+) -> Job:
+    """Give a job its next version; for use inside a transaction that holds the job's row.
+
+    Errors name what the ``reader`` may know of, without one everything.
+    """
     job.version += 1
     for name, value in _values_of(definition).items():
         setattr(job, name, value)
     job.save()
-    return _complete(job, definition, by, restored_from=restored_from)
+    return _complete(job, definition, by, reader=reader, restored_from=restored_from)
 
 
 def lock_order() -> None:
@@ -124,14 +133,17 @@ def _values_of(definition: JobDefinition) -> dict[str, Any]:
     }
 
 
-def _complete(job: Job, definition: JobDefinition, by: Actor, *, restored_from: int | None = None) -> Job:
+def _complete(
+    job: Job,
+    definition: JobDefinition,
+    by: Actor,
+    *,
+    reader: User | None = None,
+    restored_from: int | None = None,
+) -> Job:
     """Write what hangs on the row: who comes before, who may run and edit, schedules, version and trace."""
-    before = _jobs_named(definition.after)
-    if path := circles.path_back(job, jobs=[each.key for each in before]):
-        message = f"this goes round in a circle: {' → '.join(path)}"
-        raise InvalidDefinition([{"field": "after", "message": message}])
-    job.after.set(before)
-    arrange(job)
+    job.after.set(Job.objects.filter(key__in=definition.after))
+    arrange(job, reader)
     job.runners.set(User.objects.filter(email__in=definition.runners))
     job.runner_teams.set(Team.objects.filter(key__in=definition.runner_teams))
     job.editors.set(User.objects.filter(email__in=definition.editors))
@@ -163,15 +175,6 @@ def _stated_after(job: Job, newest: JobVersion | None) -> list[str]:
 
 def _sorted(words: Any) -> tuple[str, ...]:
     return tuple(sorted(words))
-
-
-def _jobs_named(keys: tuple[str, ...]) -> list[Job]:
-    found = {job.key: job for job in Job.objects.filter(key__in=keys)}
-    missing = sorted(set(keys) - set(found))
-    if missing:
-        message = f"no job with the key {', '.join(missing)}"
-        raise InvalidDefinition([{"field": "after", "message": message}])
-    return list(found.values())
 
 
 def _set_schedules(job: Job, definitions: tuple[ScheduleDefinition, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
@@ -126,9 +125,6 @@ class JobDefinitionView(APIView):
         if wrong:
             raise _unfit(wrong)
         wanted = definition_from({**body, **fixed})
-        # Jobs before it that its editor may not know of stay where they are.
-        unseen = set(definition_of(job).after) - set(_shown(job, user)["after"])
-        wanted = replace(wanted, after=tuple(sorted({*wanted.after, *unseen})))
         try:
             definitions.change(job=job, definition=wanted, version=version, user=user, by=actor_of(request))
         except ChangedMeanwhile as error:

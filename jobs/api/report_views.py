@@ -49,7 +49,7 @@ class ReportsView(ListAPIView[Job]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List reports by key, each with its newest edition."""
         page = self.paginate_queryset(self.get_queryset()) or []
-        shown = [_report(row) for row in rows_of(page)]
+        shown = [_report(row) for row in rows_of(page, _user(request))]
         return self.get_paginated_response(ReportSerializer(shown, many=True).data)
 
 
@@ -64,7 +64,7 @@ class ReportView(APIView):
     def get(self, request: Request, key: str) -> Response:
         """Read a report with its newest edition."""
         job = access_report(_user(request), key)
-        return respond(request, ReportSerializer(_report(rows_of([job])[0])).data)
+        return respond(request, ReportSerializer(_report(rows_of([job], _user(request))[0])).data)
 
 
 class EditionsView(ListAPIView[Run]):

@@ -189,9 +189,10 @@ class DataTriggersView(APIView):
     def post(self, request: Request, key: str) -> Response:
         """Start the job by more datasets."""
         job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
-        body = DataTriggerWishSerializer(data=request.data, context={"user": _user(request)})
+        user, by = _user(request), actor_of(request)
+        body = DataTriggerWishSerializer(data=request.data, context={"user": user})
         body.is_valid(raise_exception=True)
-        made = _or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=actor_of(request)))
+        made = _or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=by, reader=user))
         return Response(_shown(request, made)[0], status=201)
 
 
@@ -209,10 +210,11 @@ class DataTriggerView(APIView):
     def patch(self, request: Request, key: str, trigger_id: int) -> Response:
         """Change what is sent."""
         trigger = access_trigger(_user(request), key, trigger_id, for_=Permission.EDIT_JOBS)
-        body = DataTriggerWishSerializer(data=request.data, context={"user": _user(request)})
+        user, by = _user(request), actor_of(request)
+        body = DataTriggerWishSerializer(data=request.data, context={"user": user})
         body.is_valid(raise_exception=True)
         wish = body.wish(trigger)
-        changed = _or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, by=actor_of(request)))
+        changed = _or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, reader=user, by=by))
         return Response(_shown(request, changed)[0])
 
     @extend_schema(

@@ -181,7 +181,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     trigger = serializers.ChoiceField(choices=Trigger.choices)
     reason = serializers.CharField(help_text="Why it is where it is, where the state alone does not say.")
     params = serializers.DictField(read_only=True)
-    outputs = serializers.DictField(read_only=True)
+    outputs = serializers.SerializerMethodField(help_text="Without what you may not see of the catalog.")
     requested_by = serializers.CharField(source="requested_by.name", default=None)
     rerun_of = serializers.UUIDField(source="rerun_of_id", allow_null=True)
     progress = serializers.SerializerMethodField()
@@ -193,6 +193,12 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     class Meta:
         model = Run
         fields = list(RUN_EXAMPLE)
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_outputs(self, run: Run) -> dict[str, Any]:
+        """Return what it brought about, judged by its reader for all runs of the answer at once."""
+        found: dict[str, Any] = self.context["outputs"][run.pk]
+        return found
 
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, run: Run) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from jobs.longpoll import LONGEST, wait_for_end
 from jobs.models import Job, Run
 from jobs.models.job import JobQuerySet
 from jobs.models.run import RunQuerySet
+from jobs.outputs import seen_outputs
 from portal.accounts.models import ApiToken, User
 from portal.accounts.permissions import Permission
 from portal.api.conditional import respond
@@ -187,7 +188,7 @@ class JobRunsView(APIView):
         # Whose key it is asked for it: the token's owner, whom the answer names.
         run.requested_by = token.owner
         headers = {"Location": f"/api/v1/runs/{run.pk}"}
-        return Response(RunSerializer(run).data, status=201 if created else 200, headers=headers)
+        return Response(_shown(request, run), status=201 if created else 200, headers=headers)
 
 
 class RunsView(ListAPIView[Run]):
@@ -206,7 +207,9 @@ class RunsView(ListAPIView[Run]):
     @extend_schema(operation_id="runs_list", tags=["runs"])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List runs, the newest first."""
-        return super().get(request, *args, **kwargs)
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        context = {"outputs": seen_outputs(page, _user(request))}
+        return self.get_paginated_response(RunSerializer(page, many=True, context=context).data)
 
 
 class RunView(APIView):
@@ -235,7 +238,7 @@ class RunView(APIView):
         if wait and run.is_open:
             wait_for_end(run.pk, wait)
             run = access_run(_user(request), run_id)
-        return respond(request, RunSerializer(run).data)
+        return respond(request, _shown(request, run))
 
 
 class RunLogView(APIView):
@@ -330,7 +333,11 @@ class RunCancelView(APIView):
             raise Problem(409, "The run has ended", str(error), kind="problem-ended") from error
         except CancelMissed as error:
             raise Problem(409, "The run goes on", str(error), kind="problem-missed") from error
-        return Response(RunSerializer(access_run(_user(request), run.pk)).data, status=202)
+        return Response(_shown(request, access_run(_user(request), run.pk)), status=202)
+
+
+def _shown(request: Request, run: Run) -> Any:
+    return RunSerializer(run, context={"outputs": seen_outputs([run], _user(request))}).data
 
 
 def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
@@ -342,7 +349,7 @@ def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
     definitions: dict[int, dict[str, Any]] = {}
     if "jobs:write" in cast("ApiToken", request.auth).scopes:
         definitions = newest_definitions(Job.objects.visible_to(user).filter(pk__in=keys), user)
-    return {"last_runs": recent_runs(keys, count=1), "definitions": definitions}
+    return {"last_runs": recent_runs(keys, count=1, reader=user), "definitions": definitions}
 
 
 def _token_for(request: Request, job: Job) -> ApiToken:

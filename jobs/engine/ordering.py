@@ -7,17 +7,21 @@ from operator import or_
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from catalog.choices import NodeKind
 from catalog.models import Dataset, LineageEdge
-from jobs.exceptions import InvalidDefinition
+from jobs.circles import path_back, shown_path
+from jobs.exceptions import FieldError, InvalidDefinition
 from jobs.models import Job, Run
+from portal.accounts.models import User
+from portal.events import Reference
 
 MODELS = "sql_model"
 FILLERS = ("extract_load", MODELS)
 
 
-def arrange(job: Job) -> None:
+def arrange(job: Job, reader: User | None = None) -> None:
     """Set what the job comes after, and which models come after it; raises InvalidDefinition for a circle.
 
     What its definition names stays. Call it in the transaction that has saved the job.
@@ -29,9 +33,11 @@ def arrange(job: Job) -> None:
         reads = tables_read(model)
         if model.pk in follow or not fills.isdisjoint(reads):
             _arrange_anew(model, reads)
-    if path := _circle(job):
-        message = f"the jobs would start each other in a circle: {' → '.join(path)}"
-        raise InvalidDefinition([{"field": "config.sql", "message": message}])
+    if job.kind in FILLERS and (path := _circle(job)):
+        text = _("These would start each other without end: {circle}.")
+        message = text.format(circle=shown_path(path, reader))
+        field = "config.sql" if job.kind == MODELS else "config.target"
+        raise InvalidDefinition([FieldError(field=field, message=message)])
 
 
 def follow_publisher(run: Run, keys: Collection[str]) -> bool:
@@ -113,15 +119,5 @@ def _stated(job: Job) -> set[str]:
     return set(newest.definition.get("after", ())) if newest else set()
 
 
-def _circle(job: Job) -> list[str]:
-    """Return the keys along a circle through the job; nothing where there is none."""
-    front, seen = [(job, [job.key])], {job.pk}
-    while front:
-        here, way = front.pop()
-        for follower in here.followers.all():
-            if follower.pk == job.pk:
-                return [*way, job.key]
-            if follower.pk not in seen:
-                seen.add(follower.pk)
-                front.append((follower, [*way, follower.key]))
-    return []
+def _circle(job: Job) -> list[Reference]:
+    return path_back(job.key, jobs=set(job.after.values_list("key", flat=True)))

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from catalog.models import Dataset
-from jobs.choices import ASIDE_KINDS, Isolation, Misfire, OnConflict, Source
+from jobs.choices import ASKED_KINDS, Isolation, Misfire, OnConflict, Source
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.languages import spoken
@@ -57,16 +57,20 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def ordinary(self) -> Self:
         """Leave out the jobs that only stand behind other pages, such as queries and verifications."""
-        return self.exclude(kind__in=ASIDE_KINDS)
+        return self.exclude(kind__in=ASKED_KINDS)
 
     def allowing(self, user: User, permission: Permission) -> Self:
-        """Keep the jobs with which this person may do it, by role or because the job names them or a team."""
+        """Keep the jobs with which this person may do it, by role or because the job names them or a team.
+
+        Jobs that are asked for at a place of their own are started there alone.
+        """
+        jobs = self.exclude(kind__in=ASKED_KINDS) if permission == Permission.RUN_JOBS else self
         if user.may(permission):
-            return self
+            return jobs
         if permission == Permission.EDIT_JOBS:
-            return self.filter(_named(user, "editor"))
+            return jobs.filter(_named(user, "editor"))
         if permission in RUNNING:
-            return self.filter(_named(user, "runner") | _named(user, "editor"))
+            return jobs.filter(_named(user, "runner") | _named(user, "editor"))
         return self.none()
 
 
@@ -164,7 +168,9 @@ class Job(models.Model):
         return self.source == Source.FILE and not self.origin
 
     def allows(self, user: User, permission: Permission) -> bool:
-        """Say whether this person may do it with this job, by role or because the job names them."""
+        """Say whether this person may do it with this job, as ``allowing`` says of many."""
+        if permission == Permission.RUN_JOBS and self.kind in ASKED_KINDS:
+            return False
         if user.may(permission):
             return True
         named = permission == Permission.EDIT_JOBS or permission in RUNNING

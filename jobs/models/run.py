@@ -11,7 +11,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Now
 
 from jobs.choices import (
-    ASIDE_KINDS,
+    ASKED_KINDS,
     FOLLOWING_KINDS,
     QUERY_JOB,
     ErrorClass,
@@ -53,7 +53,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def ordinary(self) -> Self:
         """Leave out the runs that only stand behind other pages, such as queries and verifications."""
-        return self.exclude(job__kind__in=ASIDE_KINDS)
+        return self.exclude(job__kind__in=ASKED_KINDS)
 
     def open(self) -> Self:
         """Keep the runs that something still comes after."""

@@ -82,8 +82,8 @@ def backfill(request: HttpRequest, backfill_id: int) -> HttpResponse:
         "job": shown.job,
         "progress": progress,
         "left": _rounded(usual * progress.open / at_a_time) if usual and progress.open else None,
-        "may_run": user.may(Permission.RUN_JOBS),
-        "may_cancel": user.may(Permission.CANCEL_RUNS),
+        "may_run": shown.job.allows(user, Permission.RUN_JOBS),
+        "may_cancel": shown.job.allows(user, Permission.CANCEL_RUNS),
     }
     template = "jobs/backfill/live.html" if wants_part(request) else "jobs/backfill.html"
     return render(request, template, context)

@@ -76,9 +76,9 @@ def _answer(request: HttpRequest, job: Job, trigger: DataTrigger | None) -> Http
         if form.is_valid():
             try:
                 if trigger is None:
-                    data_triggers.add(job=job, wish=form.wish, by=actor_of(request))
+                    data_triggers.add(job=job, wish=form.wish, by=actor_of(request), reader=user)
                 else:
-                    data_triggers.edit(trigger=trigger, wish=form.wish, by=actor_of(request))
+                    data_triggers.edit(trigger=trigger, wish=form.wish, reader=user, by=actor_of(request))
             except RefusedTrigger as error:
                 form.add_errors(error.errors)
             else:

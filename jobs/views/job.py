@@ -17,7 +17,7 @@ from jobs.actions import schedules
 from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
 from jobs.charts import history_of, summary_of, took_of
-from jobs.choices import ASIDE_KINDS, RunState
+from jobs.choices import RunState
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
@@ -79,9 +79,10 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     """Show one job; while runs that it shows are open it asks for what changes, and gets it once it has."""
     user = signed_in(request)
     shown = access_job(user, key)
-    found, chosen = choose(RunFilter, request.GET, shown.runs.select_related("requested_by"))
+    runs = shown.runs.visible_to(user).select_related("requested_by")
+    found, chosen = choose(RunFilter, request.GET, runs)
     page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=RUNS_SHOWN)
-    recent = recent_runs([shown.pk], count=HISTORY).get(shown.pk, [])
+    recent = recent_runs([shown.pk], count=HISTORY, reader=user).get(shown.pk, [])
     now = timezone.now()
     may_edit = shown.allows(user, Permission.EDIT_JOBS)
     alerts = open_alerts(user, job_id=shown.pk)
@@ -115,7 +116,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "fed": fed_by(shown, user),
         "after": Job.objects.visible_to(user).filter(followers=shown),
         "asks": bool(shown.parameters_schema.get("properties")),
-        "may_run": shown.kind not in ASIDE_KINDS and shown.allows(user, Permission.RUN_JOBS),
+        "may_run": shown.allows(user, Permission.RUN_JOBS),
         "may_edit": may_edit,
         "may_make": user.may(Permission.EDIT_JOBS) and shown.kind not in SYSTEM_KINDS,
         "workings": None if may_edit else workings_of(shown, user),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from jobs.alerts import late_alerts
-from jobs.choices import ASIDE_KINDS
+from jobs.choices import ASKED_KINDS
 from jobs.filters import JobFilter, choose, owners_of, teams_of
 from jobs.history import broken_runs
 from jobs.job_rows import rows_of
@@ -54,7 +54,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     visible = Job.objects.visible_to(user)
     sees_queues = user.may(Permission.RUN_JOBS)
     # Who looks after the workers may ask for the jobs that stand behind other pages.
-    listed = visible if sees_queues and request.GET.get("kind") in ASIDE_KINDS else visible.ordinary()
+    listed = visible if sees_queues and request.GET.get("kind") in ASKED_KINDS else visible.ordinary()
     found, chosen = choose(JobFilter, request.GET, listed.select_related("owner", "team"))
     if chosen or request.GET.get("cursor"):
         page = keyset(found, order=ORDER, cursor=request.GET.get("cursor"), size=SHOWN)
@@ -81,7 +81,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "query": urlencode(chosen),
         "states": JobFilter.STATES,
-        "kinds": [kind for kind in all_kinds() if sees_queues or kind.key not in ASIDE_KINDS],
+        "kinds": [kind for kind in all_kinds() if sees_queues or kind.key not in ASKED_KINDS],
         "teams": _TEAMS(user=user),
         "owners": _OWNERS(user=user),
         "running": running[:RUNNING_SHOWN],

@@ -37,7 +37,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "jobs/reports.html",
-        {"rows": rows_of(page.items), "page": page, "may_write": user.may(Permission.WRITE_REPORTS)},
+        {"rows": rows_of(page.items, user), "page": page, "may_write": user.may(Permission.WRITE_REPORTS)},
     )
 
 

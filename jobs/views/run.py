@@ -154,7 +154,7 @@ def _files(shown: Run, user: User) -> list[Artifact]:
 
 def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     """Return what stands around the run."""
-    recent = recent_runs([shown.job_id], count=HISTORY).get(shown.job_id, [])
+    recent = recent_runs([shown.job_id], count=HISTORY, reader=user).get(shown.job_id, [])
     hurt = shown.state in RunState.unhappy() and not any(
         later.id > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )

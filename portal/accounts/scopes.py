@@ -18,10 +18,10 @@ SCOPES: Final[dict[str, tuple[Permission, Promise]]] = {
     "discussion:read": (Permission.VIEW_CATALOG, _("Read the discussions of what you may see")),
     "discussion:write": (Permission.VIEW_CATALOG, _("Comment on what you may see, in your name")),
     "queries:run": (Permission.RUN_SQL, _("Ask the lake in SQL and read the answers")),
-    "jobs:edit": (Permission.EDIT_JOBS, _("Change when jobs start by themselves")),
     "webhooks:read": (Permission.EDIT_JOBS, _("Read your webhooks and what was sent to them")),
     "webhooks:write": (Permission.EDIT_JOBS, _("Make and remove your webhooks, and send again")),
     # A job may name people beyond those whose role runs or edits jobs: the views ask the job itself.
+    "jobs:edit": (Permission.VIEW_JOBS, _("Change when jobs start by themselves")),
     "jobs:run": (Permission.VIEW_JOBS, _("Run any job that you may run, and cancel runs")),
     "jobs:write": (Permission.VIEW_JOBS, _("Make jobs and change those that you may edit")),
 }

@@ -94,6 +94,16 @@ def test_it_is_followed_and_steered(client: Client, headers: dict[str, str]) -> 
     assert (listed["id"], "partitions" in listed) == (made["id"], False)
 
 
+def test_whom_the_job_names_steers_what_they_started(client: Client, cast: Cast) -> None:
+    make_job(parameters_schema=DAY_PARAMETERS).runners.add(cast.finn)
+    token = bearer(cast.finn, "jobs:run")
+    made = client.post(PATH, RANGE, content_type=JSON, headers={**token, "Idempotency-Key": "night"}).json()
+    own = f"/api/v1/backfills/{made['id']}"
+    for step in ("pause", "resume", "cancel", "again"):
+        assert client.post(f"{own}/{step}", headers=token).status_code == 200
+        assert client.post(f"{own}/{step}", headers=bearer(cast.ada, "jobs:run")).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("wish", "status", "field"),
     [

@@ -8,7 +8,9 @@ from django.test import Client
 
 from jobs.choices import Source
 from jobs.models import Job
+from portal.accounts.models import User
 from tests.conftest import Cast
+from tests.factories import catalog
 from tests.factories.jobs import make_job, make_run, make_version
 from tests.factories.tokens import bearer
 
@@ -241,3 +243,81 @@ class TestNamedPeople:
         path = f"{ADDRESS}/definition"
         token = bearer(cast.finn, "jobs:write")
         assert client.get(path, headers=token).status_code == 403
+
+
+class TestBorrowing:
+    """A named editor writes by their own rights: not with the owner's, and with no other secret."""
+
+    def refused(self, client: Client, editor: User, job: Job, **config: Any) -> dict[str, str]:
+        make_version(job)
+        job.editors.add(editor)
+        sent = {"config": {**job.config, **config}}
+        headers = {**bearer(editor, "jobs:write"), "If-Match": '"1"'}
+        answer = send(client, "PATCH", f"/api/v1/jobs/{job.key}/definition", sent, **headers)
+        assert (answer.status_code, Job.objects.get(pk=job.pk).version) in {(200, 2), (422, 1)}
+        return {} if answer.status_code == 200 else errors(answer)
+
+    def model(self, cast: Cast) -> Job:
+        catalog.dataset("flights", table={"physical_name": "ops.flights"})
+        hidden = {"visibility": "team", "owner": cast.dan}
+        catalog.dataset("payroll", table={"physical_name": "fin.payroll"}, **hidden)
+        config = {"target": "marts.late", "sql": "SELECT carrier FROM ops.flights"}
+        return make_job("model", kind="sql_model", config=config, owner=cast.dan)
+
+    def test_a_model_reads_what_its_editor_may_read(self, client: Client, cast: Cast) -> None:
+        wrong = self.refused(client, cast.ben, self.model(cast), sql="SELECT carrier FROM fin.payroll")
+        assert list(wrong) == ["config.sql"]
+        assert "fin.payroll" in wrong["config.sql"]
+
+    def test_a_model_of_what_its_editor_may_read_is_changed(self, client: Client, cast: Cast) -> None:
+        assert not self.refused(client, cast.ben, self.model(cast), sql="SELECT dep_delay FROM ops.flights")
+
+    def test_who_may_run_no_sql_writes_none(self, client: Client, cast: Cast) -> None:
+        wrong = self.refused(client, cast.finn, self.model(cast), sql="SELECT 1 AS n")
+        assert wrong == {"config": "You may not run SQL."}
+
+    def test_whose_role_edits_jobs_is_not_asked(self, client: Client, cast: Cast) -> None:
+        assert not self.refused(client, cast.dan, self.model(cast), sql="SELECT carrier FROM fin.payroll")
+
+    def test_a_check_asks_what_its_editor_may_ask(self, client: Client, cast: Cast) -> None:
+        pay = {"name": "pay", "personal": True}
+        catalog.dataset("staff", columns=("team", pay), table={"physical_name": "ops.staff"})
+        catalog.dataset("payroll", visibility="team", owner=cast.dan)
+        rule = {"check": "not_null", "columns": ["team"]}
+        config = {"dataset": "staff", "checks": [rule]}
+        job = make_job("check", kind="quality_check", config=config, owner=cast.dan)
+        probe = {"check": "range", "columns": ["pay"], "minimum": 0, "maximum": 9}
+        wrong = self.refused(client, cast.ben, job, checks=[rule, probe])
+        assert list(wrong) == ["config.checks.1"]
+        job.versions.all().delete()
+        assert list(self.refused(client, cast.ben, job, dataset="payroll")) == ["config.dataset"]
+        job.versions.all().delete()
+        assert not self.refused(client, cast.ben, job, checks=[{"check": "row_count", "minimum": 1}])
+
+    def call(self, **config: Any) -> Job:
+        header = {"name": "Authorization", "secret": "crm"}
+        config = {"url": "https://api.example.com/a", "headers": [header], **config}
+        return make_job("call", kind="http", config=config)
+
+    def test_no_other_secret_is_taken(self, client: Client, cast: Cast) -> None:
+        other = [{"name": "Authorization", "secret": "crm"}, {"name": "X-Key", "secret": "bank"}]
+        wrong = self.refused(client, cast.finn, self.call(), headers=other)
+        assert list(wrong) == ["config.headers.1.secret"]
+
+    def test_a_secret_goes_to_no_other_host(self, client: Client, cast: Cast) -> None:
+        wrong = self.refused(client, cast.finn, self.call(), url="https://evil.example.net/a")
+        assert list(wrong) == ["config.url"]
+
+    def test_another_path_of_the_same_host_is_fine(self, client: Client, cast: Cast) -> None:
+        assert not self.refused(client, cast.finn, self.call(), url="https://api.example.com/b")
+
+    def test_without_a_secret_any_host_is_fine(self, client: Client, cast: Cast) -> None:
+        assert not self.refused(client, cast.finn, self.call(headers=[]), url="https://example.net/")
+
+    def test_a_database_s_password_goes_to_no_other_host(self, client: Client, cast: Cast) -> None:
+        source = {"type": "postgresql", "host": "db.example.com", "database": "shop", "user": "reader"}
+        source |= {"secret": "shop", "table": "public.orders"}
+        job = make_job("load", kind="extract_load", config={"target": "raw.orders", "source": source})
+        moved = {**source, "host": "evil.example.net", "port": 5433}
+        wrong = self.refused(client, cast.finn, job, source=moved)
+        assert list(wrong) == ["config.source.host", "config.source.port"]

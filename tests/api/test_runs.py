@@ -2,6 +2,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,9 +15,11 @@ from jobs import longpoll
 from jobs.choices import RunState, Trigger
 from jobs.models import Run
 from jobs.models.run import RunQuerySet
+from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
-from tests.factories.jobs import DAY_PARAMETERS, make_job, make_log, make_run
+from tests.factories import catalog
+from tests.factories.jobs import DAY_PARAMETERS, make_edition, make_job, make_log, make_run
 from tests.factories.tokens import bearer
 
 RUNS = "/api/v1/jobs/load-weather/runs"
@@ -233,6 +236,59 @@ class TestRead:
         headers = bearer(cast.dan, "jobs:read")
         client.get("/api/v1/runs", headers=headers)
         with django_assert_num_queries(2):
+            client.get("/api/v1/runs", headers=headers)
+
+
+@pytest.mark.django_db
+class TestOutputs:
+    def shown(self, client: Client, user: User, run: Run) -> dict[str, Any]:
+        headers = bearer(user, "jobs:read")
+        one: dict[str, Any] = client.get(f"/api/v1/runs/{run.pk}", headers=headers).json()["outputs"]
+        listed = client.get("/api/v1/runs", headers=headers).json()["results"]
+        assert [each["outputs"] for each in listed] == [one]
+        return one
+
+    def test_datasets_and_metrics_are_those_that_the_reader_sees(self, client: Client, cast: Cast) -> None:
+        hidden = {"visibility": "team", "owner": cast.dan}
+        catalog.dataset("flights")
+        catalog.dataset("payroll", **hidden)
+        catalog.metric("salaries", **hidden)
+        outputs = {
+            "datasets": [{"key": "flights", "row_count": 3}, {"key": "payroll", "row_count": 9}],
+            "metrics": [{"key": "salaries", "points": 4}],
+            "passed": 2,
+        }
+        run = make_run(make_job(), outputs=outputs)
+        assert self.shown(client, cast.dan, run) == outputs
+        seen = {"datasets": [{"key": "flights", "row_count": 3}], "metrics": [], "passed": 2}
+        assert self.shown(client, cast.finn, run) == seen
+
+    def test_of_a_report_only_what_its_page_shows(self, client: Client, cast: Cast) -> None:
+        catalog.dataset("payroll", table={"physical_name": "fin.payroll"}, visibility="team", owner=cast.dan)
+        catalog.metric("salaries", visibility="team", owner=cast.dan)
+        run, citation = make_edition("pay", tables=["fin.payroll"], rows=[["2013-01", 3]])
+        failed = {"kind": "metric", "title_en": "Pay", "metric": "salaries", "failed": {"why": "gone"}}
+        run.outputs["sections"].append(failed)
+        run.outputs["reads"] = {"tables": ["fin.payroll"], "metrics": ["salaries"]}
+        run.save()
+        mine = self.shown(client, cast.dan, run)
+        assert "reads" not in mine
+        assert mine["sections"][0]["evidence"] == str(citation.evidence_id)
+        told = self.shown(client, cast.finn, run)
+        assert [each["evidence"] for each in told["sections"]] == [None, None]
+        assert "payroll" not in str(told)
+        assert "salaries" not in str(told)
+
+    def test_more_runs_take_no_more_queries(
+        self, client: Client, cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for number in range(6):
+            catalog.dataset(f"flights_{number}")
+            make_run(make_job(f"job-{number}"), outputs={"datasets": [{"key": f"flights_{number}"}]})
+            make_edition(f"report-{number}", tables=[f"lake.operations.flights_{number}"], rows=[])
+        headers = bearer(cast.dan, "jobs:read")
+        client.get("/api/v1/runs", headers=headers)
+        with django_assert_num_queries(5):
             client.get("/api/v1/runs", headers=headers)
 
 

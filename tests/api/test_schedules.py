@@ -95,6 +95,25 @@ def test_reading_is_not_editing(client: Client, cast: Cast) -> None:
     assert client.post(PATH, {"interval": 60}, content_type=JSON, headers=only_read).status_code == 403
 
 
+def test_whom_the_job_names_edits_its_schedules_and_no_others(client: Client, cast: Cast) -> None:
+    make_job().editors.add(cast.finn)
+    made = make_schedule(make_job("other"))
+    token = bearer(cast.finn, "jobs:edit")
+    own = client.post(PATH, {"interval": 60}, content_type=JSON, headers=token)
+    assert own.status_code == 201
+    assert client.delete(f"{PATH}/{own.json()['id']}", headers=token).status_code == 204
+    other = f"/api/v1/jobs/other/schedules/{made.pk}"
+    asked = [
+        client.post("/api/v1/jobs/other/schedules", {"interval": 60}, content_type=JSON, headers=token),
+        client.patch(other, {"interval": 60}, content_type=JSON, headers=token),
+        client.delete(other, headers=token),
+        client.post(f"{other}/pause", headers=token),
+        client.post(f"{other}/resume", headers=token),
+        client.post("/api/v1/jobs/other/data", {"datasets": []}, content_type=JSON, headers=token),
+    ]
+    assert [answer.status_code for answer in asked] == [403] * 6
+
+
 class TestNewData:
     PATH = "/api/v1/jobs/load-weather/data"
 
@@ -148,3 +167,15 @@ class TestNewData:
         answer = client.post(self.PATH, wish, content_type=JSON, headers=headers)
         assert answer.status_code in {400, 422}
         assert words in answer.json()["errors"][0]["message"]
+
+    def test_a_change_leaves_what_its_editor_may_not_see(self, client: Client, cast: Cast) -> None:
+        job = make_job()
+        job.editors.add(cast.finn)
+        hidden = catalog.dataset("ops.secret", visibility="team", owner=cast.dan)
+        flights, weather = catalog.dataset("ops.flights"), catalog.dataset("ops.weather")
+        made = make_trigger(job, hidden, flights)
+        sent = {"datasets": ["ops.weather"]}
+        token = bearer(cast.finn, "jobs:edit")
+        answer = client.patch(f"{self.PATH}/{made.pk}", sent, content_type=JSON, headers=token)
+        assert answer.json()["datasets"] == ["ops.weather"]
+        assert set(made.datasets.all()) == {hidden, weather}

@@ -131,6 +131,17 @@ class TestProgress:
             assert client.post(f"{path}{step}/").status_code == 403
         assert not Backfill.objects.get().paused
 
+    def test_whom_the_job_names_steers_it(self, client: Client, cast: Cast, backfill: Backfill) -> None:
+        backfill.job.runners.add(cast.finn)
+        client.force_login(cast.finn)
+        path = f"/backfills/{backfill.pk}/"
+        page = client.get(path).content.decode()
+        assert "Pause" in page
+        assert "Cancel the rest" in page
+        for step in ("pause", "resume", "cancel", "again"):
+            assert client.post(f"{path}{step}/").status_code == 302
+        assert backfill.runs.filter(state=RunState.QUEUED).count() == 2
+
 
 def test_a_run_is_started_again_with_other_parameters(dan: Client) -> None:
     job = make_job(parameters_schema=DAY_PARAMETERS)

@@ -490,6 +490,20 @@ class TestVersions:
         assert "gone@example.org" in response.content.decode()
         assert Job.objects.get().version == 2
 
+    def test_going_back_does_not_name_what_its_editor_may_not_see(self, client: Client, cast: Cast) -> None:
+        job = make_job(kind="metric_refresh", config={"dataset": "x"})
+        job.editors.add(cast.finn)
+        for key in ("secret-payroll", "secret-still"):
+            make_job(key, private=True)
+        make_version(job, after=["secret-payroll", "gone"], timeout=77)
+        job.after.add(Job.objects.get(key="secret-still"))
+        client.force_login(cast.finn)
+        page = client.post(f"/jobs/{job.key}/versions/1/restore/", follow=True).content.decode()
+        assert "secret-" not in page
+        assert "is back, as version 2" in page
+        back = Job.objects.get(key=job.key)
+        assert (back.timeout, back.after.get().key) == (77, "secret-still")
+
     def test_only_editors_read_the_history(self, client: Client, cast: Cast) -> None:
         make_version(make_job())
         client.force_login(cast.ben)

@@ -1,18 +1,22 @@
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.actions.queries import MOST_OPEN, ask
 from jobs.choices import RunState
+from jobs.exceptions import TooManyQueries
 from jobs.models import Run
 from portal.accounts.models import User
 from portal.audit.actions import Actor
 from portal.evidence.actions import record_result
 from tests.conftest import Cast
 from tests.factories.catalog import dataset
+from tests.factories.tokens import bearer
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -203,3 +207,54 @@ def test_a_number_that_is_none_is_refused_at_its_field(ben: Client, text: str) -
     assert answer.status_code == 422
     assert "This is not what its type says." in answer.content.decode()
     assert Run.objects.count() == 0
+
+
+def test_only_the_asker_meets_a_query_at_its_job(client: Client, cast: Cast, table: str) -> None:
+    own, other = asked(cast.dan), ended(asked(cast.ben), RunState.FAILED)
+    client.force_login(cast.dan)
+    page = client.get("/jobs/query/").content.decode()
+    assert f'href="/runs/{own.number}/"' in page
+    for address in ("/jobs/query/", "/jobs/", f"/runs/{own.number}/", "/"):
+        assert f'href="/runs/{other.number}/"' not in client.get(address).content.decode()
+    headers = bearer(cast.cleo, "jobs:read")
+    assert client.get("/api/v1/jobs/query", headers=headers).json()["last_run"] is None
+    mine = client.get("/api/v1/jobs/query", headers=bearer(cast.dan, "jobs:read")).json()
+    assert mine["last_run"]["number"] == own.number
+
+
+def test_nothing_goes_past_the_limit_of_open_queries(client: Client, cast: Cast, table: str) -> None:
+    run = ended(asked(cast.dan), RunState.CANCELLED)
+    client.force_login(cast.dan)
+    page = client.get(f"/runs/{run.number}/").content.decode()
+    assert f"/runs/{run.number}/again/" not in page
+    assert f'href="/queries/{run.number}/"' in page
+    assert client.post(f"/runs/{run.number}/again/", {"once": "1"}).status_code == 403
+    assert client.post("/jobs/query/run/", {"once": "1", "param-sql": SQL}).status_code == 403
+    sent = {"params": {"sql": SQL}}
+    headers = bearer(cast.dan, "jobs:run")
+    answer = client.post("/api/v1/jobs/query/runs", sent, content_type="application/json", headers=headers)
+    assert answer.status_code == 403
+    assert "Run now: Ask the lake" not in client.get("/jobs/").content.decode()
+    assert Run.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_come_at_once_count_each_other(cast: Cast, table: str) -> None:
+    for _ in range(MOST_OPEN - 1):
+        asked(cast.ben)
+
+    def second() -> None:
+        try:
+            asked(cast.ben)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            asked(cast.ben)
+            rival = pool.submit(second)
+            with pytest.raises(TimeoutError):
+                rival.result(timeout=2)
+        with pytest.raises(TooManyQueries):
+            rival.result(timeout=20)
+    assert Run.objects.count() == MOST_OPEN

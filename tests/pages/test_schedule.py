@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from catalog.models import Dataset
 from jobs.models import DataTrigger, Schedule
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
@@ -172,6 +173,30 @@ class TestNewData:
         assert response.status_code == 422
         assert "load-weather → ops.flights → load-weather" in response.content.decode()
         assert not job.data_triggers.exists()
+
+    def test_a_circle_does_not_name_what_one_may_not_see(self, client: Client, cast: Cast) -> None:
+        job = make_job()
+        job.editors.add(cast.finn)
+        job.followers.add(make_job("secret-payroll", private=True))
+        made = catalog.dataset("ops.secret", visibility="team", owner=cast.dan)
+        for upstream, dataset in (("secret-payroll", made), ("second", catalog.dataset("ops.flights"))):
+            catalog.edge(("job", upstream), ("dataset", dataset.asset.key))
+        make_trigger(make_job("second"), made)
+        client.force_login(cast.finn)
+        flights = Dataset.objects.get(asset__key="ops.flights")
+        page = client.post(self.PATH, {"datasets": [flights.pk], "gathering": "any"}).content.decode()
+        assert "load-weather → … → … → second → ops.flights → load-weather. Leave out ops.flights" in page
+
+    def test_a_change_leaves_what_its_editor_may_not_see(self, client: Client, cast: Cast) -> None:
+        job = make_job()
+        job.editors.add(cast.finn)
+        hidden = catalog.dataset("ops.secret", visibility="team", owner=cast.dan)
+        flights, weather = catalog.dataset("ops.flights"), catalog.dataset("ops.weather")
+        made = make_trigger(job, hidden, flights)
+        client.force_login(cast.finn)
+        path = f"/jobs/load-weather/data/{made.pk}/"
+        assert client.post(path, {"datasets": [weather.pk], "gathering": "all"}).status_code == 302
+        assert set(made.datasets.all()) == {hidden, weather}
 
     def test_nothing_chosen_is_refused(self, dan: Client) -> None:
         make_job()

@@ -352,7 +352,7 @@ def test_a54_no_token_is_wider_than_its_owner(cast):
     with pytest.raises(ScopeTooWide):
         issue(cast.ada, "queries:run")
     with pytest.raises(ScopeTooWide):
-        issue(cast.ada, "jobs:edit")
+        issue(cast.ada, "webhooks:write")
     with pytest.raises(UnknownScope):
         issue(cast.cleo, "everything:write")
 
@@ -378,7 +378,7 @@ def test_a54_a_token_runs_only_jobs_that_its_owner_may(cast):
 def test_a54_the_form_offers_and_takes_only_what_the_owner_may(client, cast):
     client.force_login(cast.ada)
     assert b"queries:run" not in client.get("/account/tokens/add/").content
-    for scope in ("queries:run", "jobs:edit"):
+    for scope in ("queries:run", "webhooks:write"):
         client.post("/account/tokens/add/", {"name": "x", "days": "30", "scopes": [scope]})
     assert not ApiToken.objects.filter(owner=cast.ada).exists()
 

@@ -16,6 +16,7 @@ from jobs.engine.claim import Claim, claim
 from jobs.exceptions import InvalidDefinition, RefusedTrigger
 from jobs.models import DataTrigger, Job, Run, RunEvent
 from portal.audit.models import AuditEvent
+from tests.conftest import Cast
 from tests.factories import catalog
 from tests.factories.jobs import make_job as make_shown
 from tests.unit.jobs.conftest import TESTS
@@ -199,7 +200,7 @@ def test_parameters_fit_the_job_and_equal_triggers_are_one(make_job: Make) -> No
         data_triggers.add(job=job, wish=Wish(datasets=[flights]), by=TESTS)
 
 
-def test_a_changed_trigger_keeps_what_has_come(make_job: Make, start: Start) -> None:
+def test_a_changed_trigger_keeps_what_has_come(make_job: Make, start: Start, cast: Cast) -> None:
     flights, weather, planes = dataset("ops.flights"), dataset("ops.weather"), dataset("ops.planes")
     job = make_job("waiting")
     wish = Wish(datasets=[flights, weather], gathering=Gathering.ALL)
@@ -207,7 +208,7 @@ def test_a_changed_trigger_keeps_what_has_come(make_job: Make, start: Start) -> 
     load = start(make_job("load"))
     publish(load, flights)
     changed = Wish(datasets=[flights, planes], gathering=Gathering.ALL)
-    data_triggers.edit(trigger=trigger, wish=changed, by=TESTS)
+    data_triggers.edit(trigger=trigger, wish=changed, reader=cast.dan, by=TESTS)
     marks: dict[str, UUID | None] = dict(trigger.watched.values_list("dataset__asset__key", "fresh_by"))
     assert marks == {"ops.flights": load.pk, "ops.planes": None}
 

@@ -174,6 +174,16 @@ def test_models_run_in_the_order_that_their_sql_states(world: Lake, cast: Cast) 
         model(cast, "SELECT n FROM marts.third", **loop)
 
 
+def test_a_circle_does_not_name_what_its_editor_may_not_see(world: Lake, cast: Cast) -> None:
+    first = model(cast, "SELECT 1 AS n", key="first", target="marts.first")
+    model(cast, "SELECT n FROM marts.first", key="second", target="marts.second")
+    Job.objects.filter(key="second").update(private=True)
+    first.config["sql"] = "SELECT n FROM marts.second"
+    first.save()
+    with pytest.raises(InvalidDefinition, match="first → … → first"):
+        arrange(first, reader=cast.finn)
+
+
 def test_a_model_that_reads_something_else_is_let_go(world: Lake, cast: Cast) -> None:
     first = model(cast, "SELECT 1 AS n", key="first", target="marts.first")
     second = model(cast, "SELECT n FROM marts.first", key="second", target="marts.second")
