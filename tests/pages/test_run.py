@@ -226,6 +226,12 @@ def test_run_again_repeats_the_parameters_once(dan: Client, cast: Cast) -> None:
     assert repeated.requested_by == cast.dan
 
 
+def test_run_again_takes_a_token_that_cannot_be_kept(dan: Client) -> None:
+    run = make_run(make_job(), RunState.FAILED)
+    answer = dan.post(f"/runs/{run.number}/again/", {"once": "a\0b"})
+    assert answer["Location"] == f"/runs/{Run.objects.get(rerun_of=run).number}/"
+
+
 @pytest.mark.parametrize("path", ["cancel", "again"])
 def test_business_staff_see_but_do_not_act(client: Client, cast: Cast, path: str) -> None:
     run = make_run(make_job(), RunState.RUNNING)
