@@ -1,7 +1,6 @@
 """The API of when a job starts by itself: schedules and new data."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -10,40 +9,20 @@ from rest_framework.views import APIView
 
 from jobs.access import access_job, access_schedule, access_trigger
 from jobs.actions import data_triggers, schedules
+from jobs.api.asking import or_problem, user_of
 from jobs.api.schedule_serializers import (
     DataTriggerSerializer,
     DataTriggerWishSerializer,
     ScheduleDetailSerializer,
     ScheduleWishSerializer,
 )
-from jobs.exceptions import RefusedTrigger, WrittenInCode
-from portal.accounts.models import User
 from portal.accounts.permissions import Permission
-from portal.api.problems import Problem
 from portal.audit.actions import actor_of
 
-T = TypeVar("T")
 _NOT_THERE = OpenApiResponse(description="There is no such job or schedule for you.")
 _NOT_ALLOWED = OpenApiResponse(description="Your role or token does not allow this.")
 _REFUSED = OpenApiResponse(description="It does not fit; errors says why, field by field.")
 _IN_CODE = OpenApiResponse(description="The job's definition states it.")
-
-
-def _user(request: Request) -> User:
-    return cast("User", request.user)
-
-
-def _or_problem(act: Callable[[], T]) -> T:
-    """Turn what an action refuses into the answer that says so."""
-    try:
-        return act()
-    except RefusedTrigger as error:
-        errors = [{"field": each["field"], "message": each["message"]} for each in error.errors]
-        raise Problem(
-            422, "It does not fit", "Nothing was changed.", kind="problem-validation", errors=errors
-        ) from error
-    except WrittenInCode as error:
-        raise Problem(409, "Written in code", str(error), kind="problem-written-in-code") from error
 
 
 class SchedulesView(APIView):
@@ -58,7 +37,7 @@ class SchedulesView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """List when the job starts by itself."""
-        job = access_job(_user(request), key)
+        job = access_job(user_of(request), key)
         return Response(ScheduleDetailSerializer(job.schedules.all(), many=True).data)
 
     @extend_schema(
@@ -69,10 +48,10 @@ class SchedulesView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Give the job one more schedule."""
-        job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
+        job = access_job(user_of(request), key, for_=Permission.EDIT_JOBS)
         body = ScheduleWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        made = _or_problem(lambda: schedules.add(job=job, wish=body.wish(), by=actor_of(request)))
+        made = or_problem(lambda: schedules.add(job=job, wish=body.wish(), by=actor_of(request)))
         return Response(ScheduleDetailSerializer(made).data, status=201)
 
 
@@ -88,7 +67,7 @@ class ScheduleView(APIView):
     )
     def get(self, request: Request, key: str, schedule_id: int) -> Response:
         """Read a schedule with its next five starts."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.VIEW_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.VIEW_JOBS)
         return Response(ScheduleDetailSerializer(schedule).data)
 
     @extend_schema(
@@ -105,11 +84,11 @@ class ScheduleView(APIView):
     )
     def patch(self, request: Request, key: str, schedule_id: int) -> Response:
         """Change what is sent; the schedule goes on from its next slot from now."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
         body = ScheduleWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         wish = body.wish(schedule)
-        changed = _or_problem(lambda: schedules.edit(schedule=schedule, wish=wish, by=actor_of(request)))
+        changed = or_problem(lambda: schedules.edit(schedule=schedule, wish=wish, by=actor_of(request)))
         return Response(ScheduleDetailSerializer(changed).data)
 
     @extend_schema(
@@ -119,8 +98,8 @@ class ScheduleView(APIView):
     )
     def delete(self, request: Request, key: str, schedule_id: int) -> Response:
         """Take a schedule away; the runs that it started stay."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
-        _or_problem(lambda: schedules.remove(schedule=schedule, by=actor_of(request)))
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        or_problem(lambda: schedules.remove(schedule=schedule, by=actor_of(request)))
         return Response(status=204)
 
 
@@ -137,7 +116,7 @@ class SchedulePauseView(APIView):
     )
     def post(self, request: Request, key: str, schedule_id: int) -> Response:
         """Stop it from making runs; pausing a paused one changes nothing."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
         paused = schedules.pause(schedule=schedule, by=actor_of(request))
         return Response(ScheduleDetailSerializer(paused).data)
 
@@ -155,9 +134,9 @@ class ScheduleResumeView(APIView):
     )
     def post(self, request: Request, key: str, schedule_id: int) -> Response:
         """Go on from its next slot; what passed while it was paused is not caught up."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
         by = actor_of(request)
-        resumed = _or_problem(lambda: schedules.resume(schedule=schedule, by=by))
+        resumed = or_problem(lambda: schedules.resume(schedule=schedule, by=by))
         return Response(ScheduleDetailSerializer(resumed).data)
 
 
@@ -173,7 +152,7 @@ class DataTriggersView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """List which datasets start the job."""
-        job = access_job(_user(request), key)
+        job = access_job(user_of(request), key)
         return Response(_shown(request, job.data_triggers.all(), many=True))
 
     @extend_schema(
@@ -184,10 +163,10 @@ class DataTriggersView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Start the job by more datasets."""
-        job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
-        body = DataTriggerWishSerializer(data=request.data, context={"user": _user(request)})
+        job = access_job(user_of(request), key, for_=Permission.EDIT_JOBS)
+        body = DataTriggerWishSerializer(data=request.data, context={"user": user_of(request)})
         body.is_valid(raise_exception=True)
-        made = _or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=actor_of(request)))
+        made = or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=actor_of(request)))
         return Response(_shown(request, made), status=201)
 
 
@@ -204,11 +183,11 @@ class DataTriggerView(APIView):
     )
     def patch(self, request: Request, key: str, trigger_id: int) -> Response:
         """Change what is sent."""
-        trigger = access_trigger(_user(request), key, trigger_id, for_=Permission.EDIT_JOBS)
-        body = DataTriggerWishSerializer(data=request.data, context={"user": _user(request)})
+        trigger = access_trigger(user_of(request), key, trigger_id, for_=Permission.EDIT_JOBS)
+        body = DataTriggerWishSerializer(data=request.data, context={"user": user_of(request)})
         body.is_valid(raise_exception=True)
         wish = body.wish(trigger)
-        changed = _or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, by=actor_of(request)))
+        changed = or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, by=actor_of(request)))
         return Response(_shown(request, changed))
 
     @extend_schema(
@@ -218,10 +197,10 @@ class DataTriggerView(APIView):
     )
     def delete(self, request: Request, key: str, trigger_id: int) -> Response:
         """Take it away; the runs that it started stay."""
-        trigger = access_trigger(_user(request), key, trigger_id, for_=Permission.EDIT_JOBS)
+        trigger = access_trigger(user_of(request), key, trigger_id, for_=Permission.EDIT_JOBS)
         data_triggers.remove(trigger=trigger, by=actor_of(request))
         return Response(status=204)
 
 
 def _shown(request: Request, what: Any, *, many: bool = False) -> Any:
-    return DataTriggerSerializer(what, many=many, context={"user": _user(request)}).data
+    return DataTriggerSerializer(what, many=many, context={"user": user_of(request)}).data

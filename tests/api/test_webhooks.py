@@ -41,6 +41,7 @@ def test_one_is_made_read_and_removed_and_its_secret_is_told_once(client, header
         ({"events": []}, "events"),
         ({"events": ["run.exploded"]}, "events"),
         ({"jobs": ["no-such-job"]}, "jobs"),
+        ({"job": ["load-flights"]}, "job"),
         ({"name": ""}, "name"),
     ],
 )

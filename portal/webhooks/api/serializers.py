@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from portal.api.serializers import StrictSerializer
 from portal.outgoing import Mistyped, check_url
 from portal.vault.exceptions import VaultError
 from portal.webhooks.actions import Wish
@@ -55,7 +56,7 @@ class NewEndpointSerializer(EndpointSerializer):
         read_only_fields = fields
 
 
-class EndpointWishSerializer(serializers.Serializer[Any]):
+class EndpointWishSerializer(StrictSerializer):
     """An endpoint to be made; without ``jobs`` it hears of all that its owner sees."""
 
     name = serializers.CharField(max_length=100)
