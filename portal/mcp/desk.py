@@ -47,7 +47,7 @@ class Desk:
         if self._known.get(digest, 0.0) > now:
             return True
         # What its scopes do not open is a 403: the token itself is good.
-        answer = await self._send("GET", "/api/v1/jobs", secret, params={"page_size": "1"})
+        answer = await self._send("GET", "/api/v1/jobs", secret, params={"limit": "1"})
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             return False
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -103,5 +103,8 @@ class Desk:
 
 
 def _below(path: tuple[str, ...]) -> str:
-    """Join an address; what a caller gave stays one part of it, whatever signs it holds."""
+    """Join an address; what a caller gave stays one part of it, whatever signs it holds. Raises Refused."""
+    if not {"", ".", ".."}.isdisjoint(path):
+        # Quoting leaves dots as they are, and the client would take them for a way to another address.
+        raise Refused("There is nothing here, or nothing that you may see.")
     return "/api/v1/" + "/".join(quote(part, safe="") for part in path)

@@ -1,5 +1,6 @@
 """What an assistant may do: look into the catalog, run jobs and follow them, prepare a question."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Annotated, Any, Literal, ParamSpec
@@ -55,7 +56,7 @@ def _register_catalog(server: MCPServer, desk: Desk) -> None:
         words: Words, kind: Literal["dataset", "metric"] = "dataset", most: Most = 10
     ) -> Result:
         """Find datasets or metrics by words in English or Korean; column names count too."""
-        found: Result = await desk.get(f"{kind}s", q=words, page_size=most)
+        found: Result = await desk.get(f"{kind}s", q=words, limit=most)
         return found
 
     @server.tool(title="Read a dataset", annotations=READS)
@@ -73,10 +74,10 @@ def _register_catalog(server: MCPServer, desk: Desk) -> None:
         starts_from: Annotated[str, Field(description="First day of the points, as 2026-01-31.")] = "",
         most: Most = 31,
     ) -> Result:
-        """Read a metric: definition, target, headline figure; with a grain also its newest points."""
+        """Read a metric: definition, target, headline figure; with a grain also its points, oldest first."""
         found: Result = await desk.get("metrics", key)
         if grain:
-            points = await desk.get("metrics", key, "points", grain=grain, from_=starts_from, page_size=most)
+            points = await desk.get("metrics", key, "points", grain=grain, from_=starts_from, limit=most)
             found["points"] = points.get("results", points)
         return found
 
@@ -86,7 +87,7 @@ def _register_jobs(server: MCPServer, desk: Desk) -> None:
     @_told
     async def list_jobs(words: Annotated[str, Field(max_length=100)] = "", most: Most = 20) -> Result:
         """List the jobs that may be seen, with the state of their last run."""
-        found: Result = await desk.get("jobs", q=words, page_size=most)
+        found: Result = await desk.get("jobs", q=words, limit=most)
         return found
 
     @server.tool(title="Run a job", annotations=RUNS)
@@ -102,9 +103,10 @@ def _register_jobs(server: MCPServer, desk: Desk) -> None:
         ] = "",
     ) -> Result:
         """Start a job that the token may run; answers with the run to follow."""
-        run: Result = await desk.post(
-            "jobs", key, "runs", body={"params": parameters or {}}, key=f"mcp:{once or uuid4()}"
-        )
+        # The word may be in any language; a header takes only ASCII.
+        word = hashlib.sha256(once.encode()).hexdigest() if once else uuid4()
+        body = {"params": parameters or {}}
+        run: Result = await desk.post("jobs", key, "runs", body=body, key=f"mcp:{word}")
         return run | {"page": desk.page(f"/runs/{run['number']}/")}
 
     @server.tool(title="Follow a run", annotations=READS)
@@ -134,7 +136,7 @@ def _register_questions(server: MCPServer, desk: Desk) -> None:
     @_told
     async def find_questions(words: Words, most: Most = 10) -> Result:
         """Find what others asked the data team already, answered or not."""
-        found: Result = await desk.get("questions", q=words, page_size=most)
+        found: Result = await desk.get("questions", q=words, limit=most)
         return found
 
     @server.tool(title="Draft a question", annotations=READS)
