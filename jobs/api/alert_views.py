@@ -1,6 +1,6 @@
 """The API of alerts: what is wrong with jobs now, and what was."""
 
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api.alert_serializers import AlertSerializer
+from jobs.api.asking import user_of
 from jobs.filters import AlertFilter
 from jobs.models import Alert
 from jobs.models.alert import AlertQuerySet
-from portal.accounts.models import User
 
 
 class AlertsView(ListAPIView[Alert]):
@@ -25,8 +25,7 @@ class AlertsView(ListAPIView[Alert]):
 
     def get_queryset(self) -> AlertQuerySet:
         """Return the visible alerts with what the answer shows of each."""
-        user = cast("User", self.request.user)
-        return Alert.objects.visible_to(user).select_related("job", "run")
+        return Alert.objects.visible_to(user_of(self.request)).select_related("job", "run")
 
     @extend_schema(operation_id="alerts_list", tags=["alerts"])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -7,9 +7,9 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from jobs.actions import backfills
-from jobs.api.schedule_serializers import StrictSerializer
 from jobs.choices import PartitionUnit
 from jobs.models import Backfill, Run
+from portal.api.serializers import StrictSerializer
 
 BACKFILL_EXAMPLE = {
     "id": 4,

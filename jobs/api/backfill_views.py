@@ -1,9 +1,7 @@
 """The API of backfills: plan, start, follow and steer them."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol
 
-from django.core.exceptions import PermissionDenied
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,39 +9,25 @@ from rest_framework.views import APIView
 
 from jobs.access import access_backfill, access_job
 from jobs.actions import backfills
+from jobs.api.asking import or_problem, token_for, unfit, user_of
 from jobs.api.backfill_serializers import (
     BackfillSerializer,
     BackfillSummarySerializer,
     BackfillWishSerializer,
     PlanSerializer,
 )
-from jobs.exceptions import IdempotencyConflict, JobDisabled, RefusedTrigger
+from jobs.exceptions import FieldError
 from jobs.history import partition_states
-from jobs.models import Backfill, Job
-from portal.accounts.models import ApiToken, User
+from jobs.models import Backfill
 from portal.accounts.permissions import Permission
 from portal.api.idempotency import idempotency_key
-from portal.api.permissions import token_may_run
-from portal.api.problems import Problem
 from portal.audit.actions import Actor, actor_of
 
-T = TypeVar("T")
 _NOT_THERE = OpenApiResponse(description="There is no such job or backfill for you.")
 _NOT_ALLOWED = OpenApiResponse(description="Your role or token does not allow this.")
 _REFUSED = OpenApiResponse(description="It does not fit; errors says why, field by field.")
 _DISABLED = OpenApiResponse(description="The job is switched off.")
 _STEERED = {200: BackfillSerializer, 403: _NOT_ALLOWED, 404: _NOT_THERE, 409: _DISABLED}
-
-
-def _user(request: Request) -> User:
-    return cast("User", request.user)
-
-
-def _token_for(request: Request, job: Job) -> ApiToken:
-    token = cast("ApiToken", request.auth)
-    if not token_may_run(token, job.key):
-        raise PermissionDenied
-    return token
 
 
 class JobBackfillsView(APIView):
@@ -58,7 +42,7 @@ class JobBackfillsView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """List the newest fifty backfills of a job."""
-        job = access_job(_user(request), key)
+        job = access_job(user_of(request), key)
         newest = list(job.backfills.select_related("job", "requested_by")[:50])
         context = {"states": partition_states([each.pk for each in newest])}
         return Response(BackfillSummarySerializer(newest, many=True, context=context).data)
@@ -91,20 +75,18 @@ class JobBackfillsView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Queue a run for each partition of a range; with ``dry_run`` only list them."""
-        job = access_job(_user(request), key, for_=Permission.RUN_JOBS)
-        token = _token_for(request, job)
+        job = access_job(user_of(request), key, for_=Permission.RUN_JOBS)
+        token = token_for(request, job)
         body = BackfillWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         if body.validated_data["dry_run"]:
-            planned = _or_problem(lambda: backfills.plan(job=job, wish=body.wish()))
+            planned = or_problem(lambda: backfills.plan(job=job, wish=body.wish()))
             return Response(PlanSerializer({"partitions": planned}).data)
         once = idempotency_key(request)
         if once is None:
-            errors = [{"field": "Idempotency-Key", "message": "Send a key of your own choice."}]
-            raise Problem(
-                422, "A key is missing", "Nothing was started.", kind="problem-validation", errors=errors
-            )
-        backfill, created = _or_problem(
+            missing = FieldError(field="Idempotency-Key", message="Send a key of your own choice.")
+            raise unfit([missing], "A key is missing")
+        backfill, created = or_problem(
             lambda: backfills.start(
                 job=job,
                 wish=body.wish(),
@@ -128,7 +110,7 @@ class BackfillView(APIView):
     )
     def get(self, request: Request, backfill_id: int) -> Response:
         """Read how far a backfill is."""
-        return Response(BackfillSerializer(access_backfill(_user(request), backfill_id)).data)
+        return Response(BackfillSerializer(access_backfill(user_of(request), backfill_id)).data)
 
 
 class BackfillPauseView(APIView):
@@ -180,22 +162,7 @@ class _Steer(Protocol):
 
 
 def _steer(request: Request, backfill_id: int, act: _Steer, permission: Permission) -> Response:
-    backfill = access_backfill(_user(request), backfill_id, for_=permission)
-    _token_for(request, backfill.job)
-    _or_problem(lambda: act(backfill=backfill, by=actor_of(request)))
-    return Response(BackfillSerializer(access_backfill(_user(request), backfill_id)).data)
-
-
-def _or_problem(act: Callable[[], T]) -> T:
-    """Turn what an action refuses into the answer that says so."""
-    try:
-        return act()
-    except RefusedTrigger as error:
-        errors = [{"field": each["field"], "message": each["message"]} for each in error.errors]
-        raise Problem(
-            422, "It does not fit", "Nothing was started.", kind="problem-validation", errors=errors
-        ) from error
-    except IdempotencyConflict as error:
-        raise Problem(422, "The key was used before", str(error), kind="problem-idempotency") from error
-    except JobDisabled as error:
-        raise Problem(409, "The job is switched off", str(error), kind="problem-disabled") from error
+    backfill = access_backfill(user_of(request), backfill_id, for_=permission)
+    token_for(request, backfill.job)
+    or_problem(lambda: act(backfill=backfill, by=actor_of(request)))
+    return Response(BackfillSerializer(access_backfill(user_of(request), backfill_id)).data)

@@ -1,10 +1,9 @@
 """The API of job definitions: make, read, replace, change and delete jobs; If-Match names the version."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from pydantic import ValidationError
@@ -16,9 +15,16 @@ from rest_framework.views import APIView
 from jobs.access import access_job, shown_definition
 from jobs.actions import definitions
 from jobs.actions.jobs import definition_of
+from jobs.api.asking import unfit, user_of
 from jobs.complaints import complaints
 from jobs.definitions import JobDefinition, stated
-from jobs.exceptions import ChangedMeanwhile, DefinedElsewhere, InvalidDefinition, StillNeeded
+from jobs.exceptions import (
+    ChangedMeanwhile,
+    DefinedElsewhere,
+    FieldError,
+    InvalidDefinition,
+    StillNeeded,
+)
 from jobs.models import Job
 from jobs.shapes import JobShape
 from portal.accounts.access import require
@@ -85,7 +91,7 @@ class JobDefinitionView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """Read the definition that a job has now."""
-        return _answer(access_job(_user(request), key, for_=Permission.EDIT_JOBS), _user(request))
+        return _answer(access_job(user_of(request), key, for_=Permission.EDIT_JOBS), user_of(request))
 
     @extend_schema(
         operation_id="jobs_definition_replace",
@@ -97,7 +103,7 @@ class JobDefinitionView(APIView):
     )
     def put(self, request: Request, key: str) -> Response:
         """Replace the definition as a whole; what is left out gets its default."""
-        job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
+        job = access_job(user_of(request), key, for_=Permission.EDIT_JOBS)
         return self._write(request, job, _object(request))
 
     @extend_schema(
@@ -110,15 +116,15 @@ class JobDefinitionView(APIView):
     )
     def patch(self, request: Request, key: str) -> Response:
         """Change the fields that are sent; an object such as config is replaced as a whole."""
-        job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
-        return self._write(request, job, {**_shown(job, _user(request)), **_object(request)})
+        job = access_job(user_of(request), key, for_=Permission.EDIT_JOBS)
+        return self._write(request, job, {**_shown(job, user_of(request)), **_object(request)})
 
     def _write(self, request: Request, job: Job, body: Mapping[str, Any]) -> Response:
         version = _named_version(request)
-        user = _user(request)
+        user = user_of(request)
         fixed = {"key": job.key, "kind": job.kind}
         wrong = [
-            {"field": name, "message": "It stays for good."}
+            FieldError(field=name, message="It stays for good.")
             for name, value in fixed.items()
             if body.get(name, value) != value
         ]
@@ -132,20 +138,20 @@ class JobDefinitionView(APIView):
         except DefinedElsewhere as error:
             raise Problem(409, "It is defined elsewhere", str(error)) from error
         except InvalidDefinition as error:
-            raise _unfit([dict(each) for each in error.errors]) from error
+            raise _unfit(error.errors) from error
         return _answer(access_job(user, job.key, for_=Permission.EDIT_JOBS), user)
 
 
 def make_job(request: Request) -> Response:
     """Make the job of the body; used by the list's POST."""
-    user = _user(request)
+    user = user_of(request)
     require(user, Permission.EDIT_JOBS)
     try:
         job = definitions.create(
             definition=definition_from(_object(request)), user=user, by=actor_of(request)
         )
     except InvalidDefinition as error:
-        raise _unfit([dict(each) for each in error.errors]) from error
+        raise _unfit(error.errors) from error
     made = _answer(access_job(user, job.key), user)
     made.status_code = 201
     made["Location"] = f"/api/v1/jobs/{job.key}"
@@ -154,7 +160,7 @@ def make_job(request: Request) -> Response:
 
 def delete_job(request: Request, key: str) -> Response:
     """Delete the job with its history; used by DELETE of one job."""
-    user = _user(request)
+    user = user_of(request)
     job = access_job(user, key, for_=Permission.EDIT_JOBS)
     try:
         definitions.delete(job=job, user=user, by=actor_of(request))
@@ -170,13 +176,7 @@ def definition_from(body: Mapping[str, Any]) -> JobDefinition:
     try:
         return JobShape.model_validate(body).definition()
     except ValidationError as error:
-        raise _unfit([dict(each) for each in complaints(error)]) from error
-
-
-def _user(request: Request) -> User:
-    if request.auth is None:
-        raise PermissionDenied
-    return cast("User", request.user)
+        raise _unfit(complaints(error)) from error
 
 
 def _object(request: Request) -> dict[str, Any]:
@@ -203,11 +203,7 @@ def _answer(job: Job, user: User) -> Response:
     return Response(_shown(job, user), headers={"ETag": f'"{job.version}"'})
 
 
-def _unfit(errors: list[dict[str, Any]]) -> Problem:
-    return Problem(
-        422,
-        "The definition does not fit",
-        "Mend the fields named in errors and send the request again.",
-        kind="problem-validation",
-        errors=errors,
+def _unfit(errors: Iterable[FieldError]) -> Problem:
+    return unfit(
+        errors, "The definition does not fit", "Mend the fields named in errors and send the request again."
     )

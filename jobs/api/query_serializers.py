@@ -1,6 +1,5 @@
 """What the API takes and shows of queries, field by field."""
 
-import math
 from typing import Any
 
 from django.urls import reverse
@@ -10,6 +9,7 @@ from rest_framework import serializers
 
 from jobs.choices import RunState
 from jobs.models import Run
+from portal.api.serializers import StrictSerializer
 from portal.evidence.models import Evidence
 
 QUERY_EXAMPLE: dict[str, Any] = {
@@ -31,25 +31,13 @@ QUERY_EXAMPLE: dict[str, Any] = {
 }
 
 
-class NewQuerySerializer(serializers.Serializer[dict[str, Any]]):
+class NewQuerySerializer(StrictSerializer):
     """The body of a query."""
 
     sql = serializers.CharField(max_length=100_000, trim_whitespace=False, help_text="One SELECT.")
     parameters = serializers.DictField(
         required=False, help_text="The values of $name: text, numbers, booleans, or lists of text."
     )
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuse what is no field: a misspelt «params» must not run without its values."""
-        if isinstance(data, dict):
-            unknown = {name: ["There is no such field."] for name in data if name not in self.fields}
-            if unknown:
-                raise serializers.ValidationError(unknown)
-        return super().to_internal_value(data)
-
-    def validate_sql(self, sql: str) -> str:
-        """Refuse the character that PostgreSQL cannot keep."""
-        return _without_nul(sql)
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Take plain values only: they are bound, never written into the statement."""
@@ -59,10 +47,6 @@ class NewQuerySerializer(serializers.Serializer[dict[str, Any]]):
                 raise serializers.ValidationError(
                     {name: ["It takes text, a number, true or false, or a list of text."]}
                 )
-            if isinstance(value, float) and not math.isfinite(value):
-                raise serializers.ValidationError({name: ["It takes a finite number."]})
-            for text in (name, *(value if isinstance(value, list) else [value])):
-                _without_nul(str(text))
         return parameters
 
 
@@ -167,9 +151,3 @@ class QuerySerializer(serializers.Serializer[Run]):
     def _evidence(self) -> Evidence | None:
         found: Evidence | None = self.context["evidence"]
         return found
-
-
-def _without_nul(text: str) -> str:
-    if "\x00" in text:
-        raise serializers.ValidationError("It holds the character NUL, which cannot be kept.")
-    return text

@@ -10,14 +10,14 @@ from rest_framework.views import APIView
 
 from jobs.access import access_query
 from jobs.actions.queries import ask_once
-from jobs.api.asking import whole_number
+from jobs.api.asking import unfit, user_of, whole_number
 from jobs.api.query_serializers import QUERY_EXAMPLE, NewQuerySerializer, QuerySerializer
 from jobs.choices import Trigger
 from jobs.exceptions import IdempotencyConflict, InvalidParameters, JobDisabled, TooManyQueries
 from jobs.longpoll import LONGEST, wait_for_end
 from jobs.models import Run
 from jobs.queries import evidence_of
-from portal.accounts.models import ApiToken, User
+from portal.accounts.models import ApiToken
 from portal.api.conditional import respond
 from portal.api.idempotency import idempotency_key
 from portal.api.problems import Problem
@@ -81,8 +81,7 @@ class QueriesView(APIView):
         except RefusedSql as error:
             raise _refused(error) from error
         except InvalidParameters as error:
-            errors = [{"field": each["field"], "message": each["message"]} for each in error.errors]
-            raise Problem(422, kind="problem-validation", errors=errors) from error
+            raise unfit(error.errors) from error
         except IdempotencyConflict as error:
             raise Problem(422, "The key was used before", str(error), kind="problem-idempotency") from error
         except TooManyQueries as error:
@@ -114,7 +113,7 @@ class QueryView(APIView):
     def get(self, request: Request, number: int) -> Response:
         """Read a query as it stands now, or wait a little for its end."""
         wait = whole_number(request, "wait", default=0, most=LONGEST)
-        user = cast("User", request.user)
+        user = user_of(request)
         run = access_query(user, number)
         if wait and run.is_open:
             wait_for_end(run.pk, wait)

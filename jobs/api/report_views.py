@@ -1,6 +1,6 @@
 """The API of reports: the list, their editions, and each edition's files."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import FileResponse
 from django.urls import reverse
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.access import access_edition, access_edition_file, access_report
-from jobs.api.asking import whole_number
+from jobs.api.asking import user_of, whole_number
 from jobs.api.report_serializers import EditionSerializer, ReportSerializer, WholeEditionSerializer
 from jobs.files import file_response
 from jobs.models import Job, Run
@@ -20,16 +20,11 @@ from jobs.models.job import JobQuerySet
 from jobs.models.run import RunQuerySet
 from jobs.reports import Edition, Row, edition_of, editions, reports_for, rows_of
 from jobs.runners.report.config import MOST_SECTIONS
-from portal.accounts.models import User
 from portal.api.conditional import respond
 from portal.api.problems import Problem
 
 _NOT_THERE = OpenApiResponse(description="There is no such object, or none that you may see.")
 _LANGUAGES = ("en", "ko")
-
-
-def _user(request: Request) -> User:
-    return cast("User", request.user)
 
 
 class ReportsView(ListAPIView[Job]):
@@ -43,13 +38,13 @@ class ReportsView(ListAPIView[Job]):
 
     def get_queryset(self) -> JobQuerySet:
         """Return the visible reports with what the answer shows of each."""
-        return reports_for(_user(self.request)).select_related("owner").prefetch_related("schedules")
+        return reports_for(user_of(self.request)).select_related("owner").prefetch_related("schedules")
 
     @extend_schema(operation_id="reports_list", tags=["reports"])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List reports by key, each with its newest edition."""
         page = self.paginate_queryset(self.get_queryset()) or []
-        shown = [_report(row) for row in rows_of(page, _user(request))]
+        shown = [_report(row) for row in rows_of(page, user_of(request))]
         return self.get_paginated_response(ReportSerializer(shown, many=True).data)
 
 
@@ -63,8 +58,8 @@ class ReportView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """Read a report with its newest edition."""
-        job = access_report(_user(request), key)
-        return respond(request, ReportSerializer(_report(rows_of([job], _user(request))[0])).data)
+        job = access_report(user_of(request), key)
+        return respond(request, ReportSerializer(_report(rows_of([job], user_of(request))[0])).data)
 
 
 class EditionsView(ListAPIView[Run]):
@@ -83,7 +78,7 @@ class EditionsView(ListAPIView[Run]):
     )
     def get(self, request: Request, key: str, *args: Any, **kwargs: Any) -> Response:
         """List the editions of a report, the newest first."""
-        found = editions(access_report(_user(request), key))
+        found = editions(access_report(user_of(request), key))
         page = self.paginate_queryset(found) or []
         return self.get_paginated_response(EditionSerializer([_edition(run) for run in page], many=True).data)
 
@@ -100,7 +95,7 @@ class EditionView(APIView):
     )
     def get(self, request: Request, key: str, number: int) -> Response:
         """Read an edition: its sections with their figures and evidence, and its files."""
-        user = _user(request)
+        user = user_of(request)
         run = access_edition(user, key, number)
         return respond(request, WholeEditionSerializer(_whole(edition_of(run, user))).data)
 
@@ -127,7 +122,7 @@ class EditionFileView(APIView):
             raise Problem(400, "There is no such language", "It is en or ko.", kind="problem-validation")
         section = whole_number(request, "section", default=0, most=MOST_SECTIONS)
         return file_response(
-            access_edition_file(_user(request), key, number, format, language=language, section=section)
+            access_edition_file(user_of(request), key, number, format, language=language, section=section)
         )
 
 

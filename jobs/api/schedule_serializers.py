@@ -9,6 +9,7 @@ from catalog.models import Dataset
 from jobs.actions import data_triggers, schedules
 from jobs.choices import Gathering, Misfire
 from jobs.models import DataTrigger, Schedule
+from portal.api.serializers import StrictSerializer
 
 SCHEDULE_EXAMPLE = {
     "id": 7,
@@ -41,18 +42,6 @@ _BY_SLOT = (
     "Parameters that take a partition from the slot, in the schedule's zone: day, day-1 (the day before it), "
     "week, week-1, month, month-1 and so on."
 )
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses what is not a field: a misspelt «cronn» must not be passed over."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Name the fields that there are not."""
-        if isinstance(data, dict):
-            unknown = {name: ["There is no such field."] for name in data if name not in self.fields}
-            if unknown:
-                raise serializers.ValidationError(unknown)
-        return super().to_internal_value(data)
 
 
 @extend_schema_serializer(

@@ -1,7 +1,6 @@
 """The API of when a job starts by itself: schedules and new data."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.views import APIView
 from catalog.models import Dataset
 from jobs.access import access_job, access_schedule, access_trigger
 from jobs.actions import data_triggers, schedules
+from jobs.api.asking import or_problem, user_of
 from jobs.api.schedule_serializers import (
     DataTriggerSerializer,
     DataTriggerWishSerializer,
@@ -18,35 +18,14 @@ from jobs.api.schedule_serializers import (
     ScheduleWishSerializer,
 )
 from jobs.engine.slots import database_now
-from jobs.exceptions import RefusedTrigger, WrittenInCode
 from jobs.models import DataTrigger, WatchedDataset
-from portal.accounts.models import User
 from portal.accounts.permissions import Permission
-from portal.api.problems import Problem
 from portal.audit.actions import actor_of
 
-T = TypeVar("T")
 _NOT_THERE = OpenApiResponse(description="There is no such job or schedule for you.")
 _NOT_ALLOWED = OpenApiResponse(description="Your role or token does not allow this.")
 _REFUSED = OpenApiResponse(description="It does not fit; errors says why, field by field.")
 _IN_CODE = OpenApiResponse(description="The job's definition states it.")
-
-
-def _user(request: Request) -> User:
-    return cast("User", request.user)
-
-
-def _or_problem(act: Callable[[], T]) -> T:
-    """Turn what an action refuses into the answer that says so."""
-    try:
-        return act()
-    except RefusedTrigger as error:
-        errors = [{"field": each["field"], "message": each["message"]} for each in error.errors]
-        raise Problem(
-            422, "It does not fit", "Nothing was changed.", kind="problem-validation", errors=errors
-        ) from error
-    except WrittenInCode as error:
-        raise Problem(409, "Written in code", str(error), kind="problem-written-in-code") from error
 
 
 class SchedulesView(APIView):
@@ -61,7 +40,7 @@ class SchedulesView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """List when the job starts by itself."""
-        job = access_job(_user(request), key)
+        job = access_job(user_of(request), key)
         context = {"now": database_now()}
         return Response(ScheduleDetailSerializer(job.schedules.all(), many=True, context=context).data)
 
@@ -73,10 +52,10 @@ class SchedulesView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Give the job one more schedule."""
-        job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
+        job = access_job(user_of(request), key, for_=Permission.EDIT_JOBS)
         body = ScheduleWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        made = _or_problem(lambda: schedules.add(job=job, wish=body.wish(), by=actor_of(request)))
+        made = or_problem(lambda: schedules.add(job=job, wish=body.wish(), by=actor_of(request)))
         return Response(ScheduleDetailSerializer(made).data, status=201)
 
 
@@ -92,7 +71,7 @@ class ScheduleView(APIView):
     )
     def get(self, request: Request, key: str, schedule_id: int) -> Response:
         """Read a schedule with its next five starts."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.VIEW_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.VIEW_JOBS)
         return Response(ScheduleDetailSerializer(schedule).data)
 
     @extend_schema(
@@ -109,11 +88,11 @@ class ScheduleView(APIView):
     )
     def patch(self, request: Request, key: str, schedule_id: int) -> Response:
         """Change what is sent; the schedule goes on from its next slot from now."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
         body = ScheduleWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         wish = body.wish(schedule)
-        changed = _or_problem(lambda: schedules.edit(schedule=schedule, wish=wish, by=actor_of(request)))
+        changed = or_problem(lambda: schedules.edit(schedule=schedule, wish=wish, by=actor_of(request)))
         return Response(ScheduleDetailSerializer(changed).data)
 
     @extend_schema(
@@ -123,8 +102,8 @@ class ScheduleView(APIView):
     )
     def delete(self, request: Request, key: str, schedule_id: int) -> Response:
         """Take a schedule away; the runs that it started stay."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
-        _or_problem(lambda: schedules.remove(schedule=schedule, by=actor_of(request)))
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        or_problem(lambda: schedules.remove(schedule=schedule, by=actor_of(request)))
         return Response(status=204)
 
 
@@ -141,7 +120,7 @@ class SchedulePauseView(APIView):
     )
     def post(self, request: Request, key: str, schedule_id: int) -> Response:
         """Stop it from making runs; pausing a paused one changes nothing."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
         paused = schedules.pause(schedule=schedule, by=actor_of(request))
         return Response(ScheduleDetailSerializer(paused).data)
 
@@ -159,9 +138,9 @@ class ScheduleResumeView(APIView):
     )
     def post(self, request: Request, key: str, schedule_id: int) -> Response:
         """Go on from its next slot; what passed while it was paused is not caught up."""
-        schedule = access_schedule(_user(request), key, schedule_id, for_=Permission.EDIT_JOBS)
+        schedule = access_schedule(user_of(request), key, schedule_id, for_=Permission.EDIT_JOBS)
         by = actor_of(request)
-        resumed = _or_problem(lambda: schedules.resume(schedule=schedule, by=by))
+        resumed = or_problem(lambda: schedules.resume(schedule=schedule, by=by))
         return Response(ScheduleDetailSerializer(resumed).data)
 
 
@@ -177,7 +156,7 @@ class DataTriggersView(APIView):
     )
     def get(self, request: Request, key: str) -> Response:
         """List which datasets start the job."""
-        job = access_job(_user(request), key)
+        job = access_job(user_of(request), key)
         return Response(_shown(request, *job.data_triggers.all()))
 
     @extend_schema(
@@ -188,11 +167,11 @@ class DataTriggersView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Start the job by more datasets."""
-        job = access_job(_user(request), key, for_=Permission.EDIT_JOBS)
-        user, by = _user(request), actor_of(request)
+        job = access_job(user_of(request), key, for_=Permission.EDIT_JOBS)
+        user, by = user_of(request), actor_of(request)
         body = DataTriggerWishSerializer(data=request.data, context={"user": user})
         body.is_valid(raise_exception=True)
-        made = _or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=by, reader=user))
+        made = or_problem(lambda: data_triggers.add(job=job, wish=body.wish(), by=by, reader=user))
         return Response(_shown(request, made)[0], status=201)
 
 
@@ -209,12 +188,12 @@ class DataTriggerView(APIView):
     )
     def patch(self, request: Request, key: str, trigger_id: int) -> Response:
         """Change what is sent."""
-        trigger = access_trigger(_user(request), key, trigger_id, for_=Permission.EDIT_JOBS)
-        user, by = _user(request), actor_of(request)
+        trigger = access_trigger(user_of(request), key, trigger_id, for_=Permission.EDIT_JOBS)
+        user, by = user_of(request), actor_of(request)
         body = DataTriggerWishSerializer(data=request.data, context={"user": user})
         body.is_valid(raise_exception=True)
         wish = body.wish(trigger)
-        changed = _or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, reader=user, by=by))
+        changed = or_problem(lambda: data_triggers.edit(trigger=trigger, wish=wish, reader=user, by=by))
         return Response(_shown(request, changed)[0])
 
     @extend_schema(
@@ -224,13 +203,13 @@ class DataTriggerView(APIView):
     )
     def delete(self, request: Request, key: str, trigger_id: int) -> Response:
         """Take it away; the runs that it started stay."""
-        trigger = access_trigger(_user(request), key, trigger_id, for_=Permission.EDIT_JOBS)
+        trigger = access_trigger(user_of(request), key, trigger_id, for_=Permission.EDIT_JOBS)
         data_triggers.remove(trigger=trigger, by=actor_of(request))
         return Response(status=204)
 
 
 def _shown(request: Request, *triggers: DataTrigger) -> Any:
-    visible = Dataset.objects.visible_to(_user(request))
+    visible = Dataset.objects.visible_to(user_of(request))
     watched = WatchedDataset.objects.filter(trigger__in=triggers, dataset__in=visible)
     keys: dict[int, list[str]] = {each.pk: [] for each in triggers}
     for trigger, key in watched.order_by("dataset__asset__key").values_list("trigger", "dataset__asset__key"):

@@ -1,6 +1,5 @@
 """What the API shows of jobs and runs, field by field; nothing is shown that is not written here."""
 
-import json
 from typing import Any
 
 from django.urls import reverse
@@ -11,6 +10,7 @@ from rest_framework import serializers
 from jobs.choices import RunState, Source, Trigger
 from jobs.models import Artifact, Job, Run, Schedule
 from jobs.progress import fraction_of
+from portal.api.serializers import StrictSerializer
 
 RUN_EXAMPLE = {
     "id": "01939f6e-5e7a-7c3a-9b1d-3f0f7f2f8a10",
@@ -234,24 +234,10 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         return reverse("run", args=[run.number])
 
 
-class TriggerSerializer(serializers.Serializer[dict[str, Any]]):
+class TriggerSerializer(StrictSerializer):
     """The body of a trigger."""
 
     params = serializers.DictField(required=False, help_text="The job's parameters, by name.")
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuse what is not a parameter: a misspelt «parms» must not start a run with the defaults."""
-        if isinstance(data, dict):
-            unknown = {name: ["There is no such field."] for name in data if name not in self.fields}
-            if unknown:
-                raise serializers.ValidationError(unknown)
-        return super().to_internal_value(data)
-
-    def validate_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Refuse the character that PostgreSQL cannot keep, before the row is written."""
-        if "\\u0000" in json.dumps(params):
-            raise serializers.ValidationError("It holds the character NUL, which cannot be kept.")
-        return params
 
 
 class LogLineSerializer(serializers.Serializer[Any]):

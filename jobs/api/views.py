@@ -3,7 +3,6 @@
 from typing import Any, cast
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -15,7 +14,7 @@ from rest_framework.views import APIView
 from jobs import logs
 from jobs.access import access_artifact, access_job, access_run, newest_definitions, sees_all_of
 from jobs.actions import runs
-from jobs.api.asking import whole_number
+from jobs.api.asking import or_problem, token_for, user_of, whole_number
 from jobs.api.definition_views import (
     ANSWERS,
     BODY,
@@ -33,7 +32,7 @@ from jobs.api.serializers import (
     TriggerSerializer,
 )
 from jobs.choices import Trigger
-from jobs.exceptions import CancelMissed, IdempotencyConflict, InvalidParameters, JobDisabled, RunAlreadyEnded
+from jobs.exceptions import CancelMissed, RunAlreadyEnded
 from jobs.files import file_response
 from jobs.filters import JobFilter, RunFilter
 from jobs.history import recent_runs
@@ -42,11 +41,10 @@ from jobs.models import Job, Run
 from jobs.models.job import JobQuerySet
 from jobs.models.run import RunQuerySet
 from jobs.outputs import seen_outputs
-from portal.accounts.models import ApiToken, User
+from portal.accounts.models import ApiToken
 from portal.accounts.permissions import Permission
 from portal.api.conditional import respond
 from portal.api.idempotency import idempotency_key
-from portal.api.permissions import token_may_run
 from portal.api.problems import Problem
 from portal.audit.actions import actor_of
 
@@ -55,10 +53,6 @@ _NOT_ALLOWED = OpenApiResponse(description="The token's scopes or its owner's ro
 
 
 _RUN = OpenApiParameter("run_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id or number.")
-
-
-def _user(request: Request) -> User:
-    return cast("User", request.user)
 
 
 class JobsView(ListAPIView[Job]):
@@ -73,7 +67,7 @@ class JobsView(ListAPIView[Job]):
     def get_queryset(self) -> JobQuerySet:
         """Return the visible jobs with what the answer shows of each."""
         return (
-            Job.objects.visible_to(_user(self.request))
+            Job.objects.visible_to(user_of(self.request))
             .select_related("owner", "team", "pool")
             .prefetch_related("schedules")
         )
@@ -105,7 +99,7 @@ class JobView(APIView):
     @extend_schema(operation_id="jobs_read", tags=["jobs"], responses={200: JobSerializer, 404: _NOT_THERE})
     def get(self, request: Request, key: str) -> Response:
         """Read a job: its parameters' schema, schedules and last run."""
-        job = access_job(_user(request), key)
+        job = access_job(user_of(request), key)
         return respond(request, JobSerializer(job, context=_beside(request, [job])).data)
 
     @extend_schema(
@@ -155,36 +149,22 @@ class JobRunsView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         """Start a run; with an Idempotency-Key exactly once, however often this is sent."""
-        job = access_job(_user(request), key, for_=Permission.RUN_JOBS)
-        token = _token_for(request, job)
+        job = access_job(user_of(request), key, for_=Permission.RUN_JOBS)
+        token = token_for(request, job)
         body = TriggerSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            run, created = runs.trigger(
+        once = idempotency_key(request)
+        run, created = or_problem(
+            lambda: runs.trigger(
                 job=job,
                 params=body.validated_data.get("params", {}),
                 by=actor_of(request),
                 trigger=Trigger.API,
                 requested_by=token.owner,
                 principal=f"token:{token.pk}",
-                idempotency_key=idempotency_key(request),
+                idempotency_key=once,
             )
-        except InvalidParameters as error:
-            errors = [
-                {"field": f"params.{wrong['field']}".rstrip("."), "message": wrong["message"]}
-                for wrong in error.errors
-            ]
-            raise Problem(
-                422,
-                "The parameters do not fit the job",
-                "Compare them with parameters_schema of the job.",
-                kind="problem-validation",
-                errors=errors,
-            ) from error
-        except IdempotencyConflict as error:
-            raise Problem(422, "The key was used before", str(error), kind="problem-idempotency") from error
-        except JobDisabled as error:
-            raise Problem(409, "The job is switched off", str(error), kind="problem-disabled") from error
+        )
         # Whose key it is asked for it: the token's owner, whom the answer names.
         run.requested_by = token.owner
         headers = {"Location": f"/api/v1/runs/{run.pk}"}
@@ -202,13 +182,13 @@ class RunsView(ListAPIView[Run]):
 
     def get_queryset(self) -> RunQuerySet:
         """Return the visible runs with what the answer shows of each."""
-        return Run.objects.visible_to(_user(self.request)).select_related("job", "requested_by")
+        return Run.objects.visible_to(user_of(self.request)).select_related("job", "requested_by")
 
     @extend_schema(operation_id="runs_list", tags=["runs"])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List runs, the newest first."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        context = {"outputs": seen_outputs(page, _user(request))}
+        context = {"outputs": seen_outputs(page, user_of(request))}
         return self.get_paginated_response(RunSerializer(page, many=True, context=context).data)
 
 
@@ -234,10 +214,10 @@ class RunView(APIView):
     def get(self, request: Request, run_id: UUID | int) -> Response:
         """Read a run as it stands now, or wait a little for its end."""
         wait = whole_number(request, "wait", default=0, most=LONGEST)
-        run = access_run(_user(request), run_id)
+        run = access_run(user_of(request), run_id)
         if wait and run.is_open:
             wait_for_end(run.pk, wait)
-            run = access_run(_user(request), run_id)
+            run = access_run(user_of(request), run_id)
         return respond(request, _shown(request, run))
 
 
@@ -261,7 +241,7 @@ class RunLogView(APIView):
         after = whole_number(request, "after", default=0, most=2**31 - 2)
         limit = whole_number(request, "limit", default=logs.PAGE, least=1, most=logs.PAGE)
         # The state is read before the lines: a run that had ended by then writes no more.
-        run = access_run(_user(request), run_id)
+        run = access_run(user_of(request), run_id)
         lines = logs.read_after(run, after, count=limit)
         answer = {
             "lines": lines,
@@ -284,9 +264,9 @@ class RunArtifactsView(APIView):
     )
     def get(self, request: Request, run_id: UUID | int) -> Response:
         """List the files of a run, at most 100, in the order in which it made them."""
-        run = access_run(_user(request), run_id)
+        run = access_run(user_of(request), run_id)
         # The files of a report hold rows: they are for who may see every table that it reads.
-        files = run.artifacts.all() if sees_all_of(_user(request), run) else run.artifacts.none()
+        files = run.artifacts.all() if sees_all_of(user_of(request), run) else run.artifacts.none()
         return Response(ArtifactSerializer(files, many=True).data)
 
 
@@ -303,7 +283,7 @@ class RunArtifactView(APIView):
     )
     def get(self, request: Request, run_id: UUID | int, pk: UUID) -> FileResponse:
         """Download a file; its SHA-256 stands in the list."""
-        return file_response(access_artifact(_user(request), run_id, pk))
+        return file_response(access_artifact(user_of(request), run_id, pk))
 
 
 class RunCancelView(APIView):
@@ -325,19 +305,19 @@ class RunCancelView(APIView):
     )
     def post(self, request: Request, run_id: UUID | int) -> Response:
         """Cancel a run that has not ended."""
-        run = access_run(_user(request), run_id, for_=Permission.CANCEL_RUNS)
-        _token_for(request, run.job)
+        run = access_run(user_of(request), run_id, for_=Permission.CANCEL_RUNS)
+        token_for(request, run.job)
         try:
             runs.cancel(run=run, by=actor_of(request))
         except RunAlreadyEnded as error:
             raise Problem(409, "The run has ended", str(error), kind="problem-ended") from error
         except CancelMissed as error:
             raise Problem(409, "The run goes on", str(error), kind="problem-missed") from error
-        return Response(_shown(request, access_run(_user(request), run.pk)), status=202)
+        return Response(_shown(request, access_run(user_of(request), run.pk)), status=202)
 
 
 def _shown(request: Request, run: Run) -> Any:
-    return RunSerializer(run, context={"outputs": seen_outputs([run], _user(request))}).data
+    return RunSerializer(run, context={"outputs": seen_outputs([run], user_of(request))}).data
 
 
 def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
@@ -345,16 +325,8 @@ def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
 
     Definitions go only to tokens that may write them: what merely watches runs need not know how they work.
     """
-    user, keys = _user(request), [job.pk for job in jobs]
+    user, keys = user_of(request), [job.pk for job in jobs]
     definitions: dict[int, dict[str, Any]] = {}
     if "jobs:write" in cast("ApiToken", request.auth).scopes:
         definitions = newest_definitions(Job.objects.visible_to(user).filter(pk__in=keys), user)
     return {"last_runs": recent_runs(keys, count=1, reader=user), "definitions": definitions}
-
-
-def _token_for(request: Request, job: Job) -> ApiToken:
-    """Return the token when it may run this very job; a scope may name another one."""
-    token = cast("ApiToken", request.auth)
-    if not token_may_run(token, job.key):
-        raise PermissionDenied
-    return token

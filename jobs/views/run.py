@@ -89,6 +89,7 @@ def run_again(request: HttpRequest, number: int) -> HttpResponse:
     """Start a new run with the same parameters."""
     user = signed_in(request)
     shown = access_run(user, number, for_=Permission.RUN_JOBS)
+    once = request.POST.get("once", "").replace("\0", "")
     try:
         triggered = runs.trigger(
             job=shown.job,
@@ -97,7 +98,7 @@ def run_again(request: HttpRequest, number: int) -> HttpResponse:
             trigger=Trigger.MANUAL,
             requested_by=user,
             principal=f"user:{user.pk}",
-            idempotency_key=f"again:{shown.pk}:{request.POST.get('once', '')}"[:255],
+            idempotency_key=f"again:{shown.pk}:{once}"[:255],
             rerun_of=shown,
         )
     except JobDisabled:

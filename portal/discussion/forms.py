@@ -40,7 +40,8 @@ def read(request: HttpRequest) -> Sent:
     """Return what was typed and chosen."""
     given = request.POST
     uploads = [found for text in given.getlist("upload") if (found := _uuid(text)) is not None]
-    return Sent(given.get("body", ""), _audience(given), given.get("once", "")[:64], uploads)
+    once = given.get("once", "").replace("\0", "")[:64]
+    return Sent(given.get("body", ""), _audience(given), once, uploads)
 
 
 def is_internal(sent: Sent, subject: Subject) -> bool:

@@ -103,5 +103,8 @@ class Desk:
 
 
 def _below(path: tuple[str, ...]) -> str:
-    """Join an address; what a caller gave stays one part of it, whatever signs it holds."""
+    """Join an address; what a caller gave stays one part of it, whatever signs it holds. Raises Refused."""
+    if not {"", ".", ".."}.isdisjoint(path):
+        # Quoting leaves dots as they are, and the client would take them for a way to another address.
+        raise Refused("There is nothing here, or nothing that you may see.")
     return "/api/v1/" + "/".join(quote(part, safe="") for part in path)

@@ -1,5 +1,6 @@
 """What an assistant may do: look into the catalog, run jobs and follow them, prepare a question."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Annotated, Any, Literal, ParamSpec
@@ -73,7 +74,7 @@ def _register_catalog(server: MCPServer, desk: Desk) -> None:
         starts_from: Annotated[str, Field(description="First day of the points, as 2026-01-31.")] = "",
         most: Most = 31,
     ) -> Result:
-        """Read a metric: definition, target, headline figure; with a grain also its newest points."""
+        """Read a metric: definition, target, headline figure; with a grain also its points, oldest first."""
         found: Result = await desk.get("metrics", key)
         if grain:
             points = await desk.get("metrics", key, "points", grain=grain, from_=starts_from, limit=most)
@@ -102,9 +103,10 @@ def _register_jobs(server: MCPServer, desk: Desk) -> None:
         ] = "",
     ) -> Result:
         """Start a job that the token may run; answers with the run to follow."""
-        run: Result = await desk.post(
-            "jobs", key, "runs", body={"params": parameters or {}}, key=f"mcp:{once or uuid4()}"
-        )
+        # The word may be in any language; a header takes only ASCII.
+        word = hashlib.sha256(once.encode()).hexdigest() if once else uuid4()
+        body = {"params": parameters or {}}
+        run: Result = await desk.post("jobs", key, "runs", body=body, key=f"mcp:{word}")
         return run | {"page": desk.page(f"/runs/{run['number']}/")}
 
     @server.tool(title="Follow a run", annotations=READS)

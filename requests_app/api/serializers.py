@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from portal.accounts.models import User
+from portal.api.serializers import StrictSerializer
 from requests_app.access import available
 from requests_app.choices import Kind, Level, Visibility
 from requests_app.models import Answer, DataRequest, QuestionLink
@@ -134,18 +135,6 @@ class QuestionInFullSerializer(QuestionSerializer):
         """Return the steps that are possible for the reader."""
         user: User = self.context["user"]
         return TransitionSerializer(available(question, user), many=True).data
-
-
-class StrictSerializer(serializers.Serializer[dict[str, Any]]):
-    """A body in which a misspelt field is an error, not a silence."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Refuse unknown fields, and the character that PostgreSQL cannot keep."""
-        if isinstance(data, dict):
-            unknown = {name: ["There is no such field."] for name in data if name not in self.fields}
-            if unknown:
-                raise serializers.ValidationError(unknown)
-        return super().to_internal_value(data)
 
 
 class AskSerializer(StrictSerializer):

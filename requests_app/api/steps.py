@@ -91,8 +91,6 @@ def _read(field: str, value: Any, user: User) -> Any:
         return readers[field]()
     if not isinstance(value, str):
         raise ValidationError({field: ["It takes a text."]})
-    if "\0" in value:
-        raise ValidationError({field: ["It holds the character NUL, which cannot be kept."]})
     return value
 
 

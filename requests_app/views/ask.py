@@ -133,5 +133,5 @@ def _suggested(request: HttpRequest) -> tuple[User, DataRequest]:
 
 
 def _note(request: HttpRequest, user: User, seen: Seen, question: DataRequest) -> None:
-    visit = request.POST.get("once", "")[:255]
+    visit = request.POST.get("once", "").replace("\0", "")
     deflection.record_seen(visit=visit, user=user, seen=seen, shown=[], question=question)

@@ -20,10 +20,12 @@ from portal.accounts.actions import tokens
 from portal.accounts.models import Team
 from portal.audit.actions import Actor
 from portal.demo.people import load_people
+from portal.mcp.desk import Desk, Refused
 from portal.mcp.server import application
 from requests_app.models import DataRequest
 from tests.factories.catalog import dataset, metric
 from tests.factories.jobs import make_job
+from tests.factories.questions import make_question
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,6 +133,38 @@ def test_it_runs_a_job_once_and_follows_it(address, people):
     assert failed
     assert said.strip()
     assert Run.objects.count() == 1
+
+
+def test_it_brings_no_more_than_was_asked_for(address, people):
+    for key in ("ops.flights", "ops.flights_late"):
+        dataset(key, name_en="Flights")
+        make_job(key.replace(".", "-"))
+        make_question(people["ada"], "How late were the flights of June?")
+    metric("ops.rate", points=[("2013-01-01", 0.7), ("2013-01-02", 0.8)], grain="day")
+    secret = secret_of(people["dan"], "catalog:read", "jobs:read", "questions:read")
+    for name, words in (
+        ("search_catalog", {"words": "flights"}),
+        ("list_jobs", {}),
+        ("find_questions", {"words": "flights"}),
+    ):
+        found = call(address, secret, name, most=1, **words)[1]
+        assert len(found["results"]) == 1, name
+    found = call(address, secret, "read_metric", key="ops.rate", grain="day", most=1)[1]
+    assert len(found["points"]) == 1
+
+
+def test_the_word_for_once_may_be_in_any_language(address, people):
+    make_job("load-weather")
+    secret = secret_of(people["dan"], "jobs:run")
+    runs = [call(address, secret, "run_job", key="load-weather", once="오늘")[1]["id"] for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("key", ["", ".", ".."])
+def test_what_would_lead_to_another_address_is_not_there(key):
+    desk = Desk("http://127.0.0.1:1", "http://127.0.0.1:1")
+    with pytest.raises(Refused, match="nothing here"):
+        asyncio.run(desk.post("jobs", key, "runs", body={}))
 
 
 def test_bad_arguments_are_told_and_do_nothing(address, people):

@@ -5,12 +5,13 @@ from django.core.cache import cache
 
 from portal.accounts.actions import tokens
 from portal.audit.actions import Actor
+from tests.factories.jobs import make_job
 
 
 @pytest.fixture
 def call(client, cast):
     cache.clear()
-    scopes = ["catalog:read", "jobs:read", "jobs:run"]
+    scopes = ["catalog:read", "jobs:read", "jobs:run", "jobs:edit", "jobs:write", "queries:run"]
     by = Actor.person(cast.dan)
     secret = tokens.create(owner=cast.dan, name="t", scopes=scopes, days=7, by=by).secret
 
@@ -55,6 +56,49 @@ def test_an_error_is_a_problem(call, method, path, body, status):
 def test_wrong_fields_are_named(call):
     problem = call("GET", "/api/v1/jobs?limit=many").json()
     assert problem["errors"] == [{"field": "limit", "message": "It takes a whole number from 1 to 200."}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        ("POST", "/jobs/load-weather/runs", r'{"params": {"rows": [1, 1e999]}}', "params.rows.1 is a number"),
+        ("POST", "/jobs/load-weather/runs", r'{"params": {"a": "\ud800"}}', "params.a holds half"),
+        (
+            "POST",
+            "/jobs/load-weather/runs",
+            r'{"params": {"a": "x\u0000"}}',
+            "params.a holds the character NUL",
+        ),
+        ("POST", "/jobs/load-weather/runs", r'{"params": {"\ud800": 1}}', "params holds half"),
+        ("POST", "/jobs/load-weather/runs", r'["\u0000"]', "0 holds the character NUL"),
+        (
+            "POST",
+            "/jobs/load-weather/schedules",
+            r'{"cron": "0 6 * * *", "params": {"a": -1e999}}',
+            "params.a",
+        ),
+        ("POST", "/jobs/load-weather/data", r'{"params": {"a": "\udfff"}}', "params.a"),
+        ("POST", "/jobs/load-weather/backfills", r'{"params": {"a": "\ud800"}}', "params.a"),
+        ("POST", "/queries", r'{"sql": "SELECT $m", "parameters": {"m": "\ud800"}}', "parameters.m"),
+        ("POST", "/queries", r'{"sql": "SELECT 1\u0000"}', "sql"),
+        ("POST", "/jobs", r'{"config": {"dataset": "a\u0000b"}}', "config.dataset"),
+        ("POST", "/jobs", r'{"config": {"rows": 1e999}}', "config.rows"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_by_its_place(call, method, path, body, said):
+    make_job()
+    answer = call(method, f"/api/v1{path}", body)
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+
+
+def test_words_about_nul_are_kept(call):
+    make_job(parameters_schema={"type": "object"})
+    made = call(
+        "POST", "/api/v1/jobs/load-weather/runs", r'{"params": {"a": "\\u0000", "b": "\ud83d\ude00"}}'
+    )
+    assert made.status_code == 201
+    assert made.json()["params"] == {"a": r"\u0000", "b": "😀"}
 
 
 def test_a_method_not_taken_names_those_that_are(call):

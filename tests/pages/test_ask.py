@@ -160,6 +160,12 @@ def test_an_answer_that_serves_is_noted_and_nothing_asked(ada, cast):
     assert DataRequest.objects.count() == 1
 
 
+def test_a_form_token_that_cannot_be_kept_hinders_nothing(ada, cast):
+    asked = make_question(cast.finn, "February storm and Newark passengers")
+    ada.post("/requests/ask/me-too/", {"number": asked.number, "once": "v\0" + "1"})
+    assert DeflectionEvent.objects.get().visit == "v1"
+
+
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30])
 def test_a_number_that_is_none_is_missing(ada, number):
     assert ada.post("/requests/ask/me-too/", {"number": number}).status_code == 404

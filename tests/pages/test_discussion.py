@@ -68,6 +68,11 @@ def test_a_comment_is_added_told_and_watched(ada: Client, cast: Cast) -> None:
     assert AuditEvent.objects.get(action="comment.added").object_id == "flights"
 
 
+def test_a_form_token_that_cannot_be_kept_hinders_nothing(ada: Client) -> None:
+    assert ada.post(URL, {"body": "Complete?", "once": "a\0b"}).status_code == 302
+    assert Comment.objects.get().once == "ab"
+
+
 def test_sent_twice_it_stands_once(ada: Client) -> None:
     for _ in range(2):
         ada.post(URL, {"body": "Complete?", "once": "same"})

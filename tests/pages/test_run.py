@@ -241,6 +241,12 @@ def test_run_again_repeats_the_parameters_once(dan: Client, cast: Cast) -> None:
     assert repeated.requested_by == cast.dan
 
 
+def test_run_again_takes_a_token_that_cannot_be_kept(dan: Client) -> None:
+    run = make_run(make_job(), RunState.FAILED)
+    answer = dan.post(f"/runs/{run.number}/again/", {"once": "a\0b"})
+    assert answer["Location"] == f"/runs/{Run.objects.get(rerun_of=run).number}/"
+
+
 @pytest.mark.parametrize("path", ["cancel", "again"])
 def test_business_staff_see_but_do_not_act(client: Client, cast: Cast, path: str) -> None:
     run = make_run(make_job(), RunState.RUNNING)
@@ -332,6 +338,11 @@ class TestLog:
         assert response["HX-Retarget"] == "#log-lines"
         assert "row batch 5000 staged" in response.content.decode()
         assert "row batch 101 staged" not in response.content.decode()
+
+    def test_a_reader_who_saw_more_than_there_is_gets_nothing_new(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.SUCCEEDED)
+        page = text(dan, f"/runs/{run.number}/log/?after=5&shown=99999", headers=HTMX)
+        assert "every 1s" not in page
 
     def test_it_can_be_searched_and_filtered_by_level(self, dan: Client) -> None:
         run = make_run(make_job())

@@ -7,13 +7,14 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from portal.api.serializers import StrictSerializer
 from portal.outgoing import OutgoingError, check_public
 from portal.vault.exceptions import VaultError
 from portal.webhooks.actions import Wish
 from portal.webhooks.choices import Event, Standing
 from portal.webhooks.forms import known_jobs
 from portal.webhooks.models import Delivery, Endpoint
-from portal.webhooks.reasons import reason_in_words
+from portal.webhooks.reasons import reason_of
 
 
 class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
@@ -55,7 +56,7 @@ class NewEndpointSerializer(EndpointSerializer):
         read_only_fields = fields
 
 
-class EndpointWishSerializer(serializers.Serializer[Any]):
+class EndpointWishSerializer(StrictSerializer):
     """An endpoint to be made; without ``jobs`` it hears of all that its owner sees."""
 
     name = serializers.CharField(max_length=100)
@@ -100,8 +101,8 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     @extend_schema_field(serializers.CharField())
     def get_reason(self, delivery: Delivery) -> str:
-        """Return in words why it was not taken; "" for none."""
-        return reason_in_words(delivery.reason)
+        """Return in words why it was not taken, or why it waits; "" for none."""
+        return reason_of(delivery)
 
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_body(self, delivery: Delivery) -> Any:
