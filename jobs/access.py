@@ -1,6 +1,6 @@
 """The only way from a request to a job or a run: what somebody may not know of does not exist for them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +9,20 @@ from django.db.models import F
 from django.http import Http404
 
 from catalog.access import sees_tables
-from catalog.models import Metric
+from catalog.models import Dataset, Metric
 from jobs.choices import QUERY_JOB, REPORT_KIND, RunState
-from jobs.models import Artifact, Backfill, DataTrigger, Job, JobVersion, Pool, Run, Schedule, Secret
+from jobs.models import (
+    Artifact,
+    Backfill,
+    DataTrigger,
+    Job,
+    JobVersion,
+    Pool,
+    Run,
+    Schedule,
+    Secret,
+    WatchedDataset,
+)
 from jobs.models.job import JobQuerySet
 from portal.accounts.access import require
 from portal.accounts.models import User
@@ -88,6 +99,16 @@ def access_trigger(user: User, key: str, trigger_id: int, *, for_: Permission) -
     if trigger is None:
         raise Http404
     return trigger
+
+
+def watched_keys(triggers: Collection[DataTrigger], user: User) -> dict[int, list[str]]:
+    """Return the keys of the datasets that each trigger watches and this person may see, in one query."""
+    visible = Dataset.objects.visible_to(user)
+    watched = WatchedDataset.objects.filter(trigger__in=triggers, dataset__in=visible)
+    keys: dict[int, list[str]] = {each.pk: [] for each in triggers}
+    for trigger, key in watched.order_by("dataset__asset__key").values_list("trigger", "dataset__asset__key"):
+        keys[trigger].append(key)
+    return keys
 
 
 def access_run(user: User, identity: int | UUID, *, for_: Permission = Permission.VIEW_JOBS) -> Run:

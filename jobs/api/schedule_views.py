@@ -7,8 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog.models import Dataset
-from jobs.access import access_job, access_schedule, access_trigger
+from jobs.access import access_job, access_schedule, access_trigger, watched_keys
 from jobs.actions import data_triggers, schedules
 from jobs.api.asking import or_problem, user_of
 from jobs.api.schedule_serializers import (
@@ -18,7 +17,7 @@ from jobs.api.schedule_serializers import (
     ScheduleWishSerializer,
 )
 from jobs.engine.slots import database_now
-from jobs.models import DataTrigger, WatchedDataset
+from jobs.models import DataTrigger
 from portal.accounts.permissions import Permission
 from portal.audit.actions import actor_of
 
@@ -209,9 +208,5 @@ class DataTriggerView(APIView):
 
 
 def _shown(request: Request, *triggers: DataTrigger) -> Any:
-    visible = Dataset.objects.visible_to(user_of(request))
-    watched = WatchedDataset.objects.filter(trigger__in=triggers, dataset__in=visible)
-    keys: dict[int, list[str]] = {each.pk: [] for each in triggers}
-    for trigger, key in watched.order_by("dataset__asset__key").values_list("trigger", "dataset__asset__key"):
-        keys[trigger].append(key)
-    return DataTriggerSerializer(triggers, many=True, context={"datasets": keys}).data
+    context = {"datasets": watched_keys(triggers, user_of(request))}
+    return DataTriggerSerializer(triggers, many=True, context=context).data
