@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -45,6 +46,18 @@ class Parameter:
         if not isinstance(items, Mapping) or items.get("type", "string") != "string":
             return "array"
         return "choices" if "enum" in items else "words" if "type" in items else "array"
+
+    def said(self, texts: list[str]) -> Any:
+        """Return the value that an address says, as the field shows it first."""
+        match self.kind:
+            case "boolean":
+                return texts[-1].lower() in {"true", "on", "1"}
+            case "words" | "choices":
+                return texts
+            case "array" | "object":
+                # Shown as it is written: as a value it would be quoted once more.
+                return InvalidJSONInput(texts[-1])
+        return texts[-1]
 
     def words(self, name: str) -> str:
         """Return the title or description in the reader's language."""
@@ -207,12 +220,16 @@ def field_of(parameter: Parameter) -> forms.Field:
         case "date":
             return forms.DateField(**common, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
         case "date-time":
-            moment = forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-            return forms.DateTimeField(**common, widget=moment)
+            return forms.DateTimeField(**common, widget=moment_input())
         case "array" | "object":
             text = forms.Textarea({"rows": 3, "spellcheck": "false"})
             return forms.JSONField(**common, widget=text)
     return _text(schema, common)
+
+
+def moment_input() -> forms.DateTimeInput:
+    """Return the control of a moment: with its seconds, which the next save would else take away."""
+    return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M:%S")
 
 
 def _text(schema: Schema, common: dict[str, Any]) -> forms.Field:

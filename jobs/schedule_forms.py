@@ -15,7 +15,7 @@ from catalog.models import Dataset
 from jobs.actions import backfills, data_triggers, schedules
 from jobs.choices import Gathering, Misfire, PartitionUnit
 from jobs.exceptions import FieldError
-from jobs.forms import ParametersForm
+from jobs.forms import ParametersForm, Schema, moment_input, parameters_of
 from jobs.models import DataTrigger, Job, Schedule
 from jobs.partitions import BY_SLOT, parameters_for
 
@@ -77,7 +77,7 @@ class ScheduleForm(StartForm):
     anchor = forms.DateTimeField(
         label=_("Counted from"),
         required=False,
-        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=moment_input(),
     )
     misfire = forms.ChoiceField(
         label=_("When starts were missed"), choices=Misfire.choices, widget=forms.RadioSelect
@@ -144,9 +144,16 @@ class ScheduleForm(StartForm):
             params={name: value for name, value in self.params.items() if name not in self.by_slot},
             by_slot=self.by_slot,
             misfire=said.get("misfire", ""),
-            grace=(said.get("grace") or 0) * 60,
+            grace=self._grace,
             max_catchup=said.get("max_catchup") or 0,
         )
+
+    @property
+    def _grace(self) -> int:
+        """The grace in seconds; one that the API set to the second stays while its minutes do."""
+        minutes = self.cleaned_data.get("grace") or 0
+        kept: int = self.initial.get("kept_grace", 0)
+        return kept if minutes == kept // 60 else minutes * 60
 
     @property
     def zones(self) -> list[str]:
@@ -181,20 +188,25 @@ def schedule_initial(schedule: Schedule | None, zone: str) -> dict[str, Any]:
         "anchor": schedule.anchor,
         "misfire": schedule.misfire,
         "grace": schedule.grace // 60,
+        "kept_grace": schedule.grace,
         "max_catchup": schedule.max_catchup,
         "by_slot": schedule.by_slot,
         **{ScheduleForm.slot_field(name): word for name, word in schedule.by_slot.items()},
-        **params_initial(schedule.params),
+        **params_initial(schedule.params, schedule.job.parameters_schema),
     }
 
 
-def params_initial(params: Mapping[str, Any]) -> dict[str, Any]:
+def params_initial(params: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Return kept parameters as the form's fields show them."""
-    return {ParametersForm.field_name(name): _shown(value) for name, value in params.items()}
+    return {
+        ParametersForm.field_name(each.name): _shown(each.kind, params[each.name])
+        for each in parameters_of(schema)
+        if each.name in params
+    }
 
 
-def _shown(value: Any) -> Any:
-    if isinstance(value, str) and "T" in value:
+def _shown(kind: str, value: Any) -> Any:
+    if kind == "date-time" and isinstance(value, str):
         try:
             return dt.datetime.fromisoformat(value)
         except ValueError:
@@ -287,4 +299,8 @@ def trigger_initial(trigger: DataTrigger | None) -> dict[str, Any]:
     if trigger is None:
         return {"gathering": Gathering.ANY}
     chosen = [each.dataset_id for each in trigger.watched.all()]
-    return {"datasets": chosen, "gathering": trigger.gathering, **params_initial(trigger.params)}
+    return {
+        "datasets": chosen,
+        "gathering": trigger.gathering,
+        **params_initial(trigger.params, trigger.job.parameters_schema),
+    }

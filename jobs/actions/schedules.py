@@ -23,6 +23,8 @@ from portal.audit.actions import Actor, record
 LONGEST_INTERVAL = 366 * 24 * 3600
 LONGEST_GRACE = 7 * 24 * 3600
 MOST_CATCHUP = 1000
+# Years from which an interval may be counted: its next slots lie within the calendar.
+ANCHOR_YEARS = range(1900, 3000)
 # How long the next change of a zone's clock is looked for.
 _YEAR = 366
 
@@ -201,6 +203,8 @@ def check_line(job: Job, wish: Wish, now: datetime) -> list[FieldError]:
             return [_wrong("cron", _("Give a cron line or an interval, not both."))]
         if not 1 <= wish.interval <= LONGEST_INTERVAL:
             return [_wrong("interval", _("An interval is at least a second and at most a year."))]
+        if wish.anchor is not None and wish.anchor.year not in ANCHOR_YEARS:
+            return [_wrong("anchor", _("Count from a day between 1900 and 2999."))]
         return []
     errors = _check_cron(wish.cron)
     if wish.zone not in available_timezones():

@@ -12,7 +12,7 @@ from jobs.access import access_job
 from jobs.actions import runs
 from jobs.choices import Trigger
 from jobs.exceptions import IdempotencyConflict, InvalidParameters, JobDisabled
-from jobs.forms import ParametersForm
+from jobs.forms import ParametersForm, parameters_of
 from jobs.history import usual_duration
 from jobs.kinds import kind_of
 from jobs.models import Job, Run
@@ -65,13 +65,17 @@ def _start(request: HttpRequest, job: Job, form: ParametersForm) -> Run | None:
 
 def _initial(request: HttpRequest, job: Job) -> dict[str, Any]:
     """Return what the address brings along, so that a link fills in the form: an earlier run, or values."""
-    known = job.parameters_schema.get("properties") or {}
+    schema = job.parameters_schema
     number = request.GET.get("from", "")
-    if number.isascii() and number.isdigit() and int(number) < 2**63:
+    if number.isascii() and number.isdigit() and len(number) < 19:
         earlier = Run.objects.visible_to(signed_in(request)).filter(job=job, number=int(number)).first()
         if earlier is not None:
-            return params_initial({name: earlier.params[name] for name in known if name in earlier.params})
-    return {ParametersForm.field_name(name): request.GET[name] for name in known if name in request.GET}
+            return params_initial(earlier.params, schema)
+    return {
+        ParametersForm.field_name(each.name): each.said(request.GET.getlist(each.name))
+        for each in parameters_of(schema)
+        if each.name in request.GET
+    }
 
 
 def _page(request: HttpRequest, job: Job, form: ParametersForm, *, status: int = 200) -> HttpResponse:

@@ -52,6 +52,8 @@ def test_one_is_added_changed_paused_and_deleted(client: Client, headers: dict[s
         ({}, 422, "cron"),
         ({"cron": "0 6 * * *", "interval": 60}, 422, "cron"),
         ({"interval": 10**9}, 422, "interval"),
+        ({"interval": 60, "anchor": "9999-12-31T23:59:59Z"}, 422, "anchor"),
+        ({"interval": 60, "anchor": "0001-01-01T00:00:00Z"}, 422, "anchor"),
         ({"interval": 60, "params": {"nobody": 1}}, 422, "params.nobody"),
         ({"cronn": "0 6 * * *"}, 400, "cronn"),
     ],

@@ -191,6 +191,30 @@ class TestRunNow:
         make_job(parameters_schema=DAY_PARAMETERS)
         assert 'value="2013-02-28"' in text(dan, "/jobs/load-weather/run/?day=2013-02-28&once=x&foreign=y")
 
+    def test_a_link_says_values_of_any_type(self, dan: Client) -> None:
+        words = {"type": "array", "items": {"type": "string"}}
+        fields = {
+            "dry": {"type": "boolean", "default": True},
+            "full": {"type": "boolean"},
+            "tags": words,
+            "airports": {"type": "array", "items": {"type": "string", "enum": ["EWR", "JFK", "LGA"]}},
+            "limits": {"type": "object"},
+        }
+        make_job(parameters_schema={"type": "object", "properties": fields})
+        link = "?dry=false&full=true&tags=a&tags=b&airports=EWR&airports=LGA&limits=%7B%22a%22:1%7D"
+        form = dan.get(f"/jobs/load-weather/run/{link}").context["form"]
+        boxes = {name: str(form[f"param-{name}"]) for name in fields}
+        assert "checked" not in boxes["dry"]
+        assert "checked" in boxes["full"]
+        assert "\na\nb</textarea>" in boxes["tags"]
+        assert boxes["airports"].count("checked") == 2
+        assert "{&quot;a&quot;:1}</textarea>" in boxes["limits"]
+
+    @pytest.mark.parametrize("number", ["9" * 19, pytest.param("9" * 5000, id="thousands of digits")])
+    def test_a_link_to_no_run_fills_in_nothing(self, dan: Client, number: str) -> None:
+        make_job()
+        assert dan.get("/jobs/load-weather/run/", {"from": number}).status_code == 200
+
     def test_what_is_entered_becomes_json_values(self, dan: Client) -> None:
         make_job(parameters_schema=DAY_PARAMETERS)
         entered = {

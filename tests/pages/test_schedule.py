@@ -1,7 +1,11 @@
 """The pages that say when a job starts by itself: schedules and new data."""
 
+from datetime import UTC, datetime
+
 import pytest
+from django import forms
 from django.test import Client
+from django.utils import timezone
 
 from jobs.models import DataTrigger, Schedule
 from portal.audit.models import AuditEvent
@@ -20,6 +24,13 @@ HTMX = {"HX-Request": "true"}
 def dan(client: Client, cast: Cast) -> Client:
     client.force_login(cast.dan)
     return client
+
+
+def shown_by(form: forms.Form) -> dict[str, str]:
+    """Return what a browser sends when nothing was typed."""
+    texts = {name: field.widget.format_value(form[name].value()) for name, field in form.fields.items()}
+    # A choice is told as a list.
+    return {name: str(text[0] if isinstance(text, list) else text or "") for name, text in texts.items()}
 
 
 class TestSchedule:
@@ -121,6 +132,40 @@ class TestSchedule:
         assert made.cron == "30 6 * * 1-5"
         assert dan.post(f"{path}delete/").status_code == 302
         assert not Schedule.objects.exists()
+
+    def test_what_was_not_changed_stays_as_it_is(self, dan: Client) -> None:
+        moment = {"type": "string", "format": "date-time"}
+        schema = {"type": "object", "properties": {"said": {"type": "string"}, "since": moment}}
+        params = {"said": "2026-01-01T03:00:30Z", "since": "2026-01-01T12:00:30+09:00"}
+        anchor = datetime(2026, 1, 1, 3, 0, 30, tzinfo=UTC)
+        job = make_job(parameters_schema=schema)
+        made = make_schedule(job, cron="", interval=3600, anchor=anchor, grace=90, params=params)
+        path = f"/jobs/load-weather/schedules/{made.pk}/"
+        form = dan.get(path).context["form"]
+        with timezone.override("Asia/Seoul"):
+            shown = shown_by(form)
+        dan.post(path, {**shown, "max_catchup": "7"})
+        made.refresh_from_db()
+        assert (made.max_catchup, made.grace, made.anchor, made.params) == (7, 90, anchor, params)
+        dan.post(path, {**shown, "grace": "3"})
+        made.refresh_from_db()
+        assert made.grace == 180
+
+    @pytest.mark.parametrize("year", ["0001", "1899", "3000", "9999"])
+    def test_an_anchor_out_of_reach_is_refused(self, dan: Client, year: str) -> None:
+        job = make_job()
+        entered = {
+            "rhythm": "interval",
+            "every": "6",
+            "unit": "86400",
+            "anchor": f"{year}-12-31T23:59",
+            **USUAL,
+        }
+        assert "between 1900 and 2999" in dan.get(NEW, entered, headers=HTMX).content.decode()
+        answer = dan.post(NEW, entered)
+        assert answer.status_code == 422
+        assert "anchor" in answer.context["form"].errors
+        assert not job.schedules.exists()
 
     def test_what_code_states_can_only_be_paused(self, dan: Client) -> None:
         made = make_schedule(make_job(), from_code=True)
