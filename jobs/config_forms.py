@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from jobs.exceptions import FieldError
 from jobs.field_choices import CHOICES
 from jobs.forms import Parameter, Schema, field_of, resolve
-from jobs.lists import MOST_ITEMS
+from jobs.lists import MOST_ITEMS, number_in
 from portal.accounts.models import User
 
 # Deeper than any form that people fill in; what lies further down is written as JSON.
@@ -275,7 +275,8 @@ class SchemaForm(forms.Form):
             return usual
         said = str(self.data.get(name, ""))
         if name.endswith(":list"):
-            return said if said.isascii() and said.isdigit() and int(said) <= MOST_ITEMS else "0"
+            count = number_in(said)
+            return said if count is not None and count <= MOST_ITEMS else "0"
         return said
 
     def _leave_idle(self, before: set[str], *, idle: bool) -> None:

@@ -20,21 +20,25 @@ def rearranged(data: QueryDict) -> QueryDict | None:
     path, _space, index = rest.partition(" ")
     changed = data.copy()
     counter = f"{path}:list"
-    said = str(data.get(counter, ""))
-    count = int(said) if said.isascii() and said.isdigit() and len(said) < 6 else 0
+    count, place = number_in(str(data.get(counter, ""))) or 0, number_in(index)
     if word == "add":
         changed[counter] = str(min(count + 1, MOST_ITEMS))
-    elif not (index.isascii() and index.isdigit() and int(index) < count):
+    elif place is None or place >= count:
         return changed
-    elif word == "up" and int(index) > 0:
-        _swap(changed, data, path, int(index) - 1, int(index))
-    elif word == "down" and int(index) + 1 < count:
-        _swap(changed, data, path, int(index), int(index) + 1)
+    elif word == "up" and place > 0:
+        _swap(changed, data, path, place - 1, place)
+    elif word == "down" and place + 1 < count:
+        _swap(changed, data, path, place, place + 1)
     elif word == "remove":
         changed[counter] = str(count - 1)
         for name in data:
-            _move(changed, data, name, path, int(index))
+            _move(changed, data, name, path, place)
     return changed
+
+
+def number_in(text: str) -> int | None:
+    """Return the number that a form says; None for what is none, or beyond any list."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 def _swap(changed: QueryDict, data: QueryDict, path: str, first: int, second: int) -> None:
@@ -52,19 +56,16 @@ def _swap(changed: QueryDict, data: QueryDict, path: str, first: int, second: in
 def _move(changed: QueryDict, data: QueryDict, name: str, path: str, gone: int) -> None:
     """Give what stands behind the gone item the number before."""
     head = f"{path}."
-    number, end = "", ""
-    if name.startswith(head):
-        rest = name.removeprefix(head)
-        number = "".join(_digits(rest))
-        end = rest.removeprefix(number)
-    if not number or int(number) < gone:
+    rest = name.removeprefix(head) if name.startswith(head) else ""
+    digits = "".join(_digits(rest))
+    number = number_in(digits)
+    if number is None or number < gone or name not in changed:
         return
-    if name in changed and int(number) >= gone:
-        follower = f"{head}{int(number) + 1}{end}"
-        if follower in data:
-            changed.setlist(name, data.getlist(follower))
-        else:
-            del changed[name]
+    follower = f"{head}{number + 1}{rest.removeprefix(digits)}"
+    if follower in data:
+        changed.setlist(name, data.getlist(follower))
+    else:
+        del changed[name]
 
 
 def _digits(text: str) -> Iterator[str]:

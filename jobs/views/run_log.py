@@ -1,6 +1,5 @@
 """A run's log: its live end as lines behind a number, a page to search, and a file."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -68,12 +67,13 @@ def _new_lines(request: HttpRequest, run: Run) -> HttpResponse:
     lines = logs.read_after(run, after)
     if not lines and run.is_open:
         return HttpResponse(status=NOTHING_NEW)
-    context: dict[str, Any] = {"run": run, "lines": lines, "shown": shown + len(lines)}
-    context["last_line"] = lines[-1].number if lines else after
-    afresh = context["shown"] > MOST_LIVE or len(lines) == logs.PAGE
+    shown += len(lines)
+    afresh = shown > MOST_LIVE or len(lines) == logs.PAGE
     if afresh:
-        context["lines"] = logs.read_last(run)
-        context["last_line"], context["shown"] = context["lines"][-1].number, len(context["lines"])
+        lines = logs.read_last(run)
+        shown = len(lines)
+    last_line = lines[-1].number if lines else after
+    context = {"run": run, "lines": lines, "shown": shown, "last_line": last_line}
     response = render(request, "jobs/run/log_tail.html", context)
     if afresh:
         response["HX-Retarget"], response["HX-Reswap"] = "#log-lines", "innerHTML"

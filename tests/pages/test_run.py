@@ -324,6 +324,11 @@ class TestLog:
         assert "row batch 5000 staged" in response.content.decode()
         assert "row batch 101 staged" not in response.content.decode()
 
+    def test_a_reader_who_saw_more_than_there_is_gets_nothing_new(self, dan: Client) -> None:
+        run = make_run(make_job(), RunState.SUCCEEDED)
+        page = text(dan, f"/runs/{run.number}/log/?after=5&shown=99999", headers=HTMX)
+        assert "every 1s" not in page
+
     def test_it_can_be_searched_and_filtered_by_level(self, dan: Client) -> None:
         run = make_run(make_job())
         make_log(

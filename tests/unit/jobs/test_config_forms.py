@@ -185,7 +185,9 @@ def test_what_speaks_of_the_whole_stands_by_the_part_it_speaks_of() -> None:
     assert filled.faulty
 
 
-@pytest.mark.parametrize("count", ["-1", "x", "100000", "²", ""])
+@pytest.mark.parametrize(
+    "count", ["-1", "x", "100000", pytest.param("9" * 5000, id="thousands of digits"), "²", ""]
+)
 def test_a_count_that_was_tampered_with_makes_no_list(count: str) -> None:
     filled = form({**FILE, "config.columns:list": count})
     assert filled.is_valid(), filled.errors
@@ -193,13 +195,30 @@ def test_a_count_that_was_tampered_with_makes_no_list(count: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "do", ["", "save", "add", "remove config.columns", "remove config.columns 9", "add ../x"]
+    "do",
+    [
+        *("", "save", "add", "remove config.columns", "remove config.columns 9", "add ../x"),
+        *(
+            pytest.param(f"{word} config.columns {'9' * 5000}", id=f"{word} thousands of digits")
+            for word in ("remove", "up", "down")
+        ),
+    ],
 )
 def test_a_button_that_says_nothing_known_breaks_nothing(do: str) -> None:
     data = QueryDict(mutable=True)
     data.update({"config.columns:list": "1", "config.columns.0.name": "a", "do": do})
     changed = rearranged(data)
     assert changed is None or changed["config.columns.0.name"] == "a"
+
+
+def test_a_name_with_a_number_beyond_all_lists_stays() -> None:
+    data = QueryDict(mutable=True)
+    far = f"config.columns.{'9' * 5000}.name"
+    data.update({"config.columns:list": "2", "config.columns.0.name": "a", "config.columns.1.name": "b"})
+    data.update({far: "c", "do": "remove config.columns 0"})
+    changed = rearranged(data)
+    assert changed is not None
+    assert (changed["config.columns.0.name"], changed[far]) == ("b", "c")
 
 
 class TestDifferences:
