@@ -20,6 +20,7 @@ from portal.notifications.actions import notify
 from portal.notifications.choices import OutboxState
 from portal.outgoing import check_url
 from portal.webhooks.choices import TEST, Kind
+from portal.webhooks.exceptions import SwitchedOff
 from portal.webhooks.models import Delivery, Endpoint
 from portal.webhooks.signing import new_secret
 
@@ -139,7 +140,12 @@ def test(*, endpoint: Endpoint, by: Actor) -> Delivery | None:
 
 @transaction.atomic
 def redeliver(*, delivery: Delivery, by: Actor) -> bool:
-    """Send the same words under the same id again; rights are asked anew. False while it is being sent."""
+    """Send the same words under the same id again; rights are asked anew. False while it is being sent.
+
+    While the endpoint is paused it waits; raises SwitchedOff where the endpoint is off.
+    """
+    if delivery.endpoint.off_at is not None:
+        raise SwitchedOff
     again = Delivery.objects.filter(~Q(state=OutboxState.WAITING) | ~Q(reason=""), pk=delivery.pk)
     if not again.update(
         state=OutboxState.WAITING, reason="", attempts=0, available_at=Now(), ended_at=None, status=None

@@ -1,4 +1,4 @@
-"""Why a delivery was not taken."""
+"""Why a delivery was not taken, or is not sent."""
 
 
 class NotTaken(Exception):
@@ -11,3 +11,7 @@ class NotTaken(Exception):
     def __init__(self, reason: str, *, may_heal: bool = True, gone: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.may_heal, self.gone = reason, may_heal, gone
+
+
+class SwitchedOff(Exception):
+    """The webhook is switched off: nothing is sent until it is resumed."""

@@ -174,6 +174,11 @@ class Delivery(models.Model):
         return OutboxState(self.state).tone
 
     @property
+    def is_held(self) -> bool:
+        """Whether it waits for its endpoint, which is paused."""
+        return self.state == OutboxState.WAITING and self.endpoint.paused_at is not None
+
+    @property
     def may_retry(self) -> bool:
         """Whether it may be sent again now: it has ended, or waits after a try that failed."""
         return self.state != OutboxState.WAITING or self.reason != ""

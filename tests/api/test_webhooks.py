@@ -1,6 +1,7 @@
 """The API of webhooks: made, listed, removed; deliveries read page by page and sent again."""
 
 import pytest
+from django.utils import timezone
 
 from portal.webhooks.models import Delivery, Endpoint
 from tests.factories.jobs import make_job
@@ -74,6 +75,20 @@ def test_deliveries_are_listed_and_sent_again(client, cast, headers):
     assert (again.status_code, again.json()["state"]) == (202, "waiting")
     assert client.post(f"{own}/{newest['id']}/again", headers=headers).status_code == 409
     assert Delivery.objects.filter(state="waiting").count() == 1
+
+
+def test_sending_again_is_honest_about_a_webhook_that_is_paused_or_off(client, cast, headers):
+    endpoint = make_endpoint(cast.dan)
+    again = f"{PATH}/{endpoint.pk}/deliveries/{make_delivery(endpoint).pk}/again"
+    Endpoint.objects.update(off_at=timezone.now())
+    refused = client.post(again, headers=headers)
+    assert (refused.status_code, refused.json()["title"]) == (409, "The webhook is switched off")
+    assert Delivery.objects.get().state == "failed"
+    Endpoint.objects.update(off_at=None, paused_at=timezone.now())
+    waiting = client.post(again, headers=headers)
+    assert (waiting.status_code, waiting.json()["state"]) == (202, "waiting")
+    assert "paused" in waiting.json()["reason"]
+    assert client.post(again, headers=headers).json()["title"] == "It waits already"
 
 
 def test_reading_is_not_writing(client, cast):

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.events import nodes
@@ -137,6 +138,28 @@ def test_deliveries_are_shown_with_their_answers_and_sent_again(dan, endpoint):
     assert (found.state, found.attempts) == ("waiting", 0)
     again = dan.post(f"{page_of(endpoint)}deliveries/{found.pk}/again/", follow=True)
     assert "It is just being sent" in again.content.decode()
+
+
+def test_what_a_paused_webhook_is_to_send_again_waits_and_says_so(dan, endpoint):
+    found = make_delivery(endpoint)
+    dan.post(f"{page_of(endpoint)}pause/")
+    for _each in range(2):
+        page = dan.post(f"{page_of(endpoint)}deliveries/{found.pk}/again/", follow=True).content.decode()
+        assert "It waits: this webhook is paused" in page
+        assert "within seconds" not in page
+    assert "it is sent once that is resumed" in page
+    assert "every 1s" not in page
+    found.refresh_from_db()
+    assert found.state == "waiting"
+
+
+def test_what_a_webhook_that_is_off_is_to_send_again_is_refused(dan, endpoint):
+    found = make_delivery(endpoint)
+    Endpoint.objects.update(off_at=timezone.now())
+    page = dan.post(f"{page_of(endpoint)}deliveries/{found.pk}/again/", follow=True).content.decode()
+    assert "It is not sent: this webhook is switched off" in page
+    found.refresh_from_db()
+    assert (found.state, found.reason) == ("failed", "status_500")
 
 
 def test_the_words_of_what_the_reader_may_not_see_are_kept_back(dan, endpoint, monkeypatch):

@@ -14,7 +14,7 @@ from portal.webhooks.actions import Wish
 from portal.webhooks.choices import Event, Standing
 from portal.webhooks.forms import known_jobs
 from portal.webhooks.models import Delivery, Endpoint
-from portal.webhooks.reasons import reason_in_words
+from portal.webhooks.reasons import reason_of
 
 
 class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
@@ -101,8 +101,8 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     @extend_schema_field(serializers.CharField())
     def get_reason(self, delivery: Delivery) -> str:
-        """Return in words why it was not taken; "" for none."""
-        return reason_in_words(delivery.reason)
+        """Return in words why it was not taken, or why it waits; "" for none."""
+        return reason_of(delivery)
 
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_body(self, delivery: Delivery) -> Any:

@@ -20,6 +20,7 @@ from portal.webhooks.api.serializers import (
     EndpointWishSerializer,
     NewEndpointSerializer,
 )
+from portal.webhooks.exceptions import SwitchedOff
 from portal.webhooks.models import Delivery, Endpoint, EndpointQuerySet
 
 _NOT_THERE = OpenApiResponse(description="There is no such webhook, or none that you may see.")
@@ -121,17 +122,27 @@ class RedeliverView(APIView):
         tags=["webhooks"],
         request=None,
         responses={
-            202: DeliverySerializer,
+            202: OpenApiResponse(
+                DeliverySerializer, description="It is sent within seconds, or once its webhook is resumed."
+            ),
             403: _NOT_ALLOWED,
             404: _NOT_THERE,
-            409: OpenApiResponse(description="It is just being sent."),
+            409: OpenApiResponse(description="It is just being sent, or its webhook is switched off."),
         },
     )
     def post(self, request: Request, pk: UUID, delivery: int) -> Response:
         """Send the same words under the same id again."""
         user = _user(request)
         found = access_delivery(user, pk, delivery)
-        if not actions.redeliver(delivery=found, by=actor_of(request)):
+        try:
+            taken = actions.redeliver(delivery=found, by=actor_of(request))
+        except SwitchedOff as error:
+            raise Problem(
+                409, "The webhook is switched off", "Resume it first, then send it again."
+            ) from error
+        if not taken and found.is_held:
+            raise Problem(409, "It waits already", "The webhook is paused: it is sent once that is resumed.")
+        if not taken:
             raise Problem(409, "It is just being sent", "Look at its state in some seconds.")
         found.refresh_from_db()
         context = {"readable": readable_bodies(user, [found])}

@@ -19,8 +19,9 @@ from portal.vault.exceptions import VaultError
 from portal.webhooks import actions
 from portal.webhooks.access import access_delivery, access_endpoint, readable_bodies
 from portal.webhooks.choices import TEST, Event
+from portal.webhooks.exceptions import SwitchedOff
 from portal.webhooks.models import Delivery, Endpoint
-from portal.webhooks.reasons import reason_in_words
+from portal.webhooks.reasons import reason_of
 
 
 @require_safe
@@ -38,7 +39,7 @@ def webhook(request: HttpRequest, pk: UUID) -> HttpResponse:
             "delivery": each,
             "label": _label(each.event),
             "node": readable.get(each.pk),
-            "reason": reason_in_words(each.reason),
+            "reason": reason_of(each),
             "body": _indented(each.body) if each.pk in readable else "",
         }
         for each in page.items
@@ -63,15 +64,27 @@ def webhook(request: HttpRequest, pk: UUID) -> HttpResponse:
 def webhook_redeliver(request: HttpRequest, pk: UUID, delivery: int) -> HttpResponse:
     """Send one again."""
     found = access_delivery(signed_in(request), pk, delivery)
-    if actions.redeliver(delivery=found, by=actor_of(request)):
-        messages.success(request, _("It is sent again within seconds."))
+    try:
+        taken = actions.redeliver(delivery=found, by=actor_of(request))
+    except SwitchedOff:
+        text = _("It is not sent: this webhook is switched off. Resume it first, then send it again.")
+        messages.error(request, text)
     else:
-        messages.warning(request, _("It is just being sent."))
+        _say(request, found.endpoint, taken=taken)
     return redirect("webhook", pk)
 
 
+def _say(request: HttpRequest, endpoint: Endpoint, *, taken: bool) -> None:
+    if endpoint.paused_at is not None:
+        messages.info(request, _("It waits: this webhook is paused. It is sent once the webhook is resumed."))
+    elif taken:
+        messages.success(request, _("It is sent again within seconds."))
+    else:
+        messages.warning(request, _("It is just being sent."))
+
+
 def _awaits_first_try(delivery: Delivery) -> bool:
-    return delivery.state == OutboxState.WAITING and not delivery.attempts
+    return delivery.state == OutboxState.WAITING and not delivery.attempts and not delivery.is_held
 
 
 def _label(event: str) -> str:
