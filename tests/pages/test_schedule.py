@@ -142,8 +142,9 @@ class TestSchedule:
         job = make_job(parameters_schema=schema)
         made = make_schedule(job, cron="", interval=3600, anchor=anchor, grace=90, params=params)
         path = f"/jobs/load-weather/schedules/{made.pk}/"
+        form = dan.get(path).context["form"]
         with timezone.override("Asia/Seoul"):
-            shown = shown_by(dan.get(path).context["form"])
+            shown = shown_by(form)
         dan.post(path, {**shown, "max_catchup": "7"})
         made.refresh_from_db()
         assert (made.max_catchup, made.grace, made.anchor, made.params) == (7, 90, anchor, params)
