@@ -2,12 +2,13 @@
 
 from jobs.models.alert import Alert, AlertDigest, AlertNews
 from jobs.models.artifact import Artifact
+from jobs.models.attempt import Attempt
 from jobs.models.backfill import Backfill
 from jobs.models.data_trigger import DataTrigger, WatchedDataset
 from jobs.models.edition_chart import EditionChart
 from jobs.models.job import Job, JobVersion, Pool, Schedule
 from jobs.models.process import Clock, TellingMark, Worker
-from jobs.models.run import Attempt, Run, RunEvent
+from jobs.models.run import Run, RunEvent
 from jobs.models.run_log import RunLog
 from jobs.models.secret import Secret
 

@@ -14,8 +14,6 @@ from jobs.choices import (
     ASKED_KINDS,
     FOLLOWING_KINDS,
     QUERY_JOB,
-    ErrorClass,
-    Outcome,
     Reason,
     RunState,
     Trigger,
@@ -359,32 +357,6 @@ class Run(models.Model):
     def duration(self) -> "timedelta | None":
         """Time from the first start to the end; None before the end."""
         return self.finished_at - self.started_at if self.started_at and self.finished_at else None
-
-
-class Attempt(models.Model):
-    """One holder of a run, from its claim to its end."""
-
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
-    number = models.PositiveSmallIntegerField()
-    fence = models.BigIntegerField()
-    worker = models.CharField(max_length=100)
-    outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.RUNNING)
-    error_class = models.CharField(max_length=12, choices=ErrorClass, blank=True)
-    error = models.TextField(blank=True)
-    started_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["fence"]
-        constraints = [models.UniqueConstraint(fields=["run", "fence"], name="attempt_fence_once")]
-
-    def __str__(self) -> str:
-        return f"{self.run_id} #{self.number}"
-
-    @property
-    def duration(self) -> "timedelta | None":
-        """Time it took; None while it runs."""
-        return self.finished_at - self.started_at if self.finished_at else None
 
 
 class RunEvent(models.Model):
