@@ -79,7 +79,12 @@ def recent_runs(job_ids: Collection[int], *, count: int, reader: User) -> dict[i
     Of queries only the reader's own, as in ``Run.objects.visible_to``; the jobs are those they may know of.
     """
     found: dict[int, list[Past]] = defaultdict(list)
-    values = {"jobs": list(job_ids), "count": count, "reader": reader.pk, "queries": QUERY_JOB}
+    values: dict[str, Any] = {
+        "jobs": list(job_ids),
+        "count": count,
+        "reader": reader.pk,
+        "queries": QUERY_JOB,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_RECENT, values)
         for row in cursor.fetchall():

@@ -80,7 +80,9 @@ def _section(section: dict[str, Any], known: Container[Reference], evidence: set
     secret = "metric" in section and ("metric", section["metric"]) not in known
     if not secret and section.get("evidence") in {None, *evidence}:
         return section
-    shown = {name: section[name] for name in ("kind", "title_en", "title_ko", "failed") if name in section}
+    shown: dict[str, Any] = {
+        name: section[name] for name in ("kind", "title_en", "title_ko", "failed") if name in section
+    }
     return {**shown, "evidence": None}
 
 

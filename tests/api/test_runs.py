@@ -242,7 +242,7 @@ class TestRead:
 class TestOutputs:
     def shown(self, client: Client, user: User, run: Run) -> dict[str, Any]:
         headers = bearer(user, "jobs:read")
-        one = client.get(f"/api/v1/runs/{run.pk}", headers=headers).json()["outputs"]
+        one: dict[str, Any] = client.get(f"/api/v1/runs/{run.pk}", headers=headers).json()["outputs"]
         listed = client.get("/api/v1/runs", headers=headers).json()["results"]
         assert [each["outputs"] for each in listed] == [one]
         return one
