@@ -77,7 +77,11 @@ def _act(request: HttpRequest) -> Act | None:
             return lambda question, user, by: work.take(question=question, user=user, by=by)
         case "assign":
             wanted = request.POST.get("assignee", "")
-            person = answerers().filter(pk=wanted).first() if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None
+            person = (
+                answerers().filter(pk=wanted).first()
+                if wanted.isascii() and wanted.isdigit() and len(wanted) < 19
+                else None
+            )
             if person is None:
                 return None
             return lambda question, user, by: work.assign(

@@ -9,7 +9,7 @@ from typing import Any, cast
 from django import template
 from django.forms import BoundField, ChoiceField, ModelChoiceField, MultipleChoiceField
 from django.middleware.csrf import get_token
-from django.utils.html import format_html, format_html_join, json_script
+from django.utils.html import conditional_escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 
 from portal.languages import spoken
@@ -78,7 +78,7 @@ def who(name: str, note: str = "") -> SafeString:
 @register.filter
 def ticked(text: str) -> SafeString:
     """Show what stands between double backticks as code, as the texts of the API have it."""
-    parts = str(text).split("``")
+    parts = [SafeString(part) for part in conditional_escape(text).split("``")]
     shown = [
         format_html("<code>{}</code>", part) if number % 2 else part for number, part in enumerate(parts)
     ]

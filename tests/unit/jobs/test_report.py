@@ -394,7 +394,7 @@ def test_whoever_writes_a_report_may_not_read_more_by_it_than_themself(trips: An
     trips.asset.visibility = Visibility.TEAM
     trips.asset.team = cast.finn.teams.get()
     trips.asset.save()
-    peeking = {**QUERY, "sql": "SELECT 1 AS n FROM ops.trips WHERE trips > 10", "parameters": {}}
+    peeking = {**QUERY, "sql": "SELECT day, trips FROM ops.trips WHERE trips > 10", "parameters": {}}
     changed = replace(stated, config={**stated.config, "sections": [peeking]})
     by = Actor.person(cast.ben)
     with pytest.raises(InvalidDefinition) as refused:
