@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
-from portal.search import Matches, Query
 from requests_app.choices import Kind, Priority, State
 from requests_app.models import DataRequest
 from requests_app.models.choosing import DataRequestQuerySet
@@ -143,13 +142,9 @@ class QuestionFilter(django_filters.FilterSet):
         super().__init__(*args, **kwargs)
         self._reader = reader
 
-    def by_words(self, questions: QuerySet[Any], _name: str, words: str) -> QuerySet[Any]:
+    def by_words(self, questions: DataRequestQuerySet, _name: str, words: str) -> QuerySet[Any]:
         """Keep the questions that hold each word, or bear the number."""
-        bare = words.strip().upper().removeprefix("REQ-").removeprefix("#")
-        if bare.isascii() and bare.isdigit() and len(bare) < 19:
-            return questions.filter(number=int(bare))
-        query = Query(words)
-        return questions.filter(Matches("search", query.all)) if query else questions
+        return questions.holding(words)
 
     def by_assignee(self, questions: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         """Keep what is in somebody's hands: «me», «none», or a person's number."""

@@ -14,6 +14,7 @@ from requests_app.models.choosing import DataRequestQuerySet
 class QuestionFilter(django_filters.FilterSet):
     """The filters of a list of questions; ``mine`` is as seen by the token's owner."""
 
+    q = django_filters.CharFilter(method="by_words", max_length=200)
     state = django_filters.MultipleChoiceFilter(choices=State.choices)
     kind = django_filters.ChoiceFilter(choices=Kind.choices)
     priority = django_filters.TypedChoiceFilter(choices=Priority.choices, coerce=int)
@@ -30,6 +31,10 @@ class QuestionFilter(django_filters.FilterSet):
     class Meta:
         model = DataRequest
         fields: list[str] = []
+
+    def by_words(self, queryset: DataRequestQuerySet, name: str, value: str) -> QuerySet[DataRequest]:
+        """Keep those that hold each word, or bear the number."""
+        return queryset.holding(value)
 
     def is_open(self, queryset: DataRequestQuerySet, name: str, value: bool) -> QuerySet[DataRequest]:
         """Keep the open ones, or those that are not."""

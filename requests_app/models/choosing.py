@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Now
 
 from portal.accounts.models import Membership, User
 from portal.accounts.permissions import Permission
+from portal.search import Matches, Query
 from requests_app.choices import State, Visibility
 from requests_app.models.around import Follower, QuestionLink
 
@@ -52,6 +53,14 @@ class DataRequestQuerySet(models.QuerySet["DataRequest"]):
         followed = Follower.objects.filter(question=OuterRef("pk"), user=user.pk)
         involved = Q(requester=user.pk) | Q(assignee=user.pk) | Q(reviewer=user.pk) | Q(Exists(followed))
         return self.filter(Q(visibility=Visibility.COMPANY) | involved | _of_the_team(user))
+
+    def holding(self, words: str) -> Self:
+        """Keep those that hold each word, or bear the number."""
+        bare = words.strip().upper().removeprefix("REQ-").removeprefix("#")
+        if bare.isascii() and bare.isdigit() and len(bare) < 19:
+            return self.filter(number=int(bare))
+        query = Query(words)
+        return self.filter(Matches("search", query.all)) if query else self
 
     def open(self) -> Self:
         """Keep those in which somebody still owes an answer or a reply."""

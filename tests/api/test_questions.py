@@ -92,6 +92,7 @@ def test_the_filters_choose(client: Client, cast: Cast) -> None:
     assert titles("state=new&state=ready", cast.ada) == ["Mine"]
     assert titles("about=dataset:flights", cast.ada) == ["Mine"]
     assert titles("open=false", cast.ada) == []
+    assert titles("q=mine", cast.ada) == titles(f"q=REQ-{mine.number}", cast.ada) == ["Mine"]
     assert mine.number
 
 

@@ -164,7 +164,7 @@ def test_what_pydantic_says_finds_its_field(value: dict[str, Any], place: str) -
         Config.model_validate(value)
     before = len(filled.errors.get(place, []))
     assert filled.complain(complaints(caught.value, "config")) == []
-    assert len(filled.errors[place]) == before + 1
+    assert len(filled.errors[place]) == max(before, 1), "what the form said itself is not said twice"
 
 
 def test_what_speaks_of_the_whole_stands_by_the_part_it_speaks_of() -> None:
