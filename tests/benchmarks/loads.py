@@ -122,9 +122,12 @@ def _bare(path: Path) -> None:
 
 def _loaded() -> None:
     """Do the same by the body of a run, from its start to its result."""
+    from jobs.runners import extract_load
     from jobs.runners.base import Context
     from jobs.runners.registry import runner_for
 
+    # Only the lake's servers run here: the portal's database would say whose the table is, in a millisecond.
+    extract_load.require_table = lambda table, key: None
     runner = runner_for("extract_load")
     config: dict[str, Any] = {
         "source": {"path": "orders.csv"},
