@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from jobs.actions.alerts import close_alerts, open_alert
@@ -91,6 +91,4 @@ def _recovered(run: Run) -> int:
 def _before(run: Run) -> QuerySet[Run]:
     """Return the runs before this one that ended by themselves and of which it tells, the newest first."""
     own = Run.objects.filter(job=run.job_id, backfill=None, pk__lt=run.pk, state__in=_ENDS)
-    if run.by_hand:
-        own = own.filter(Q(trigger=run.trigger) | Q(params=run.params))
-    return own.order_by("-pk")
+    return own.proved_by(run).order_by("-pk")

@@ -107,9 +107,8 @@ def close_alerts(*, run: Run) -> list[User]:
     A success with parameters that somebody chose says nothing of what fails by schedule with others.
     """
     with transaction.atomic():
-        held = Alert.objects.open().filter(job=run.job_id, run__lte=run.pk).select_for_update(of=("self",))
-        if run.by_hand:
-            held = held.filter(Q(run__trigger=run.trigger) | Q(run__params=run.params))
+        proved = Run.objects.filter(job=run.job_id, pk__lte=run.pk).proved_by(run)
+        held = Alert.objects.open().filter(job=run.job_id, run__in=proved).select_for_update(of=("self",))
         closed = list(held.values_list("pk", flat=True))
         if not closed:
             return []

@@ -81,6 +81,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """
         return self.filter(~Q(trigger__in=BY_HAND) | Q(trigger=run.trigger) | Q(params=run.params))
 
+    def proved_by(self, run: "Run") -> Self:
+        """Keep the runs of which the success of this one says that they work again: see ``proving``."""
+        return self.filter(Q(trigger=run.trigger) | Q(params=run.params)) if run.by_hand else self
+
     def to_look_after(self) -> Self:
         """Keep the deferred runs after which a worker should look now."""
         return self.filter(state=RunState.DEFERRED, available_at__lte=Now())
