@@ -30,6 +30,21 @@ from portal.evidence.actions import cite
 from portal.evidence.models import Citation, Evidence, Result
 
 RATES = b"month,rate\n2013-01,76.2\n"
+# What the form of every job sends.
+JOB_FORM: dict[str, Any] = {
+    "key": "new-job",
+    "name_en": "New job",
+    "pool": "default",
+    "priority": "0",
+    "max_active_runs": "1",
+    "on_conflict": "queue",
+    "timeout": "10 min",
+    "max_attempts": "3",
+    "backoff": "30",
+    "backoff_cap": "1h",
+    "parameters.asks:choice": "built",
+    "parameters.asks.built.rows:list": "0",
+}
 DAY_PARAMETERS = {
     "type": "object",
     "additionalProperties": False,

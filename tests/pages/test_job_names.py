@@ -8,26 +8,13 @@ from django.test import Client
 from catalog.models import Asset, Column, Dataset
 from jobs.models import Job, Secret
 from tests.conftest import Cast
+from tests.factories.jobs import JOB_FORM
 from tests.factories.tokens import bearer
 
 pytestmark = pytest.mark.django_db
 
-COMMON: dict[str, Any] = {
-    "key": "new-job",
-    "name_en": "New job",
-    "pool": "default",
-    "priority": "0",
-    "max_active_runs": "1",
-    "on_conflict": "queue",
-    "timeout": "10 min",
-    "max_attempts": "3",
-    "backoff": "30",
-    "backoff_cap": "1h",
-    "parameters.asks:choice": "built",
-    "parameters.asks.built.rows:list": "0",
-}
 CALL: dict[str, Any] = {
-    **COMMON,
+    **JOB_FORM,
     "config.method": "POST",
     "config.url": "https://example.com/refresh",
     "config.headers:list": "1",
@@ -37,7 +24,7 @@ CALL: dict[str, Any] = {
     "config.patience": "30",
 }
 CHECK: dict[str, Any] = {
-    **COMMON,
+    **JOB_FORM,
     "config.dataset": "ops.orders",
     "config.checks:list": "1",
     "config.checks.0.check": "not_null",
@@ -45,7 +32,7 @@ CHECK: dict[str, Any] = {
     "config.checks.0.severity": "block",
 }
 MODEL: dict[str, Any] = {
-    **COMMON,
+    **JOB_FORM,
     "config.target": "marts.orders",
     "config.sql": "SELECT * FROM marts.orders",
     "config.materialization": "table",

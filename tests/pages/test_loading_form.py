@@ -8,21 +8,15 @@ from django.test import Client
 from jobs.checks import config_problems
 from jobs.models import Job
 from tests.conftest import Cast
+from tests.factories.jobs import JOB_FORM
 
 pytestmark = pytest.mark.django_db
 
 MAKE = "/jobs/new/extract_load/"
 FORM: dict[str, Any] = {
+    **JOB_FORM,
     "key": "load-orders",
     "name_en": "Load orders",
-    "pool": "default",
-    "priority": "0",
-    "max_active_runs": "1",
-    "on_conflict": "queue",
-    "timeout": "10 min",
-    "max_attempts": "3",
-    "backoff": "30",
-    "backoff_cap": "1h",
     "config.source:choice": "files",
     "config.source.files.path": "orders/*.csv",
     "config.source.files.format": "csv",
@@ -38,8 +32,6 @@ FORM: dict[str, Any] = {
     "config.mode": "full",
     "config.partition_parameter": "partition",
     "config.new_columns": "refuse",
-    "parameters.asks:choice": "built",
-    "parameters.asks.built.rows:list": "0",
 }
 BOX = 'name="config.source.files.nulls:empty"'
 
