@@ -152,6 +152,7 @@ class ErrorClass(models.TextChoices):
 
     USER_CODE = "user_code", _("The job's own code")
     BAD_INPUT = "bad_input", _("The input data")
+    SETTINGS = "settings", _("The job's settings")
     CHECK_FAILED = "check_failed", _("A check on the data")
     WAREHOUSE = "warehouse", _("The warehouse")
     ELSEWHERE = "elsewhere", _("Another system")

@@ -2,6 +2,8 @@
 
 from typing import TypedDict
 
+from portal.said import said
+
 
 class FieldError(TypedDict):
     """What is wrong with one parameter; ``field`` is its dotted path, empty for the whole."""
@@ -71,23 +73,29 @@ class UnknownKind(JobsError):
 class SecretNotNamed(JobsError):
     """The job's configuration does not name this secret."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The job's configuration does not name the secret {name!r}: put it under «secrets» first."
+            said(
+                "The job's configuration does not name the secret «%(name)s»: put it under «secrets» first.",
+                name=name,
+            )
         )
 
 
 class SecretMissing(JobsError):
     """The job names a secret that cannot be had."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"There is no secret {name!r}, or the key that sealed it is gone: store its value again "
-            "on the page of secrets."
+            said(
+                "There is no secret «%(name)s», or the key that sealed it is gone: store its value again "
+                "on the page of secrets.",
+                name=name,
+            )
         )
 
 

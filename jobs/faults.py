@@ -17,6 +17,10 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
         _("The input data is not as expected"),
         _("Mend the named place, or what the job says of it. The published tables stay as they were."),
     ),
+    ErrorClass.SETTINGS: (
+        _("The job cannot run as it is set up"),
+        _("Mend the setting, parameter, secret or right that is named, then run it again."),
+    ),
     ErrorClass.CHECK_FAILED: (
         _("A check on the data failed"),
         _("Nothing was published. The log says what the check found: mend the data or the check, run again."),
@@ -74,7 +78,7 @@ def fault_of(run: Run) -> Fault | None:
     whose, advice = _WORDS[ErrorClass(kind) if kind in ErrorClass.values else ErrorClass.USER_CODE]
     return Fault(
         whose=str(whose),
-        message=str(run.error.get("message", "")),
+        message=run.trouble,
         advice=str(advice),
         detail=str(run.error.get("detail", "")),
     )

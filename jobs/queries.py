@@ -163,7 +163,7 @@ def problem_of(run: Run) -> Problem | None:
             _("The query’s process died; it may have needed too much memory. Try it with less data.")
         )
     place = run.error.get("place") or {}
-    message = str(run.error.get("message") or state.label)
+    message = run.trouble or str(state.label)
     return problem(message, str(run.params.get("sql", "")), place.get("line"), place.get("column"))
 
 

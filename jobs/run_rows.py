@@ -19,7 +19,7 @@ def apart(run: Run) -> str:
 
 def first_line(run: Run) -> str:
     """Return the first line of what went wrong; "" where nothing did."""
-    return _cut(str(run.error.get("message", "")).strip().partition("\n")[0])
+    return _cut(run.trouble.strip().partition("\n")[0])
 
 
 def _differing(run: Run) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from jobs.engine.claim import Claim
 from jobs.engine.work import folder_of
 from jobs.models import Artifact
 from jobs.runners.base import MADE
+from portal.said import said
 from portal.storage import FileTooLarge, Stored, plain_file
 
 MOST_FILES: Final = 100
@@ -61,9 +62,9 @@ class Taken:
         except OSError as error:
             self.drop()
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                message = "There is no space left to keep the run's files."
+                message = said("There is no space left to keep the run's files.")
                 raise NotKept(message, ErrorClass.STORAGE) from error
-            message = f"A file of the run could not be kept: {error.strerror}."
+            message = said("A file of the run could not be kept: %(why)s.", why=error.strerror)
             raise NotKept(message) from error
         except BaseException:
             self.drop()
@@ -81,10 +82,12 @@ class Taken:
             with _opened(folder_of(self._claim) / MADE, announced.number) as file:
                 stored = ARTIFACTS.write(self._chunks(file), most=most)
         except FileNotFoundError:
-            message = f"The file {name} was announced but never written."
+            message = said("The file %(name)s was announced but never written.", name=name)
             raise NotKept(message) from None
         except FileTooLarge:
-            message = f"The file {name} is larger than {settings.ARTIFACT_MB} MB."
+            message = said(
+                "The file %(name)s is larger than %(most)s MB.", name=name, most=settings.ARTIFACT_MB
+            )
             raise NotKept(message) from None
         self._stored.append(stored)
         return Artifact(

@@ -21,6 +21,7 @@ from jobs.engine.due import Due, choose
 from jobs.engine.signs import Signs
 from jobs.engine.slots import database_now
 from jobs.engine.wake import wake
+from jobs.engine.words import LOOK_FOR, WORKER_SILENT
 from jobs.exceptions import InvalidSchedule
 from jobs.models import Run, RunEvent, Schedule, Worker
 from jobs.partitions import params_at
@@ -70,7 +71,13 @@ _REAP = """
             error = jsonb_build_object('class', 'worker_lost', 'detail', '', 'message', %(message)s::text ||
                 CASE WHEN NOT expired.elsewhere AND run.elsewhere ? 'id'
                      THEN format(' Look for %%s in %%s, and stop it there if nobody needs it.',
-                                 run.elsewhere ->> 'id', run.elsewhere ->> 'system') ELSE '' END)
+                                 run.elsewhere ->> 'id', run.elsewhere ->> 'system') ELSE '' END,
+                'said', jsonb_build_array(jsonb_build_object('text', %(message)s::text)) ||
+                CASE WHEN NOT expired.elsewhere AND run.elsewhere ? 'id'
+                     THEN jsonb_build_array(jsonb_build_object(
+                        'text', %(look_for)s::text, 'values', jsonb_build_object(
+                            'id', run.elsewhere ->> 'id', 'system', run.elsewhere ->> 'system')))
+                     ELSE '[]' END)
         FROM expired WHERE run.id = expired.id
         RETURNING run.id, run.state, expired.fence AS old_fence, expired.attempt
     ), attempt AS (
@@ -279,7 +286,7 @@ def _tell_missed(schedule: Schedule, due: Due, runs: list[Run]) -> None:
 
 def reap() -> int:
     """Take runs from holders whose lease ran out; return how many."""
-    values = {"message": "Its worker went silent.", "give_up": GIVE_UP}
+    values = {"message": WORKER_SILENT, "look_for": LOOK_FOR, "give_up": GIVE_UP}
     return _count(_REAP, {**_BATCH, **values})
 
 

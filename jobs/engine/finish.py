@@ -15,8 +15,10 @@ from jobs.choices import FOLLOWING_KINDS, ErrorClass, Outcome, Reason, RunState
 from jobs.engine.claim import Claim
 from jobs.engine.ordering import follow_publisher
 from jobs.engine.report import Failure
+from jobs.engine.words import LOOK_FOR
 from jobs.models import Artifact, DataTrigger, Run
 from jobs.runners.registry import runner_for
+from portal.said import in_a_row, said
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +87,6 @@ _DEFER = """
 STOPPING = 120
 # Between two looks that failed on our side, in seconds: doubling from the first to the second.
 LOOK_AGAIN = (2, 60)
-
 _ENDED_BY = {
     RunState.SUCCEEDED: Outcome.SUCCEEDED,
     RunState.FAILED: Outcome.FAILED,
@@ -161,7 +162,9 @@ def fail(claim: Claim, failure: Failure, progress: dict[str, Any], *, cancelled:
 def defer(claim: Claim, elsewhere: dict[str, Any], progress: dict[str, Any], *, delay: float) -> bool:
     """Let the run go while its work goes on elsewhere; somebody looks after it when the delay is over."""
     if claim.stop and claim.stopping_for >= STOPPING:
-        silent = Failure(ErrorClass.ELSEWHERE, f"{elsewhere.get('system')} did not answer.")
+        silent = Failure(
+            ErrorClass.ELSEWHERE, said("%(system)s did not answer.", system=elsewhere.get("system"))
+        )
         return stopped(claim, progress, silent, elsewhere)
     return _defer(claim, progress, delay=delay, hurry=not claim.stop, elsewhere=elsewhere)
 
@@ -173,14 +176,16 @@ def stopped(
     elsewhere: dict[str, Any] | None = None,
 ) -> bool:
     """End a deferred run whose work elsewhere was stopped as asked; a failure says why it could not be."""
-    told = f" Its work there could not be stopped and may go on: {failure.message}" if failure else ""
+    told = []
     known = elsewhere or claim.elsewhere
-    if failure and known.get("id") and str(known["id"]) not in told:
-        told += f" Look for {known['id']} in {known.get('system')}, and stop it there if nobody needs it."
+    if failure:
+        told.append(said("Its work there could not be stopped and may go on: %(why)s", why=failure.message))
+    if failure and known.get("id") and str(known["id"]) not in failure.message:
+        told.append(said(LOOK_FOR, id=known["id"], system=known.get("system")))
     if claim.stop == "cancel":
-        kept = Failure(failure.error_class, told.strip()) if failure else None
+        kept = Failure(failure.error_class, in_a_row(*told)) if failure else None
         return _end(claim, RunState.CANCELLED, progress, kept)
-    return _timed_out(claim, progress, told)
+    return _timed_out(claim, progress, *told)
 
 
 def time_out(claim: Claim, progress: dict[str, Any]) -> bool:
@@ -200,14 +205,15 @@ def _have_stopped(claim: Claim, progress: dict[str, Any]) -> bool:
     return _defer(claim, progress, delay=0)
 
 
-def _timed_out(claim: Claim, progress: dict[str, Any], told: str = "") -> bool:
-    failure = Failure(ErrorClass.TIMEOUT, f"It took longer than {claim.timeout} s.{told}")
+def _timed_out(claim: Claim, progress: dict[str, Any], *told: str) -> bool:
+    too_long = said("It took longer than %(seconds)s s.", seconds=claim.timeout)
+    failure = Failure(ErrorClass.TIMEOUT, in_a_row(too_long, *told))
     return _end(claim, RunState.TIMED_OUT, progress, failure)
 
 
 def hand_over(claim: Claim, progress: dict[str, Any]) -> bool:
     """Give the run back because this worker stops; the attempt does not count, unless that came too often."""
-    failure = Failure(ErrorClass.WORKER_LOST, "Its worker was stopped.")
+    failure = Failure(ErrorClass.WORKER_LOST, said("Its worker was stopped."))
     if claim.looks:
         # Nothing was begun here that could be begun too often.
         return _defer(claim, progress, delay=0)

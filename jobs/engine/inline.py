@@ -22,6 +22,7 @@ from jobs.engine.report import Report, failure_of
 from jobs.engine.work import error_message, remove_folder, work
 from jobs.exceptions import LeaseLost
 from portal.database import is_away
+from portal.said import said, said_of
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +140,7 @@ def _work(claim: Claim, reporter: InlineReporter, logger: logging.Logger) -> Non
 def _out_of_time(claim: Claim, report: Report) -> None:
     if claim.looks:
         # The look took too long, not the work.
-        failure = failure_of(ErrorClass.CRASH, "It took too long to look how far it is.")
+        failure = failure_of(ErrorClass.CRASH, said("It took too long to look how far it is."))
         finish.fail(claim, failure, report.progress, cancelled=False)
     else:
         finish.time_out(claim, report.progress)
@@ -152,7 +153,7 @@ def _succeed(claim: Claim, outputs: dict[str, Any], reporter: InlineReporter) ->
         if not finish.succeed(claim, outputs, report.progress, taken.rows):
             taken.drop()
     except NotKept as error:
-        report.failure = failure_of(error.error_class, str(error))
+        report.failure = failure_of(error.error_class, said_of(error))
     except Exception as error:
         taken.drop()
         if is_away(error) or isinstance(error, LeaseLost):
@@ -160,6 +161,4 @@ def _succeed(claim: Claim, outputs: dict[str, Any], reporter: InlineReporter) ->
             raise
         log.exception("record_failed", run=claim.number)
         message = error_message(error)
-        report.failure = failure_of(
-            message.get("class", ErrorClass.USER_CODE), message["message"], message["detail"]
-        )
+        report.failure = failure_of(message["class"], message["message"], message["detail"])

@@ -9,12 +9,15 @@ from typing import Any
 from jobs.choices import ErrorClass
 from jobs.engine.artifacts import MOST_FILES, Announced
 from jobs.engine.log_pump import redact
+from portal.said import Said, said
 from portal.storage import shown_name
 
 # A message of this size holds the samples and profiles of dozens of datasets; more belongs into files.
 MESSAGE_BYTES = 16 * 1024 * 1024
 # What comes entry by entry may be larger, but the supervisor holds it, and one transaction writes it.
 LARGEST_OUTPUTS = 256 * 1024 * 1024
+# What a failure's sentence is made of, as JSON: whatever is longer is kept in one language only.
+LONGEST_SAID = 6_000
 MAX_STEPS = 200
 # Seconds until somebody looks again after what goes on elsewhere.
 LONGEST_PAUSE = 3600.0
@@ -32,8 +35,10 @@ class Failure:
     place: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the run row keeps it."""
+        """Return it as the run row keeps it; with ``said`` its message can be read in other languages."""
         kept = {"class": str(self.error_class), "message": self.message, "detail": self.detail}
+        if isinstance(self.message, Said):
+            kept["said"] = self.message.kept
         return {**kept, "place": self.place} if self.place else kept
 
 
@@ -43,9 +48,14 @@ def failure_of(
     detail: str = "",
     place: Mapping[str, Any] | None = None,
     words: Iterable[str] = (),
+    kept: object = None,
 ) -> Failure:
-    """Return a failure with secrets and NULs removed and lengths bounded."""
+    """Return a failure with secrets and NULs removed and lengths bounded.
+
+    ``kept`` is what the message is made of, where another process has said it.
+    """
     known = ErrorClass(error_class) if error_class in _CLASSES else ErrorClass.USER_CODE
+    words = tuple(words)
 
     def clean(text: str, limit: int) -> str:
         return redact(_writable(text), words)[-limit:]
@@ -55,7 +65,11 @@ def failure_of(
         for name, number in (place or {}).items()
         if name in {"line", "column"} and isinstance(number, int)
     }
-    return Failure(known, clean(message, 2000), clean(detail, 10_000), numbers)
+    told = clean(message, 2000)
+    kept = message.kept if isinstance(message, Said) else kept
+    if kept and len(json.dumps(kept)) <= LONGEST_SAID:
+        told = Said(told, _without(kept, words))
+    return Failure(known, told, clean(detail, 10_000), numbers)
 
 
 @dataclass(slots=True)
@@ -83,7 +97,7 @@ class Report:
         """Take what was read from the body's pipe: JSON objects, one a line; nonsense is left out."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > MESSAGE_BYTES:
-            self.failure = failure_of(ErrorClass.USER_CODE, "The outputs are larger than 16 MB.")
+            self.failure = failure_of(ErrorClass.USER_CODE, said("The outputs are larger than 16 MB."))
             self._rest = b""
         for line in lines:
             try:
@@ -117,7 +131,7 @@ class Report:
                 kind, text, detail = (str(message.get(name, "")) for name in ("class", "message", "detail"))
                 place = message.get("place")
                 known = place if isinstance(place, dict) else None
-                self.failure = failure_of(kind, text, detail, known, self.words)
+                self.failure = failure_of(kind, text, detail, known, self.words, message.get("said"))
 
     def cleaned(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Return the outputs without the secrets' values: another system's answer may repeat them.
@@ -131,17 +145,19 @@ class Report:
     def _entry(self, name: str, entry: dict[str, Any]) -> None:
         if self._size > LARGEST_OUTPUTS:
             self._entries.clear()
-            self.failure = failure_of(ErrorClass.USER_CODE, "The outputs are larger than 256 MB.")
+            self.failure = failure_of(ErrorClass.USER_CODE, said("The outputs are larger than 256 MB."))
             return
         self._entries.setdefault(name, []).append(entry)
 
     def _artifact(self, announced: Announced) -> None:
         if len(self.artifacts) == MOST_FILES:
-            self.failure = failure_of(ErrorClass.USER_CODE, f"A run keeps at most {MOST_FILES} files.")
+            too_many = said("A run keeps at most %(most)s files.", most=MOST_FILES)
+            self.failure = failure_of(ErrorClass.USER_CODE, too_many)
             return
         name = shown_name(announced.name)
         if any(each.name == name for each in self.artifacts):
-            self.failure = failure_of(ErrorClass.USER_CODE, f"The run made two files called {name}.")
+            twice = said("The run made two files called %(name)s.", name=name)
+            self.failure = failure_of(ErrorClass.USER_CODE, twice)
             return
         self.artifacts.append(replace(announced, name=name))
 

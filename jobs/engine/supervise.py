@@ -23,6 +23,7 @@ from jobs.engine.warm import warm_body
 from jobs.engine.work import error_message, remove_folder
 from jobs.exceptions import LeaseLost
 from portal.database import is_away
+from portal.said import said, said_of
 
 log = structlog.get_logger(__name__)
 
@@ -195,7 +196,7 @@ class Supervisor:
             if not finish.succeed(claim, outputs, report.progress, self._taken.rows):
                 self._taken.drop()
         except NotKept as error:
-            report.failure = failure_of(error.error_class, str(error))
+            report.failure = failure_of(error.error_class, said_of(error))
         except Exception as error:
             if is_away(error) or isinstance(error, LeaseLost):
                 raise
@@ -219,5 +220,5 @@ class Supervisor:
         status = self._body.status or 0
         if os.WIFSIGNALED(status):
             name = signal.Signals(os.WTERMSIG(status)).name
-            return f"The process was ended by {name}."
-        return f"The process left with status {os.WEXITSTATUS(status)} and no result."
+            return said("The process was ended by %(signal)s.", signal=name)
+        return said("The process left with status %(status)s and no result.", status=os.WEXITSTATUS(status))

@@ -12,6 +12,7 @@ from jobs.choices import ErrorClass
 from jobs.engine.claim import Claim
 from jobs.runners.base import Context, Elsewhere, Following, Kept, Reporter
 from jobs.runners.registry import runner_for
+from portal.said import Said, said, said_of
 
 
 def folder_of(claim: Claim) -> Path:
@@ -78,17 +79,16 @@ def error_message(error: BaseException) -> dict[str, Any]:
     of a text by ``line`` and ``column``, both from 1.
     """
     error_class = str(getattr(error, "error_class", ErrorClass.USER_CODE))
-    text = str(error) or type(error).__name__
-    if error_class == ErrorClass.USER_CODE:
-        text = (
-            "The memory was not enough."
-            if isinstance(error, MemoryError)
-            else f"{type(error).__name__}: {text}"
-        )
+    text = said_of(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        text = said("The memory was not enough.")
+    elif error_class == ErrorClass.USER_CODE and not isinstance(text, Said):
+        text = f"{type(error).__name__}: {text}"
     try:
         detail = "".join(traceback.format_exception(error))
     except MemoryError:
         detail = ""
     place = {name: getattr(error, name, None) for name in ("line", "column")}
     told = {name: number for name, number in place.items() if isinstance(number, int)}
-    return {"type": "error", "class": error_class, "message": text, "detail": detail, "place": told}
+    message = {"type": "error", "class": error_class, "message": text, "detail": detail, "place": told}
+    return {**message, "said": text.kept} if isinstance(text, Said) else message

@@ -24,6 +24,7 @@ from jobs.schemas import with_defaults
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
+from portal.said import retold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -356,6 +357,11 @@ class Run(models.Model):
     def waits_elsewhere(self) -> bool:
         """Whether its work goes on in another system, also while a worker looks after it for a moment."""
         return self.state == RunState.DEFERRED or (self.state == RunState.RUNNING and self.looks > 0)
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong, in the reader's language as far as it can be said so; "" where nothing did."""
+        return retold(self.error.get("said"), str(self.error.get("message", "")))
 
     @property
     def duration(self) -> "timedelta | None":

@@ -9,9 +9,9 @@ from typing import Final
 
 import httpx
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from portal.outgoing.exceptions import Mistyped, OutOfTime, Refused, UnknownName
+from portal.said import said
 
 LONGEST_URL: Final = 2000
 # What an unlisted host may be asked on; another port of a public machine may be anything but the web.
@@ -40,26 +40,24 @@ class Destination:
 def check_url(url: str) -> Destination:
     """Return where an address leads, before anything is resolved; raises Mistyped with what to change."""
     if len(url) > LONGEST_URL:
-        raise Mistyped(_("The address is longer than %(most)s characters.") % {"most": LONGEST_URL})
+        raise Mistyped(said("The address is longer than %(most)s characters.", most=LONGEST_URL))
     if any(ord(sign) <= 32 or ord(sign) == 127 for sign in url) or "\\" in url:
-        raise Mistyped(_("The address holds a blank, a line break or a backslash: write them with %."))
+        raise Mistyped(said("The address holds a blank, a line break or a backslash: write them with %."))
     try:
         parts = httpx.URL(url)
         host = parts.raw_host.decode("ascii").rstrip(".").lower()
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        raise Mistyped(_("The address cannot be read. It looks like https://host/path.")) from None
+        raise Mistyped(said("The address cannot be read. It looks like https://host/path.")) from None
     if parts.scheme not in ("https", "http") or not host:
-        raise Mistyped(_("The address begins with https:// and a host."))
+        raise Mistyped(said("The address begins with https:// and a host."))
     if parts.userinfo:
-        raise Mistyped(_("The address holds a user or password before @: send it in a header instead."))
+        raise Mistyped(said("The address holds a user or password before @: send it in a header instead."))
     port = parts.port or (443 if parts.scheme == "https" else 80)
     allowed = _is_allowed(host, port)
     if parts.scheme == "http" and not allowed:
-        raise Mistyped(_("The address begins with https://: without TLS anybody on the way reads along."))
+        raise Mistyped(said("The address begins with https://: without TLS anybody on the way reads along."))
     if port not in PUBLIC_PORTS and not allowed:
-        raise Mistyped(
-            _("The address names port %(port)s; Data Desk calls port 443 or 8443.") % {"port": port}
-        )
+        raise Mistyped(said("The address names port %(port)s; Data Desk calls port 443 or 8443.", port=port))
     return Destination(host, port, allowed)
 
 

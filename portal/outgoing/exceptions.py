@@ -3,8 +3,9 @@
 The messages are for whoever wrote the address: they never say what stands behind a refused one.
 """
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop as _
+
+from portal.said import said
 
 
 class OutgoingError(Exception):
@@ -12,21 +13,17 @@ class OutgoingError(Exception):
 
     reason = "failed"
     may_heal = True
-    words: str | Promise = _("The call failed.")
+    words = _("The call failed.")
 
-    def __str__(self) -> str:
-        return str(self.words)
+    def __init__(self, words: str = "") -> None:
+        super().__init__(words or said(self.words))
 
 
 class Mistyped(OutgoingError):
-    """The address cannot be read; ``words`` says what is wrong with it."""
+    """The address cannot be read; the message says what is wrong with it."""
 
     reason = "mistyped"
     may_heal = False
-
-    def __init__(self, words: str | Promise) -> None:
-        super().__init__(words)
-        self.words = words
 
 
 class Refused(OutgoingError):

@@ -32,6 +32,8 @@ KEYWORDS: Final[dict[str, Any]] = {
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
+    # portal.said: sentences that are kept, and said again in the reader's language.
+    "said": None,
 }
 # What returns texts that stand in no call above: descriptions made from code.
 DESCRIBED: Final = ("portal.api.reference.texts",)

@@ -4,6 +4,22 @@
 was, and so whether a run tries again.
 """
 
+from typing import Final, Literal
+
+from django.utils.translation import gettext_noop
+
+from portal.said import said
+
+Unit = Literal["line", "row", "record"]
+_PLACES: Final[dict[tuple[Unit, bool], str]] = {
+    ("line", False): gettext_noop("%(file)s, line %(line)s: %(why)s"),
+    ("line", True): gettext_noop("%(file)s, line %(line)s, column %(column)s: %(why)s"),
+    ("row", False): gettext_noop("%(file)s, row %(line)s: %(why)s"),
+    ("row", True): gettext_noop("%(file)s, row %(line)s, column %(column)s: %(why)s"),
+    ("record", False): gettext_noop("%(file)s, record %(line)s: %(why)s"),
+    ("record", True): gettext_noop("%(file)s, record %(line)s, column %(column)s: %(why)s"),
+}
+
 
 class WarehouseError(Exception):
     """Something in the warehouse is not as it should be."""
@@ -22,7 +38,7 @@ class SnapshotGone(WarehouseUnavailable):
     error_class = "bad_input"
 
     def __init__(self, snapshot: int) -> None:
-        super().__init__(f"The lake keeps no snapshot {snapshot}.")
+        super().__init__(said("The lake keeps no snapshot %(snapshot)s.", snapshot=snapshot))
         self.snapshot = snapshot
 
 
@@ -69,7 +85,9 @@ class StalePublish(WarehouseError):
     error_class = "check_failed"
 
     def __init__(self, target: str) -> None:
-        super().__init__(f"«{target}» has already been published by a newer run; nothing was changed.")
+        super().__init__(
+            said("«%(table)s» has already been published by a newer run; nothing was changed.", table=target)
+        )
         self.target = target
 
 
@@ -78,7 +96,10 @@ class TargetMoved(WarehouseError):
 
     def __init__(self, target: str) -> None:
         super().__init__(
-            f"«{target}» has been published by another run since this one read it; nothing was changed."
+            said(
+                "«%(table)s» has been published by another run since this one read it; nothing was changed.",
+                table=target,
+            )
         )
         self.target = target
 
@@ -86,14 +107,14 @@ class TargetMoved(WarehouseError):
 class BadRow(WarehouseError):
     """A row of an input file cannot be read; nothing was changed.
 
-    ``line`` counts from 1; in a format without lines it is the row (``unit``).
+    ``line`` counts from 1; in a format without lines it is the row or record (``unit``).
     """
 
     error_class = "bad_input"
 
-    def __init__(self, *, file: str, line: int, column: str, reason: str, unit: str = "line") -> None:
-        place = f"{file}, {unit} {line}" + (f", column {column}" if column else "")
-        super().__init__(f"{place}: {reason}")
+    def __init__(self, *, file: str, line: int, column: str, reason: str, unit: Unit = "line") -> None:
+        template = _PLACES[unit, bool(column)]
+        super().__init__(said(template, file=file, line=line, column=column, why=reason))
         self.file, self.line, self.column, self.reason = file, line, column, reason
 
 
@@ -109,7 +130,7 @@ class ColumnsChanged(WarehouseError):
     error_class = "bad_input"
 
     def __init__(self, target: str, reason: str) -> None:
-        super().__init__(f"«{target}» was not published: {reason}")
+        super().__init__(said("«%(table)s» was not published: %(why)s", table=target, why=reason))
         self.target = target
 
 

@@ -9,7 +9,7 @@ import duckdb
 
 from portal.warehouse import csv_files, json_files, keeping, parquet_files, staging
 from portal.warehouse.checks import literal, quoted_name
-from portal.warehouse.errors import BadRow
+from portal.warehouse.errors import BadRow, Unit
 from portal.warehouse.lines import place_of_json, place_of_record
 from portal.warehouse.port import FileSource, StagedTable
 from portal.warehouse.reading import Reading, unreadable
@@ -74,7 +74,8 @@ def _require_readable(connection: duckdb.DuckDBPyConnection, source: FileSource,
 
 def _bad_row(source: FileSource, refused: keeping.Refused) -> BadRow:
     (file,) = source.files
-    unit, line = "row", refused.number + 1
+    unit: Unit = "row"
+    line = refused.number + 1
     if source.format == "csv":
         unit, line = "line", (place_of_record(source, refused.number) or ("", line))[1]
     if source.format == "json":

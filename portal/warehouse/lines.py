@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from portal.warehouse.errors import BadRow, MissingInput
+from portal.warehouse.errors import BadRow, MissingInput, Unit
 from portal.warehouse.port import FileSource, SourceFile
 
 # A cell may be as long as the engine takes it; a smaller limit would hide what is said about its row.
@@ -79,7 +79,7 @@ def place_of_record(source: FileSource, number: int) -> tuple[str, int] | None:
     return None
 
 
-def place_of_json(file: Path, number: int) -> tuple[str, int]:
+def place_of_json(file: Path, number: int) -> tuple[Unit, int]:
     """Return where record ``number`` (from 0) stands: its line, or the record where it has no line alone."""
     left = number
     with gzip.open(file, "rt") if file.name.endswith(".gz") else file.open() as lines:

@@ -9,7 +9,7 @@ import duckdb
 
 from portal.warehouse import keeping
 from portal.warehouse.checks import literal
-from portal.warehouse.errors import BadRow, MissingInput, WarehouseError
+from portal.warehouse.errors import BadRow, MissingInput, Unit, WarehouseError
 from portal.warehouse.port import RUN_COLUMN, FileSource, SourceFile
 
 _JSON_PLACE: Final = re.compile(
@@ -34,7 +34,7 @@ class Reading:
 
 
 def require_columns(
-    file: SourceFile, names: Sequence[str], source: FileSource, wanted: Mapping[str, str], unit: str = "line"
+    file: SourceFile, names: Sequence[str], source: FileSource, wanted: Mapping[str, str], unit: Unit = "line"
 ) -> None:
     """Raise BadRow for a column that is missing, or that nobody has asked for."""
     known = source.columns or wanted
@@ -63,5 +63,5 @@ def unreadable(file: SourceFile, error: duckdb.Error) -> WarehouseError:
         return MissingInput(f"{file.name} cannot be read: {said}")
     # What is no JSON at all the engine places one too far.
     number = int(place["number"]) - ("Malformed" in str(error))
-    reason = said.split(": ", 2)[-1]
-    return BadRow(file=file.name, line=max(number, 1), column="", reason=reason, unit=place["unit"])
+    unit: Unit = "record" if place["unit"] == "record" else "line"
+    return BadRow(file=file.name, line=max(number, 1), column="", reason=said.split(": ", 2)[-1], unit=unit)

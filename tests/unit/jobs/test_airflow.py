@@ -311,8 +311,8 @@ class TestTrouble:
         run = look(queued(make()))
         Secret.objects.all().delete()
         look(run)
-        assert (run.state, run.error["class"]) == (RunState.FAILED, "bad_input")
-        assert "There is no secret 'airflow'" in run.error["message"]
+        assert (run.state, run.error["class"]) == (RunState.FAILED, "settings")
+        assert "There is no secret «airflow»" in run.error["message"]
         assert f"The DAG run data-desk-{run.pk} of the DAG load may go on" in run.error["message"]
 
     def test_an_airflow_that_was_never_reached_leaves_nothing_to_look_for(

@@ -82,7 +82,7 @@ def test_a40_a_failure_does_not_keep_it_either(make_job, start, stored):
 def test_only_what_the_job_names_is_given(make_job, start, stored):
     job = make_job("tell", "test-tell-secret", isolation=Isolation.INLINE, max_attempts=1)
     run = ran(start(job, {"note": "crm"}))
-    assert (run.state, run.error["class"]) == (RunState.FAILED, "bad_input")
+    assert (run.state, run.error["class"]) == (RunState.FAILED, "settings")
     assert "put it under «secrets» first" in run.error["message"]
 
 
@@ -95,7 +95,7 @@ def test_a43_one_that_cannot_be_had_is_said_and_not_retried(make_job, start, sto
     else:
         Secret.objects.update(sealed=stored.sealed.replace("v1:", "v1:x"))
     run = ran(start(job, {"note": "crm"}))
-    assert (run.state, run.error["class"], run.attempt) == (RunState.FAILED, "bad_input", 1)
+    assert (run.state, run.error["class"], run.attempt) == (RunState.FAILED, "settings", 1)
     assert "no secret 'crm'" in run.error["message"]
 
 
