@@ -8,7 +8,6 @@ rule.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django import forms
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 from jobs.exceptions import FieldError
 from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of
 from jobs.fields import JsonField, NullsField, PairsField, SuggestingInput
+from jobs.form_parts import Node
 from jobs.forms import Parameter, Schema, field_of, resolve
 from jobs.lists import MOST_ITEMS, number_in
 from portal.accounts.models import User
@@ -28,41 +28,6 @@ DEEPEST: Final = 5
 # Long texts, by the name that ``json_schema_extra={"widget": …}`` gives them, with their rows.
 LONG_TEXTS: Final = {"sql": 14, "condition": 2, "text": 4, "markdown": 10}
 LONGEST: Final = 100_000
-
-
-@dataclass
-class Node:
-    """A part of the form: what it is called, what is wrong with it as a whole, and what is within.
-
-    ``shape`` is leaf, group, list, choice (of its children ``chosen`` counts, by key) or maybe (a group that
-    may be left out: ``chosen`` is "on" where it is not).
-    """
-
-    shape: str
-    path: str
-    label: str = ""
-    help: str = ""
-    children: "list[Node]" = field(default_factory=list)
-    key: str = ""
-    chosen: str = ""
-    tag: str = ""
-    leaf: forms.BoundField | None = None
-    # The control beside which it is shown, and the values of that for which it is; "" for always.
-    beside: str = ""
-    beside_values: str = ""
-    # Whether an empty list is something to say: it is needed, or takes the place of a default.
-    keeps_empty: bool = False
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The name of the control that says how many there are, or which one counts."""
-        return f"{self.path}:{self.shape}"
-
-    @property
-    def control_id(self) -> str:
-        """An id for that control."""
-        return f"id_{self.path}-{self.shape}"
 
 
 class SchemaForm(forms.Form):
@@ -176,6 +141,7 @@ class SchemaForm(forms.Form):
         for child in children:
             for other, values in (properties[child.path.rpartition(".")[2]].get("when") or {}).items():
                 child.beside, child.beside_values = f"{path}.{other}", " ".join(values)
+            child.fold = properties[child.path.rpartition(".")[2]].get("fold", "")
         return Node("group", path, children=children)
 
     def _object(self, parameter: Parameter, path: str, value: Any, *, depth: int) -> Node:
@@ -238,7 +204,8 @@ class SchemaForm(forms.Form):
         if value is not None:
             made.initial = value
         self.fields[path] = made
-        return Node("leaf", path, parameter.label, keeps_empty=_keeps_empty(parameter))
+        usual = parameter.schema.get("default")
+        return Node("leaf", path, parameter.label, keeps_empty=_keeps_empty(parameter), usual=usual)
 
     def _said(self, name: str, usual: str) -> str:
         """Return what a control between the fields says; a count that is none is the usual one."""

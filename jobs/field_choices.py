@@ -57,5 +57,7 @@ def choice_of(offered: list[tuple[str, str]], chosen: Any, *, several: bool, **c
     known = {"", *(key for key, _label in offered)}
     choices = [*offered, *((str(each), str(each)) for each in standing if (each or "") not in known)]
     if several:
+        # Of many only the first are in sight.
+        choices.sort(key=lambda each: each[0] not in standing)
         return forms.MultipleChoiceField(**common, choices=choices, widget=forms.CheckboxSelectMultiple)
     return forms.ChoiceField(**common, choices=[("", _("Choose one")), *choices])

@@ -14,6 +14,7 @@ from jobs.definitions import JobDefinition
 from jobs.durations import SecondsField
 from jobs.exceptions import FieldError
 from jobs.fields import LinesField
+from jobs.form_parts import Part
 from jobs.lists import rearranged
 from jobs.models import Job, Pool
 from jobs.parameter_rows import Asked, AskedOfPipeline, Row, asked_of, schema_of
@@ -213,6 +214,8 @@ class JobForm:
         changed = rearranged(data) if data is not None else None
         self.redrawn = changed is not None
         self._base = definition
+        # The list that only took or lost an item.
+        self._moved = data.get("do", "").partition(" ")[2] if changed is not None and data is not None else ""
         data = changed or data
         self.common = CommonForm(data, user=user, definition=definition, new=new)
         if self.redrawn:
@@ -248,15 +251,29 @@ class JobForm:
             self.config.complain([error for error in errors if _is_of(error, CONFIG)])
         return all(parts)
 
-    def part(self, name: str) -> list[forms.BoundField]:
+    def part(self, name: str) -> Part:
         """Return the fields of a part that this person is asked for."""
-        return [self.common[field] for field in _PARTS[name] if field in self.common.fields]
+        fields = [self.common[field] for field in _PARTS[name] if field in self.common.fields]
+        # A zone says nothing without its time of day.
+        return Part(
+            fields, unsaid=frozenset() if self.common["done_by"].value() else frozenset({"done_by_zone"})
+        )
 
     words = property(lambda self: self.part("words"))
     access = property(lambda self: self.part("access"))
     running = property(lambda self: self.part("running"))
     alerts = property(lambda self: self.part("alerts"))
     limits = property(lambda self: self.part("limits"))
+
+    @property
+    def asks_now(self) -> bool:
+        """Whether somebody works on what it asks for."""
+        return self.parameters.faulty or self._moved.startswith(PARAMETERS)
+
+    @property
+    def asked(self) -> str:
+        """The names of what it asks for so far, in one line."""
+        return ", ".join((self._base.parameters_schema or {}).get("properties", {}))
 
     @property
     def faulty(self) -> bool:

@@ -56,7 +56,8 @@ _MODES: Final = {
     "append": gettext_noop("Add the rows"),
 }
 # What the form shows only beside these choices.
-_OF_CSV: Final[dict[str, Any]] = {"when": {"format": ["csv"]}}
+_WRITTEN: Final = gettext_noop("How the file is written")
+_OF_CSV: Final[dict[str, Any]] = {"when": {"format": ["csv"]}, "fold": _WRITTEN}
 _OF_PARTITIONS: Final[dict[str, Any]] = {"when": {"mode": ["partition"]}}
 
 
@@ -111,6 +112,7 @@ class Files(BaseModel):
             default="utf-8",
             title=gettext_noop("Encoding"),
             description=gettext_noop("How the file's characters are written as bytes."),
+            json_schema_extra={"fold": _WRITTEN},
         )
     )
 

@@ -122,21 +122,34 @@ class LoadedColumn(ColumnWords):
     )
 
 
+# The form shows these when somebody asks for them.
+_FOLDED: Final[dict[str, Any]] = {"fold": gettext_noop("Its names, description, tags and freshness")}
+
+
 class DatasetWords(BaseModel):
     """What the catalog says about the table, until somebody describes it there."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name_en: str = Field(default="", max_length=200, title=gettext_noop("Name in English"))
-    name_ko: str = Field(default="", max_length=200, title=gettext_noop("Name in Korean"))
-    description_en: str = Field(default="", title=gettext_noop("Description in English"))
-    description_ko: str = Field(default="", title=gettext_noop("Description in Korean"))
-    tags: list[str] = Field(default=[], title=gettext_noop("Tags"))
+    name_en: str = Field(
+        default="", max_length=200, title=gettext_noop("Name in English"), json_schema_extra=_FOLDED
+    )
+    name_ko: str = Field(
+        default="", max_length=200, title=gettext_noop("Name in Korean"), json_schema_extra=_FOLDED
+    )
+    description_en: str = Field(
+        default="", title=gettext_noop("Description in English"), json_schema_extra=_FOLDED
+    )
+    description_ko: str = Field(
+        default="", title=gettext_noop("Description in Korean"), json_schema_extra=_FOLDED
+    )
+    tags: list[str] = Field(default=[], title=gettext_noop("Tags"), json_schema_extra=_FOLDED)
     fresh_within_hours: float | None = Field(
         default=None,
         gt=0,
         title=gettext_noop("Fresh within"),
         description=gettext_noop("Hours after which it counts as out of date."),
+        json_schema_extra=_FOLDED,
     )
 
 

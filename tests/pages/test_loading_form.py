@@ -1,5 +1,6 @@
 """The form of the kind ``extract_load``: a file's empty values, what a partition needs, what it hints at."""
 
+import re
 from typing import Any
 
 import pytest
@@ -127,3 +128,49 @@ def test_what_a_mode_needs_is_told_at_its_field() -> None:
     assert config_problems("extract_load", config) == [
         {"field": "config.key", "message": "Only «upsert» takes it."}
     ]
+
+
+def details(response: Any) -> dict[str, bool]:
+    """Return what is folded away on the page, by its word, and whether it is open."""
+    page = response.content.decode()
+    found = re.findall(r"<details([^>]*)>\s*<summary><svg.*?</svg>\s*<(?:h2|span)>([^<]*)", page, re.DOTALL)
+    return {word: attributes.endswith(" open") for attributes, word in found}
+
+
+class TestFolds:
+    def test_what_few_change_is_folded_away_and_says_what_holds(self, dan: Client) -> None:
+        response = dan.get(MAKE)
+        assert details(response) == {
+            "How the file is written": False,
+            "Encryption and time limit": False,
+            "Limits": False,
+            "Its names, description, tags and freshness": False,
+            "What it asks for when it starts": False,
+            "When and beside what it runs": False,
+            "Alerts": False,
+            "Who sees, runs and edits it": False,
+        }
+        page = response.content.decode()
+        assert "Time limit: 1 h · Attempts: 3 ·" in page
+        assert "Pool: default · Runs at a time: 1" in page
+        assert '<span class="gist">When a run fails</span>' in page
+
+    def test_what_is_marked_is_open(self, dan: Client) -> None:
+        refused = dan.post(MAKE, {**FORM, "timeout": "soon", "config.source.files.delimiter": "||"})
+        shown = details(refused)
+        assert shown["How the file is written"]
+        assert not shown["Alerts"]
+        assert '<details class="card fold" id="limits" open>' in refused.content.decode()
+
+    def test_what_says_something_else_than_usual_is_open(self, dan: Client) -> None:
+        make(dan, **{"config.source.files.encoding": "cp949"})
+        shown = details(dan.get("/jobs/load-orders/edit/"))
+        assert shown["How the file is written"]
+        assert not shown["Its names, description, tags and freshness"]
+
+    def test_a_list_that_took_an_item_stays_open(self, dan: Client) -> None:
+        more = dan.post(MAKE, {**FORM, "do": "add parameters.asks.built.rows"})
+        assert details(more)["What it asks for when it starts"]
+        assert not details(dan.post(MAKE, {**FORM, "do": "add config.columns"}))[
+            "What it asks for when it starts"
+        ]

@@ -13,6 +13,11 @@ from portal.outgoing import Mistyped, check_url
 
 PARTITION = "{partition}"
 _ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+# The form folds these away, and asks in the order in which people know the answers.
+_APART: Final[dict[str, Any]] = {"fold": gettext_noop("Encryption and time limit")}
+_ORDER: Final[dict[str, Any]] = {
+    "x-order": ["host", "port", "database", "user", "secret", "table", "columns", "sql", "ca", "patience"]
+}
 _PARAMETER = r"^[A-Za-z0-9_.\[\]-]{1,100}$"
 
 
@@ -52,7 +57,7 @@ class Database(BaseModel):
             "the host verified, one of OUTGOING_ALLOW too. Without it a public authority must have signed; "
             "a host of OUTGOING_ALLOW is then not verified."
         ),
-        json_schema_extra={"widget": "text"},
+        json_schema_extra={"widget": "text", **_APART},
     )
     table: str = Field(
         default="",
@@ -83,6 +88,7 @@ class Database(BaseModel):
         le=21_600,
         title=gettext_noop("Time limit of the SELECT"),
         description=gettext_noop("Seconds after which the database stops it."),
+        json_schema_extra=_APART,
     )
 
     @field_validator("ca")
@@ -125,7 +131,7 @@ class Database(BaseModel):
 class PostgreSql(Database):
     """A table or a SELECT of a PostgreSQL database."""
 
-    model_config = ConfigDict(title="PostgreSQL")
+    model_config = ConfigDict(title="PostgreSQL", json_schema_extra=_ORDER)
 
     type: Literal["postgresql"] = Field(title=gettext_noop("Source"))
     port: int = Field(default=5432, ge=1, le=65_535, title=gettext_noop("Port"))
@@ -139,7 +145,7 @@ class PostgreSql(Database):
 class MySql(Database):
     """A table or a SELECT of a MySQL or MariaDB database."""
 
-    model_config = ConfigDict(title=gettext_noop("MySQL or MariaDB"))
+    model_config = ConfigDict(title=gettext_noop("MySQL or MariaDB"), json_schema_extra=_ORDER)
 
     type: Literal["mysql"] = Field(title=gettext_noop("Source"))
     port: int = Field(default=3306, ge=1, le=65_535, title=gettext_noop("Port"))
@@ -266,6 +272,7 @@ class HttpApi(BaseModel):
         le=100_000,
         title=gettext_noop("Most pages"),
         description=gettext_noop("More than these fail the run."),
+        json_schema_extra={"fold": gettext_noop("Limits")},
     )
     patience: int = Field(
         default=30,
@@ -273,6 +280,7 @@ class HttpApi(BaseModel):
         le=300,
         title=gettext_noop("Time limit of a page"),
         description=gettext_noop("Seconds."),
+        json_schema_extra={"fold": gettext_noop("Limits")},
     )
 
     @field_validator("url")

@@ -1,7 +1,7 @@
 """The configuration of a report: texts, queries and metrics, and who is told of an edition."""
 
 from collections import Counter
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,6 +40,8 @@ _GRAINS: Final = {
 }
 _TITLE: Final = gettext_noop("Title")
 _TITLE_KO: Final = gettext_noop("Korean title")
+# The form shows these when somebody asks for them.
+_LIMITS: Final[dict[str, Any]] = {"fold": gettext_noop("Kept editions and time limit")}
 
 
 class _Shape(BaseModel):
@@ -191,9 +193,19 @@ class ReportConfig(_Shape):
     )
     attach: bool = Field(default=False, title=gettext_noop("Attach the PDF to the e-mail"))
     keep_editions: int = Field(
-        default=60, ge=2, le=400, title=gettext_noop("Editions whose figures are kept")
+        default=60,
+        ge=2,
+        le=400,
+        title=gettext_noop("Editions whose figures are kept"),
+        json_schema_extra=_LIMITS,
     )
-    timeout: float = Field(default=60.0, gt=0, le=600, title=gettext_noop("Seconds that one query may take"))
+    timeout: float = Field(
+        default=60.0,
+        gt=0,
+        le=600,
+        title=gettext_noop("Seconds that one query may take"),
+        json_schema_extra=_LIMITS,
+    )
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:

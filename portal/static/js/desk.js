@@ -15,4 +15,5 @@ import "./answering.js";
 import "./discussion.js";
 import "./query.js";
 import "./beside.js";
+import "./narrow.js";
 import "./tips.js";

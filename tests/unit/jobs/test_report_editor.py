@@ -274,3 +274,12 @@ def test_a_job_of_another_kind_has_no_report_editor(client: Client, cast: Cast) 
     client.force_login(cast.dan)
     make_job("load-weather")
     assert client.get("/reports/load-weather/edit/").status_code == 404
+
+
+def test_its_alerts_are_asked_for_and_so_survive_an_edit(client: Client, cast: Cast, trips: Any) -> None:
+    client.force_login(cast.ben)
+    client.post(NEW, {**FORM, "once": str(uuid4()), "config.title_en": "Trips", "alert_failed": "on"})
+    job = Job.objects.get(kind="report")
+    page = client.get(f"/reports/{job.key}/edit/").content.decode()
+    assert job.alert_failed
+    assert re.search(r'name="alert_failed"[^>]* checked', page)
