@@ -96,7 +96,7 @@ def test_a43_one_that_cannot_be_had_is_said_and_not_retried(make_job, start, sto
         Secret.objects.update(sealed=stored.sealed.replace("v1:", "v1:x"))
     run = ran(start(job, {"note": "crm"}))
     assert (run.state, run.error["class"], run.attempt) == (RunState.FAILED, "settings", 1)
-    assert "no secret 'crm'" in run.error["message"]
+    assert "no secret «crm»" in run.error["message"]
 
 
 def test_the_portals_own_passwords_are_hidden_as_they_are_and_as_addresses_write_them(settings: Any) -> None:
