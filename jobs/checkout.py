@@ -25,6 +25,9 @@ from dulwich.objects import Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import MemoryRepo
 
+from jobs.choices import ErrorClass
+from portal.said import said
+
 # Job files are texts; whoever points at a repository of pictures by mistake is told so.
 LARGEST: Final = 50_000_000
 _SECONDS: Final = 20.0
@@ -37,7 +40,9 @@ _FAILURES: Final = (GitProtocolError, NotGitRepository, urllib3.exceptions.HTTPE
 class CheckoutFailed(Exception):
     """The repository cannot be read; the message says why, without passwords."""
 
-    error_class = "elsewhere"
+    def __init__(self, message: str, error_class: ErrorClass = ErrorClass.ELSEWHERE) -> None:
+        super().__init__(message)
+        self.error_class = error_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,20 @@ def check_out(url: str, *, branch: str, folder: str, below: Path) -> Checkout:
         if not laid_out.is_dir():
             _lay_out(_archive(client, path, commit), laid_out)
     except _FAILURES as error:
-        said = str(error).replace(url, without_password(url)) or type(error).__name__
-        message = f"{without_password(url)}: {said[:500]}"
-        raise CheckoutFailed(message) from error
+        words = str(error).replace(url, without_password(url)) or type(error).__name__
+        # An address that leads nowhere leads nowhere the next time too.
+        lost = isinstance(error, NotGitRepository | ValueError)
+        message = f"{without_password(url)}: {words[:500]}"
+        raise CheckoutFailed(message, ErrorClass.SETTINGS if lost else ErrorClass.ELSEWHERE) from error
     _clear(below, laid_out)
     wanted = (laid_out / folder).resolve()
     if not wanted.is_relative_to(laid_out.resolve()) or not wanted.is_dir():
-        message = f"the repository has no folder {folder!r} in {laid_out.name[:12]}"
-        raise CheckoutFailed(message)
+        message = said(
+            "the repository has no folder '%(folder)s' in %(commit)s",
+            folder=folder,
+            commit=laid_out.name[:12],
+        )
+        raise CheckoutFailed(message, ErrorClass.SETTINGS)
     return Checkout(laid_out.name, wanted)
 
 
@@ -100,8 +111,8 @@ def _newest(client: GitClient, path: str, branch: str) -> ObjectID:
     refs = client.get_refs(path.encode()).refs
     commit = refs.get(Ref(f"refs/heads/{branch}".encode() if branch else b"HEAD"))
     if commit is None or not _COMMIT.fullmatch(commit.decode()):
-        message = f"it has no branch {branch!r}" if branch else "it has no commit"
-        raise CheckoutFailed(message)
+        message = said("it has no branch '%(branch)s'", branch=branch) if branch else said("it has no commit")
+        raise CheckoutFailed(message, ErrorClass.SETTINGS)
     return commit
 
 
@@ -117,14 +128,13 @@ def _archive(client: GitClient, path: str, commit: ObjectID) -> bytes:
     found = store[commit]
     tree = store[found.tree] if isinstance(found, Commit) else None
     if not isinstance(tree, Tree):
-        message = f"{commit.decode()[:12]} is no commit"
-        raise CheckoutFailed(message)
+        raise CheckoutFailed(said("%(commit)s is no commit", commit=commit.decode()[:12]))
     packed = bytearray()
     for piece in tar_stream(store, tree, mtime=0):
         packed += piece
         if len(packed) > LARGEST:
-            message = f"the repository holds more than {LARGEST // 1_000_000} MB"
-            raise CheckoutFailed(message)
+            message = said("the repository holds more than %(most)s MB", most=LARGEST // 1_000_000)
+            raise CheckoutFailed(message, ErrorClass.SETTINGS)
     return bytes(packed)
 
 
@@ -139,8 +149,7 @@ def _lay_out(archive: bytes, folder: Path) -> None:
     except (tarfile.TarError, OSError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         if not folder.is_dir():
-            message = f"the files cannot be laid out: {error}"
-            raise CheckoutFailed(message) from error
+            raise CheckoutFailed(said("the files cannot be laid out: %(why)s", why=error)) from error
 
 
 def _clear(below: Path, newest: Path) -> None:

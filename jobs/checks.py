@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import available_timezones
 
-from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from jobs import circles, partitions
 from jobs.complaints import complaints, holds_nul
 from jobs.definitions import JobDefinition, ScheduleDefinition, with_schema
 from jobs.engine import slots
-from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline
+from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline, UnknownZone
 from jobs.models import Job, Pool, Schedule, Secret
 from jobs.models.secret import named_secrets, secret_names
 from jobs.runners import pipelines
@@ -23,6 +22,7 @@ from jobs.runners.registry import RUNNERS, runner_for
 from jobs.runners.targets import refused_tables
 from jobs.schemas import schema_problems
 from portal.accounts.models import Team, User
+from portal.said import said, said_of
 
 Found = Iterator[tuple[str, str]]
 
@@ -80,9 +80,9 @@ def problems(
 def config_problems(kind: str, config: Any) -> list[FieldError]:
     """Return what is wrong with the configuration of a kind."""
     if kind not in RUNNERS:
-        return [FieldError(field="kind", message=_("There is no such kind of job."))]
+        return [FieldError(field="kind", message=said("There is no such kind of job."))]
     if holds_nul(config):
-        return [FieldError(field="config", message=_("It holds the character NUL, which cannot be kept."))]
+        return [FieldError(field="config", message=said("It holds the character NUL, which cannot be kept."))]
     runner = runner_for(kind)
     if isinstance(runner, NeedsMore) and (words := runner.missing()):
         return [FieldError(field="kind", message=words)]
@@ -110,8 +110,11 @@ def named_problems(kind: str, config: dict[str, Any], reader: User) -> list[Fiel
     Files and code are not asked this: a job may be defined before the secrets and data that it needs.
     """
     known = set(Secret.objects.filter(name__in=secret_names(config)).values_list("name", flat=True))
-    text = _("There is no secret called {name}; add it under Secrets.")
-    found = [(path, text.format(name=name)) for path, name in named_secrets(config) if name not in known]
+    found: list[tuple[str, str]] = [
+        (path, said("There is no secret called %(name)s; add it under Secrets.", name=name))
+        for path, name in named_secrets(config)
+        if name not in known
+    ]
     runner = runner_for(kind)
     if isinstance(runner, Naming):
         found += runner.problems(config, reader)
@@ -130,7 +133,7 @@ def _pipeline(config: dict[str, Any]) -> list[FieldError]:
         if found.config is not None:
             found.config.model_validate(config.get("settings", {}))
     except UnknownPipeline as error:
-        return [FieldError(field="config.pipeline", message=str(error))]
+        return [FieldError(field="config.pipeline", message=said_of(error))]
     except ValidationError as error:
         return complaints(error, "config.settings")
     return []
@@ -138,33 +141,36 @@ def _pipeline(config: dict[str, Any]) -> list[FieldError]:
 
 def _words(definition: JobDefinition) -> Found:
     if not KEY.fullmatch(definition.key):
-        yield "key", _("A key takes up to 100 letters, digits, - and _, and begins with a letter or digit.")
+        yield (
+            "key",
+            said("A key takes up to 100 letters, digits, - and _, and begins with a letter or digit."),
+        )
     elif definition.key in RESERVED:
-        yield "key", _("This key is taken by the portal itself.")
+        yield "key", said("This key is taken by the portal itself.")
     if not definition.name_en.strip():
-        yield "name_en", _("A job needs a name.")
+        yield "name_en", said("A job needs a name.")
     for name, most in _TEXTS.items():
         text = getattr(definition, name)
         if len(text) > most:
-            yield name, _("It takes {max_length} characters at most.").format(max_length=most)
+            yield name, said("It takes %(max_length)s characters at most.", max_length=most)
         if holds_nul(text):
-            yield name, _("It holds the character NUL, which cannot be kept.")
+            yield name, said("It holds the character NUL, which cannot be kept.")
 
 
 def _numbers(definition: JobDefinition) -> Found:
     for name, (least, most) in BOUNDS.items():
         value = getattr(definition, name)
         if value is not None and not least <= value <= most:
-            yield name, _("It takes a whole number from {least} to {most}.").format(least=least, most=most)
+            yield name, said("It takes a whole number from %(least)s to %(most)s.", least=least, most=most)
     if definition.backoff_cap < definition.backoff:
-        yield "backoff_cap", _("The longest wait is shorter than the first one.")
+        yield "backoff_cap", said("The longest wait is shorter than the first one.")
 
 
 def _times(definition: JobDefinition) -> Found:
     if definition.done_by and not TIME.fullmatch(definition.done_by):
-        yield "done_by", _("It takes a time of day from 00:00 to 23:59.")
+        yield "done_by", said("It takes a time of day from 00:00 to 23:59.")
     if definition.done_by_zone != "UTC" and definition.done_by_zone not in available_timezones():
-        yield "done_by_zone", _("There is no such time zone.")
+        yield "done_by_zone", said("There is no such time zone.")
 
 
 def _people(definition: JobDefinition) -> Found:
@@ -174,16 +180,16 @@ def _people(definition: JobDefinition) -> Found:
     known = set(User.objects.filter(email__in=_kept(emails)).values_list("email", flat=True))
     for field, given in named.items():
         if missing := sorted(set(given) - known):
-            yield field, _("There is nobody with this e-mail: {missing}.").format(missing=", ".join(missing))
+            yield field, said("There is nobody with this e-mail: %(missing)s.", missing=", ".join(missing))
         if len(given) > MOST_NAMED:
-            yield field, _("Name {most} at most; a team takes more.").format(most=MOST_NAMED)
+            yield field, said("Name %(most)s at most; a team takes more.", most=MOST_NAMED)
     teams = {"runner_teams": definition.runner_teams, "editor_teams": definition.editor_teams}
     teams["team_key"] = (definition.team_key,) if definition.team_key else ()
     keys = {key for each in teams.values() for key in each}
     existing = set(Team.objects.filter(key__in=_kept(keys)).values_list("key", flat=True))
     for field, given in teams.items():
         if missing := sorted(set(given) - existing):
-            yield field, _("There is no team with this key: {missing}.").format(missing=", ".join(missing))
+            yield field, said("There is no team with this key: %(missing)s.", missing=", ".join(missing))
 
 
 def _pool(definition: JobDefinition) -> Found:
@@ -191,8 +197,10 @@ def _pool(definition: JobDefinition) -> Found:
     if definition.pool not in pools and definition.pool != "default":
         yield (
             "pool",
-            _("There is no pool {pool}; there are: {pools}.").format(
-                pool=definition.pool, pools=", ".join(pools) or "default"
+            said(
+                "There is no pool %(pool)s; there are: %(pools)s.",
+                pool=definition.pool,
+                pools=", ".join(pools) or "default",
             ),
         )
 
@@ -206,28 +214,28 @@ def _order(definition: JobDefinition, reader: User | None) -> Found:
     own = set(Job.objects.filter(key=definition.key).values_list("after__key", flat=True))
     # What the reader may not know of stays where it was.
     if missing := sorted(set(definition.after) - seen - own):
-        yield "after", _("There is no job with this key: {missing}.").format(missing=", ".join(missing))
+        yield "after", said("There is no job with this key: %(missing)s.", missing=", ".join(missing))
     elif path := circles.path_back(definition.key, jobs=set(definition.after) - own):
         circle = circles.shown_path(path, reader)
-        yield "after", _("These would start each other without end: {circle}.").format(circle=circle)
+        yield "after", said("These would start each other without end: %(circle)s.", circle=circle)
 
 
 def _schedule(wanted: ScheduleDefinition) -> Found:
     if bool(wanted.cron) == (wanted.interval is not None):
-        yield "cron", _("Give a cron line or an interval, one of the two.")
+        yield "cron", said("Give a cron line or an interval, one of the two.")
         return
     if wanted.interval is not None and wanted.interval < 1:
-        yield "interval", _("It must be {ge} or more.").format(ge=1)
+        yield "interval", said("It must be %(ge)s or more.", ge=1)
         return
     now = datetime.now(UTC)
     schedule = Schedule(cron=wanted.cron, zone=wanted.zone, interval=wanted.interval, anchor=now)
     try:
         upcoming = slots.next_slot(schedule, now)
     except InvalidSchedule as error:
-        yield "zone" if str(error).startswith("The time zone") else "cron", str(error)
+        yield "zone" if isinstance(error, UnknownZone) else "cron", said_of(error)
     else:
         if upcoming is None:
-            yield "cron", _("This cron line never comes.")
+            yield "cron", said("This cron line never comes.")
 
 
 def _by_slot(wanted: ScheduleDefinition, definition: JobDefinition) -> Found:

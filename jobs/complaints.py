@@ -1,15 +1,26 @@
 """What pydantic says about a value, field by field and in the reader's language."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
-from django.utils.translation import gettext as _
-from pydantic import ValidationError
+from django.utils.translation import gettext_noop as _
+from pydantic import BaseModel, ValidationError
 
 from jobs.exceptions import FieldError
+from portal.said import joined, said, said_of
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _FIELD_FIRST: Final = re.compile(r"([a-z_]+): (.+)", re.DOTALL)
+
+
+class WrongField(ValueError):
+    """What judges a model as a whole finds wrong with one of its fields."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.message = message
 
 
 def complaints(error: ValidationError, prefix: str = "") -> list[FieldError]:
@@ -20,16 +31,33 @@ def complaints(error: ValidationError, prefix: str = "") -> list[FieldError]:
         # What judges a model as a whole says first which of its fields it means.
         if isinstance(each["input"], Mapping) and (named := _FIELD_FIRST.fullmatch(message)):
             place, message = [*place, named[1]], named[2]
+            if isinstance(raised := _raised(each), WrongField):
+                message = raised.message
         found.append(FieldError(field=".".join(place), message=message))
     return found
+
+
+class DoesNotFit(Exception):
+    """A job's configuration or parameters do not fit what takes them by now."""
+
+    error_class = "settings"
+
+
+def fitted(model: type[Model], value: Any, prefix: str) -> Model:
+    """Return a value as the model that takes it; raises DoesNotFit with a sentence for each field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        wrong = [joined(": ", [each["field"], each["message"]]) for each in complaints(error, prefix)]
+        raise DoesNotFit(joined("; ", wrong)) from error
 
 
 def goes_with(value: Any, *, choice: str, needed_for: str) -> str:
     """Say what is wrong where a field is needed for one choice, and means nothing beside another."""
     if choice == needed_for and not value:
-        return _("It is needed for «{choice}».").format(choice=needed_for)
+        return said("It is needed for «%(choice)s».", choice=needed_for)
     if choice != needed_for and value:
-        return _("Only «{choice}» takes it.").format(choice=needed_for)
+        return said("Only «%(choice)s» takes it.", choice=needed_for)
     return ""
 
 
@@ -44,43 +72,51 @@ def holds_nul(value: Any) -> bool:
 
 def _told(each: Any) -> str:
     words = _WORDS.get(each["type"])
-    if words is None:
-        # A validator of the model's own says what is wrong in words of its own.
-        return str(each["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return words().format(**each.get("ctx", {}))
+    if words is not None:
+        given = each.get("ctx", {})
+        return said(words, **{name: given[name] for name in given if f"%({name})s" in words})
+    # A validator of the model's own says what is wrong in words of its own.
+    if (raised := _raised(each)) is not None:
+        return said_of(raised)
+    return str(each["msg"])
 
 
-_WORDS: Final[dict[str, Callable[[], str]]] = {
-    "missing": lambda: _("This is needed."),
-    "extra_forbidden": lambda: _("There is no such field."),
-    "string_type": lambda: _("It takes text."),
-    "string_too_short": lambda: _("Its length must be {min_length} or more."),
-    "string_too_long": lambda: _("It takes {max_length} characters at most."),
-    "string_pattern_mismatch": lambda: _("It must match the pattern {pattern}"),
-    "int_type": lambda: _("It takes a whole number."),
-    "int_parsing": lambda: _("It takes a whole number."),
-    "int_from_float": lambda: _("It takes a whole number."),
-    "float_type": lambda: _("It takes a number."),
-    "float_parsing": lambda: _("It takes a number."),
-    "bool_type": lambda: _("It takes true or false."),
-    "bool_parsing": lambda: _("It takes true or false."),
-    "list_type": lambda: _("It takes a list."),
-    "tuple_type": lambda: _("It takes a list."),
-    "dict_type": lambda: _("It takes names with values."),
-    "model_type": lambda: _("It takes names with values."),
-    "model_attributes_type": lambda: _("It takes names with values."),
-    "too_short": lambda: _("It takes {min_length} or more."),
-    "too_long": lambda: _("It takes {max_length} at most."),
-    "greater_than": lambda: _("It must be more than {gt}."),
-    "greater_than_equal": lambda: _("It must be {ge} or more."),
-    "less_than": lambda: _("It must be less than {lt}."),
-    "less_than_equal": lambda: _("It must be {le} or less."),
-    "literal_error": lambda: _("It takes one of: {expected}."),
-    "enum": lambda: _("It takes one of: {expected}."),
-    "union_tag_invalid": lambda: _("It takes one of: {expected_tags}."),
-    "union_tag_not_found": lambda: _("Choose one of its forms."),
-    "date_from_datetime_parsing": lambda: _("It takes a date."),
-    "date_parsing": lambda: _("It takes a date."),
-    "datetime_parsing": lambda: _("It takes a date and time."),
-    "url_parsing": lambda: _("It takes an address such as https://example.com/data."),
+def _raised(each: Any) -> Exception | None:
+    error = each.get("ctx", {}).get("error")
+    return error if isinstance(error, Exception) else None
+
+
+_WORDS: Final[dict[str, str]] = {
+    "missing": _("This is needed."),
+    "extra_forbidden": _("There is no such field."),
+    "string_type": _("It takes text."),
+    "string_too_short": _("Its length must be %(min_length)s or more."),
+    "string_too_long": _("It takes %(max_length)s characters at most."),
+    "string_pattern_mismatch": _("It must match the pattern %(pattern)s"),
+    "int_type": _("It takes a whole number."),
+    "int_parsing": _("It takes a whole number."),
+    "int_from_float": _("It takes a whole number."),
+    "float_type": _("It takes a number."),
+    "float_parsing": _("It takes a number."),
+    "bool_type": _("It takes true or false."),
+    "bool_parsing": _("It takes true or false."),
+    "list_type": _("It takes a list."),
+    "tuple_type": _("It takes a list."),
+    "dict_type": _("It takes names with values."),
+    "model_type": _("It takes names with values."),
+    "model_attributes_type": _("It takes names with values."),
+    "too_short": _("It takes %(min_length)s or more."),
+    "too_long": _("It takes %(max_length)s at most."),
+    "greater_than": _("It must be more than %(gt)s."),
+    "greater_than_equal": _("It must be %(ge)s or more."),
+    "less_than": _("It must be less than %(lt)s."),
+    "less_than_equal": _("It must be %(le)s or less."),
+    "literal_error": _("It takes one of: %(expected)s."),
+    "enum": _("It takes one of: %(expected)s."),
+    "union_tag_invalid": _("It takes one of: %(expected_tags)s."),
+    "union_tag_not_found": _("Choose one of its forms."),
+    "date_from_datetime_parsing": _("It takes a date."),
+    "date_parsing": _("It takes a date."),
+    "datetime_parsing": _("It takes a date and time."),
+    "url_parsing": _("It takes an address such as https://example.com/data."),
 }

@@ -69,6 +69,8 @@ class TooManyQueries(JobsError):
 class UnknownKind(JobsError):
     """No runner is registered for this kind of job."""
 
+    error_class = "settings"
+
 
 class SecretNotNamed(JobsError):
     """The job's configuration does not name this secret."""
@@ -106,6 +108,8 @@ class SecretInUse(JobsError):
 class UnknownPipeline(JobsError):
     """No pipeline is registered under this key."""
 
+    error_class = "settings"
+
 
 class InvalidDefinition(JobsError):
     """The job's definition contradicts itself.
@@ -140,6 +144,10 @@ class StillNeeded(JobsError):
 
 class InvalidSchedule(JobsError):
     """The schedule's cron line or zone cannot be read."""
+
+
+class UnknownZone(InvalidSchedule):
+    """The schedule's time zone is none."""
 
 
 class RefusedTrigger(JobsError):

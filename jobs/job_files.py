@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.complaints import complaints
 from jobs.definitions import JobDefinition
 from jobs.exceptions import FieldError
 from jobs.shapes import JobShape, ScheduleShape
+from portal.said import joined, said, said_of
 
 SUFFIXES: Final = frozenset({".toml", ".yaml", ".yml"})
 LARGEST: Final = 1_000_000
@@ -47,8 +47,13 @@ class Fault:
     field: str = ""
 
     def __str__(self) -> str:
-        place = [self.file, *([f"line {self.line}"] if self.line else []), *filter(None, [self.field])]
-        return f"{', '.join(place)}: {self.message}"
+        return str(self.told())
+
+    def told(self) -> str:
+        """Return it with its place, as a sentence that is read in other languages too."""
+        line = [said("line %(line)s", line=self.line)] if self.line else []
+        place = joined(", ", [self.file, *line, *filter(None, [self.field])])
+        return joined(": ", [place, self.message])
 
 
 class Unreadable(Exception):
@@ -79,7 +84,7 @@ def read_folder(folder: Path) -> list[ReadFile]:
     """Read every file of jobs in a folder and those below, by name; what is hidden is passed over."""
     found = _files(folder)
     # A file that is passed over in silence would have its jobs switched off.
-    message = _("A folder holds at most {most} files of jobs.").format(most=MOST_FILES)
+    message = said("A folder holds at most %(most)s files of jobs.", most=MOST_FILES)
     names = [path.relative_to(folder).as_posix() for path in found[MOST_FILES:]]
     beyond = [ReadFile(name, "", [], [Fault(name, message)]) for name in names]
     return [*(_read(folder, path) for path in found[:MOST_FILES]), *beyond]
@@ -101,16 +106,16 @@ def _files(folder: Path) -> list[Path]:
 def _read(folder: Path, path: Path) -> ReadFile:
     name = path.relative_to(folder).as_posix()
     if path.stat().st_size > LARGEST:
-        return ReadFile(name, "", [], [Fault(name, _("It is larger than 1 MB."))])
+        return ReadFile(name, "", [], [Fault(name, said("It is larger than 1 MB."))])
     try:
         text = path.read_text(encoding="utf-8")
         told = _plain(_toml(text) if path.suffix == ".toml" else _yaml(text))
     except UnicodeDecodeError:
-        return ReadFile(name, "", [], [Fault(name, _("It is not written in UTF-8."))])
+        return ReadFile(name, "", [], [Fault(name, said("It is not written in UTF-8."))])
     except OSError as error:
         return ReadFile(name, "", [], [Fault(name, str(error.strerror))])
     except Unreadable as error:
-        return ReadFile(name, "", [], [Fault(name, str(error), error.line)])
+        return ReadFile(name, "", [], [Fault(name, said_of(error), error.line)])
     read = ReadFile(name, text, [], [])
     try:
         entries = JobFile.model_validate(told).jobs
@@ -146,7 +151,7 @@ class _Loader(yaml.SafeLoader):
             # What is no plain name has no name to compare; the loader refuses it as a key.
             name = key.value if isinstance(key, yaml.ScalarNode) else id(key)
             if name in names:
-                raise Unreadable(_("{name} stands here twice.").format(name=name), _line(key))
+                raise Unreadable(said("%(name)s stands here twice.", name=name), _line(key))
             names.add(name)
         return super().construct_mapping(node, deep)
 
@@ -160,7 +165,7 @@ def _yaml(text: str) -> Any:
         told = str(getattr(error, "problem", None) or error)
         raise Unreadable(told, mark.line + 1 if mark else None) from error
     except (RecursionError, ValueError) as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(said_of(error)) from error
 
 
 def _refuse_aliases(text: str) -> None:
@@ -168,7 +173,7 @@ def _refuse_aliases(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else None
-            raise Unreadable(_("Aliases (*name) are not supported."), line)
+            raise Unreadable(said("Aliases (*name) are not supported."), line)
 
 
 def _plain(value: Any) -> Any:
@@ -176,13 +181,13 @@ def _plain(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value, default=_as_text, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
+        raise Unreadable(said_of(error)) from error
 
 
 def _as_text(value: Any) -> str:
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
-    raise TypeError(_("A value of the type {type} cannot be kept.").format(type=type(value).__name__))
+    raise TypeError(said("A value of the type %(type)s cannot be kept.", type=type(value).__name__))
 
 
 def _line_of(name: str, text: str, field: str) -> int | None:

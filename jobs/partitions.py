@@ -7,11 +7,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from jobs.choices import PartitionUnit
 from jobs.models import Schedule
+from portal.said import said
 
 Schema = Mapping[str, Any]
 
@@ -67,9 +67,9 @@ def problems(by_slot: Mapping[str, Any], schema: Schema) -> Iterator[tuple[str, 
     takes = parameters_for(schema)
     for name, word in by_slot.items():
         if not is_word(word):
-            yield name, gettext("Write day, week or month, or one before it, such as day-1.")
+            yield name, said("Write day, week or month, or one before it, such as day-1.")
         elif name not in takes:
-            yield name, gettext("The job has no parameter {name} that takes a day.").format(name=name)
+            yield name, said("The job has no parameter %(name)s that takes a day.", name=name)
 
 
 def params_at(schedule: Schedule, slot: datetime, schema: Schema) -> dict[str, Any]:

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, SchemaError
 
 from jobs.complaints import holds_nul
 from jobs.exceptions import FieldError
+from portal.said import said
 
 Schema = Mapping[str, Any]
 
@@ -36,31 +36,31 @@ def with_defaults(params: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 def schema_problems(schema: Any, prefix: str = "parameters_schema") -> list[FieldError]:
     """Return what is wrong with the schema of an object, by the path within it; {} takes no parameters."""
     if not isinstance(schema, dict):
-        return [FieldError(field=prefix, message=_("It takes a JSON Schema, which is an object."))]
+        return [FieldError(field=prefix, message=said("It takes a JSON Schema, which is an object."))]
     if not schema:
         return []
     if len(json.dumps(schema)) > LARGEST:
-        return [FieldError(field=prefix, message=_("It is longer than 100,000 characters."))]
+        return [FieldError(field=prefix, message=said("It is longer than 100,000 characters."))]
     if holds_nul(schema):
-        return [FieldError(field=prefix, message=_("It holds the character NUL, which cannot be kept."))]
+        return [FieldError(field=prefix, message=said("It holds the character NUL, which cannot be kept."))]
     found = list(_shape(schema)) or list(_references(schema)) or list(_properties(schema))
     return [FieldError(field=".".join(filter(None, [prefix, path])), message=text) for path, text in found]
 
 
 def _shape(schema: Schema) -> Iterator[tuple[str, str]]:
     if schema.get("$schema", DIALECT).rstrip("#") != DIALECT:
-        yield "$schema", _("It takes the dialect 2020-12: {dialect}").format(dialect=DIALECT)
+        yield "$schema", said("It takes the dialect 2020-12: %(dialect)s", dialect=DIALECT)
         return
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         told = error.message
         if error.validator == "format":
-            told = _("The pattern cannot be read: {pattern}").format(pattern=error.instance)
+            told = said("The pattern cannot be read: %(pattern)s", pattern=error.instance)
         yield ".".join(map(str, error.absolute_path)), told
         return
     if schema.get("type") != "object":
-        yield "type", _("Parameters are an object: «type» must be «object».")
+        yield "type", said("Parameters are an object: «type» must be «object».")
 
 
 def _references(schema: Schema) -> Iterator[tuple[str, str]]:
@@ -68,21 +68,24 @@ def _references(schema: Schema) -> Iterator[tuple[str, str]]:
     for path, part in _parts(schema):
         for word in _LEADING_OUT:
             if word in part:
-                yield f"{path}.{word}".strip("."), _("This word is not supported.")
+                yield f"{path}.{word}".strip("."), said("This word is not supported.")
         reference = part.get("$ref")
         if reference is None:
             continue
         target = _WITHIN.fullmatch(str(reference))
         if target is None or target[1] not in schema.get("$defs", {}):
-            yield f"{path}.$ref".strip("."), _("A reference names something under #/$defs/ of this schema.")
+            yield (
+                f"{path}.$ref".strip("."),
+                said("A reference names something under #/$defs/ of this schema."),
+            )
         elif target[1] in _reached(schema, target[1]):
-            yield f"{path}.$ref".strip("."), _("The reference leads back to itself.")
+            yield f"{path}.$ref".strip("."), said("The reference leads back to itself.")
 
 
 def _properties(schema: Schema) -> Iterator[tuple[str, str]]:
     for name, part in schema.get("properties", {}).items():
         if not NAME.fullmatch(name):
-            yield f"properties.{name}", _("A name takes letters, digits and _, and begins with no digit.")
+            yield f"properties.{name}", said("A name takes letters, digits and _, and begins with no digit.")
         elif isinstance(part, dict) and "default" in part:
             yield from _default(schema, name, part)
 
@@ -93,7 +96,7 @@ def _default(schema: Schema, name: str, part: Schema) -> Iterator[tuple[str, str
     validator = Draft202012Validator(inner, format_checker=Draft202012Validator.FORMAT_CHECKER)
     wrong = next(iter(validator.iter_errors(part["default"])), None)
     if wrong is not None:
-        yield f"properties.{name}.default", _("The default does not fit: {why}").format(why=wrong.message)
+        yield f"properties.{name}.default", said("The default does not fit: %(why)s", why=wrong.message)
 
 
 def _parts(value: Any, path: str = "") -> Iterator[tuple[str, Schema]]:

@@ -1,13 +1,13 @@
 """Sentences that are said in one process and read in another, each reader in their own language."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 from django.utils.translation import gettext
 
 # So many sentences may stand within each other.
-_DEEPEST: Final = 5
+_DEEPEST: Final = 8
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 
 
@@ -46,6 +46,14 @@ def in_a_row(*sentences: str) -> Said:
     return Said(" ".join(sentences), [_kept(each) for each in sentences])
 
 
+def joined(between: str, sentences: Sequence[str]) -> Said:
+    """Return one or more sentences, with a sign between them that means the same in every language."""
+    values = {f"n{number}": _kept(each) for number, each in enumerate(sentences)}
+    # Nobody translates this template: nothing stands in it but the sentences and the sign.
+    kept = {"text": between.join(f"%({name})s" for name in values), "values": values}
+    return Said(between.join(sentences), kept)
+
+
 def said_of(error: BaseException) -> str:
     """Return what an exception says, as a sentence of ours where it is one; "" where it says nothing."""
     return error.args[0] if error.args and isinstance(error.args[0], Said) else str(error)
@@ -64,10 +72,12 @@ def _kept(value: object) -> Any:
 
 
 def _retold(kept: object, depth: int) -> str:
-    if isinstance(kept, list):
-        return " ".join(_retold(each, depth) for each in kept)
-    if not isinstance(kept, Mapping) or not depth:
+    if not isinstance(kept, list | Mapping):
         return "" if kept is None else str(kept)
+    if not depth:
+        return ""
+    if isinstance(kept, list):
+        return " ".join(_retold(each, depth - 1) for each in kept)
     values = {name: _retold(value, depth - 1) for name, value in (kept.get("values") or {}).items()}
     return _filled(gettext(kept["text"]), values)
 

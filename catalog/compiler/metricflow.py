@@ -32,6 +32,7 @@ from catalog.definitions import (
     columns_of,
 )
 from catalog.exceptions import BadDefinition, RefusedSql, UnknownColumn, UnknownDataset, UnknownMetric
+from portal.said import said, said_of
 from portal.warehouse import errors as warehouse
 from portal.warehouse import linting
 
@@ -50,8 +51,12 @@ class MetricFlowCompiler:
     def __init__(self, *, dialect: str) -> None:
         """Take the warehouse's dialect, by sqlglot's name."""
         if dialect != "duckdb":
-            message = f"Metrics cannot be compiled to {dialect} yet; the warehouse must be DuckLake."
-            raise BadDefinition(message)
+            raise BadDefinition(
+                said(
+                    "Metrics cannot be compiled to %(dialect)s yet; the warehouse must be DuckLake.",
+                    dialect=dialect,
+                )
+            )
         self._dialect = dialect
         self._name = f"metricflow {version('metricflow')}"
 
@@ -85,7 +90,8 @@ class MetricFlowCompiler:
             )
             statement = engine.explain(request).sql_statement
         except (InvalidQueryException, ValueError, RuntimeError, AssertionError, KeyError) as exc:
-            message = f"MetricFlow cannot compile this metric: {str(exc).strip().splitlines()[0]}"
+            why = str(exc).strip().splitlines()[0]
+            message = said("MetricFlow cannot compile this metric: %(why)s", why=why)
             raise BadDefinition(message) from exc
         tree = self._select(statement.without_descriptions.sql)
         return manifest.with_spine(tree)
@@ -98,13 +104,16 @@ class MetricFlowCompiler:
         places = [each for each in tree.find_all(exp.Parameter, exp.Placeholder) if each.name == "grain"]
         if not places and len(definition.grains) > 1:
             raise BadDefinition(
-                "SQL for several grains cuts its periods by $grain, as in date_trunc($grain, day)."
+                said("SQL for several grains cuts its periods by $grain, as in date_trunc($grain, day).")
             )
         for place in places:
             place.replace(exp.Literal.string(grain))
         missing = [name for name in ("period", "value") if name not in tree.named_selects]
         if missing:
-            message = f"The SQL must return period and value (and sample); it lacks {', '.join(missing)}."
+            message = said(
+                "The SQL must return period and value (and sample); it lacks %(missing)s.",
+                missing=", ".join(missing),
+            )
             raise BadDefinition(message)
         # Aliased to the names that MetricFlow's queries have, so that both are finished alike.
         sample = rendering.column("sample") if "sample" in tree.named_selects else exp.Null()
@@ -135,7 +144,7 @@ class MetricFlowCompiler:
         try:
             return linting.select_of(sql, dialect=self._dialect)
         except warehouse.RefusedSql as exc:
-            raise RefusedSql(str(exc)) from exc
+            raise RefusedSql(said_of(exc)) from exc
 
     def _require_readable(
         self, sql: str, surroundings: Surroundings, parameters: Collection[str] = ()
@@ -147,7 +156,7 @@ class MetricFlowCompiler:
         try:
             linting.prepare(sql, dialect=self._dialect, tables=tables, parameters=parameters)
         except warehouse.RefusedSql as exc:
-            raise RefusedSql(str(exc)) from exc
+            raise RefusedSql(said_of(exc)) from exc
 
 
 class _NoClient:
@@ -208,7 +217,7 @@ class _Manifest:
             self._add_cumulative(name, f"{name}_each", computation)
             self._add_cumulative(sample, f"{sample}_each", computation)
         else:
-            raise BadDefinition("A derived metric cannot be made of expert SQL.")
+            raise BadDefinition(said("A derived metric cannot be made of expert SQL."))
 
     def with_spine(self, tree: exp.Query) -> exp.Query:
         """Replace MetricFlow's table of all days by the days between the first and the last row."""
@@ -290,7 +299,9 @@ class _Manifest:
 
     def _add_derived(self, computation: Derived, *, name: str, sample: str, depth: int) -> None:
         if depth >= _DEEPEST:
-            raise BadDefinition("A derived metric is made of others that lead back to it, or too deep down.")
+            raise BadDefinition(
+                said("A derived metric is made of others that lead back to it, or too deep down.")
+            )
         expression = rendering.arithmetic(computation.expression, computation.inputs)
         values, samples = [], []
         for alias, key in sorted(computation.inputs.items()):

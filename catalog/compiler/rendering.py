@@ -7,6 +7,7 @@ from sqlglot.errors import ParseError
 
 from catalog.definitions import Aggregation, Filter, Measure, Operator
 from catalog.exceptions import BadDefinition
+from portal.said import said
 
 _COMPARISONS: dict[Operator, type[exp.Binary]] = {
     Operator.EQ: exp.EQ,
@@ -83,14 +84,21 @@ def arithmetic(text: str, aliases: Mapping[str, str]) -> str:
     try:
         tree = parse_one(text)
     except ParseError as exc:
-        message = f"«{text}» is not an arithmetic expression."
+        message = said("«%(text)s» is not an arithmetic expression.", text=text)
         raise BadDefinition(message) from exc
     for node in tree.walk():
         if not isinstance(node, _ARITHMETIC) or (isinstance(node, exp.Literal) and node.is_string):
-            message = f"«{node.sql()}» may not stand in a derived metric; it takes + - * / ( ) and numbers."
+            message = said(
+                "«%(sql)s» may not stand in a derived metric; it takes + - * / ( ) and numbers.",
+                sql=node.sql(),
+            )
             raise BadDefinition(message)
         if isinstance(node, exp.Column) and (node.table or node.name not in aliases):
-            message = f"«{node.sql()}» is not one of the inputs: {', '.join(sorted(aliases))}."
+            message = said(
+                "«%(sql)s» is not one of the inputs: %(inputs)s.",
+                sql=node.sql(),
+                inputs=", ".join(sorted(aliases)),
+            )
             raise BadDefinition(message)
 
     def guarded(node: exp.Expr) -> exp.Expr:
@@ -114,6 +122,6 @@ def _comparison(each: Filter) -> exp.Expr:
     if isinstance(each.value, list):
         return exp.In(this=tested, expressions=[literal(value) for value in each.value])
     if each.value is None:
-        message = f"«{each.column} {each.operator}» needs a value."
+        message = said("«%(condition)s» needs a value.", condition=f"{each.column} {each.operator}")
         raise BadDefinition(message)
     return _COMPARISONS[each.operator](this=tested, expression=literal(each.value))

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from jobs.actions.jobs import register
 from jobs.actions.schedules import go_on
@@ -15,6 +14,7 @@ from jobs.job_files import Fault, ReadFile, in_order, read_folder
 from jobs.models import Job
 from jobs.runners.registry import SYSTEM_KINDS
 from portal.audit.actions import Actor, record
+from portal.said import said
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ def sync(*, folder: str, by: Actor) -> Synced:
     synced = Synced()
     root = Path(folder)
     if not folder or not root.is_dir():
-        synced.faults.append(Fault(folder or "JOBS_FOLDER", _("There is no such folder.")))
+        synced.faults.append(Fault(folder or "JOBS_FOLDER", said("There is no such folder.")))
         return synced
     files = read_folder(root)
     for each in files:
@@ -54,7 +54,7 @@ def sync(*, folder: str, by: Actor) -> Synced:
     _take_over([each for each in files if not each.faults], synced, by)
     # A folder that was not mounted looks like one in which everything was deleted.
     if not files and Job.objects.filter(source=Source.FILE).exclude(origin="").exists():
-        synced.faults.append(Fault(folder, _("It holds no file of jobs, so nothing is switched off.")))
+        synced.faults.append(Fault(folder, said("It holds no file of jobs, so nothing is switched off.")))
     elif files:
         _switch_off(claimed, {fault.file for fault in synced.faults}, synced, by)
     return synced
@@ -67,7 +67,7 @@ def _claims(files: list[ReadFile], synced: Synced) -> set[str]:
         for position, definition in enumerate(each.definitions):
             other = claimed.setdefault(definition.key, f"{each.name}:{position}")
             if other != f"{each.name}:{position}":
-                message = _("{file} defines this job as well.").format(file=other.rpartition(":")[0])
+                message = said("%(file)s defines this job as well.", file=other.rpartition(":")[0])
                 error = FieldError(field=f"jobs.{position}.key", message=message)
                 each.faults.append(each.fault(error))
                 synced.faults.append(each.fault(error))
@@ -106,7 +106,7 @@ def _register(file: ReadFile, synced: Synced, by: Actor) -> None:
                     ]
                 ) from error
             except DefinedElsewhere as error:
-                message = _("A job of this key was made in the portal or in code.")
+                message = said("A job of this key was made in the portal or in code.")
                 raise _Faulty([FieldError(field=f"jobs.{position}.key", message=message)]) from error
             if before is not None and before.is_gone:
                 _switch(job, by, on=True)
@@ -118,7 +118,7 @@ def _register(file: ReadFile, synced: Synced, by: Actor) -> None:
 
 def _refuse_system(definition: JobDefinition) -> None:
     if definition.kind in SYSTEM_KINDS:
-        message = _("Jobs of this kind are the portal’s own.")
+        message = said("Jobs of this kind are the portal’s own.")
         raise InvalidDefinition([FieldError(field="kind", message=message)])
 
 

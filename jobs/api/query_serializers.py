@@ -60,7 +60,7 @@ class QueryColumnSerializer(serializers.Serializer[dict[str, Any]]):
 class QueryErrorSerializer(serializers.Serializer[dict[str, Any]]):
     """Why there is no answer, and where in ``sql`` it lies."""
 
-    vars()["class"] = serializers.CharField(help_text="For example bad_input, timeout, crash.")
+    vars()["class"] = serializers.CharField(help_text="For example bad_input, settings, timeout, crash.")
     message = serializers.CharField()
     line = serializers.IntegerField(allow_null=True, help_text="From 1; null where nobody knows.")
     column = serializers.IntegerField(allow_null=True, help_text="From 1; null where nobody knows.")

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from jobs.choices import RunState, Source, Trigger
+from jobs.choices import ErrorClass, RunState, Source, Trigger
 from jobs.models import Artifact, Job, Run, Schedule
 from jobs.progress import fraction_of
 from portal.api.serializers import StrictSerializer
@@ -152,7 +152,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
 class RunErrorSerializer(serializers.Serializer[dict[str, Any]]):
     """Whose fault a failure was, and what it said."""
 
-    vars()["class"] = serializers.CharField(help_text="For example bad_input, user_code, timeout.")
+    vars()["class"] = serializers.CharField(help_text=f"One of {', '.join(ErrorClass.values)}.")
     message = serializers.CharField()
 
 

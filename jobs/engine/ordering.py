@@ -7,7 +7,6 @@ from operator import or_
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
 
 from catalog.choices import NodeKind
 from catalog.models import Dataset, LineageEdge
@@ -16,6 +15,7 @@ from jobs.exceptions import FieldError, InvalidDefinition
 from jobs.models import Job, Run
 from portal.accounts.models import User
 from portal.events import Reference
+from portal.said import said
 
 MODELS = "sql_model"
 FILLERS = ("extract_load", MODELS)
@@ -34,8 +34,9 @@ def arrange(job: Job, reader: User | None = None) -> None:
         if model.pk in follow or not fills.isdisjoint(reads):
             _arrange_anew(model, reads)
     if job.kind in FILLERS and (path := _circle(job)):
-        text = _("These would start each other without end: {circle}.")
-        message = text.format(circle=shown_path(path, reader))
+        message = said(
+            "These would start each other without end: %(circle)s.", circle=shown_path(path, reader)
+        )
         field = "config.sql" if job.kind == MODELS else "config.target"
         raise InvalidDefinition([FieldError(field=field, message=message)])
 

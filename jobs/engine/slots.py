@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from django.db import connection
 
-from jobs.exceptions import InvalidSchedule
+from jobs.exceptions import InvalidSchedule, UnknownZone
 from jobs.models import Schedule
+from portal.said import said
 
 _NOW = "SELECT clock_timestamp()"
 
@@ -38,7 +39,7 @@ def slots_after(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
             if slot > moment:
                 yield slot
     except CronSimError as error:
-        message = f"The cron line {schedule.cron!r} cannot be read: {error}"
+        message = said("The cron line '%(cron)s' cannot be read: %(why)s", cron=schedule.cron, why=error)
         raise InvalidSchedule(message) from error
 
 
@@ -46,8 +47,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = f"The time zone {name!r} is unknown."
-        raise InvalidSchedule(message) from error
+        raise UnknownZone(said("The time zone '%(zone)s' is unknown.", zone=name)) from error
 
 
 def done_by(slot: datetime, *, clock: str, zone: str) -> datetime:
@@ -63,7 +63,9 @@ def done_by(slot: datetime, *, clock: str, zone: str) -> datetime:
         moments = (_moment(day + timedelta(days=each), wanted, local) for each in range(3))
         return next(moment for moment in moments if moment > slot)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        message = f"The time of day {clock!r} in the time zone {zone!r} is unknown."
+        message = said(
+            "The time of day '%(time)s' in the time zone '%(zone)s' is unknown.", time=clock, zone=zone
+        )
         raise InvalidSchedule(message) from error
 
 

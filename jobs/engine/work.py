@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from jobs.choices import ErrorClass
+from jobs.complaints import fitted
 from jobs.engine.claim import Claim
 from jobs.runners.base import Context, Elsewhere, Following, Kept, Reporter
 from jobs.runners.registry import runner_for
@@ -41,7 +42,7 @@ def work(
     runner = runner_for(claim.kind)
     context = Context(
         job_key=claim.job_key,
-        config=runner.Config.model_validate(claim.config),
+        config=fitted(runner.Config, claim.config, "config"),
         params=claim.params,
         run_id=claim.run_id,
         fence=claim.fence,

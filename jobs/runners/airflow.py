@@ -17,6 +17,7 @@ from jobs.runners.airflow_api import Airflow, AirflowError
 from jobs.runners.base import Context, Elsewhere, Step
 from jobs.runners.http import HttpError, HttpHeader, header_value
 from portal.outgoing import Mistyped, check_url
+from portal.said import in_a_row, said, said_of
 
 SYSTEM: Final = "Airflow"
 # The first look comes after so many seconds; each pause is twice the one before.
@@ -103,13 +104,13 @@ class AirflowDagConfig(BaseModel):
     def _leads_somewhere(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.query or parts.fragment:
-            raise ValueError("the address ends before any ? or #")
+            raise ValueError(said("the address ends before any ? or #"))
         if parts.path.rstrip("/").endswith(("/api", "/api/v2")):
-            raise ValueError("the address is the web server's, without /api/v2")
+            raise ValueError(said("the address is the web server's, without /api/v2"))
         try:
             check_url(url)
         except Mistyped as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(said_of(error)) from None
         return url.rstrip("/")
 
     @field_validator("page_url")
@@ -117,7 +118,7 @@ class AirflowDagConfig(BaseModel):
     def _is_a_page(cls, url: str) -> str:
         parts = urlsplit(url)
         if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username):
-            raise ValueError("the address begins with https:// and a host")
+            raise ValueError(said("the address begins with https:// and a host"))
         return url.rstrip("/")
 
 
@@ -125,7 +126,9 @@ class DagRunGone(AirflowError):
     """Airflow answers, and knows no such DAG run any more."""
 
     def __init__(self, run_id: str) -> None:
-        message = f"Airflow does not know the DAG run {run_id} (any more): was it deleted there?"
+        message = said(
+            "Airflow does not know the DAG run %(run)s (any more): was it deleted there?", run=run_id
+        )
         super().__init__(message, ErrorClass.REFUSED)
 
 
@@ -250,8 +253,8 @@ def _start(context: Context, airflow: Airflow) -> Elsewhere:
 
 
 def _tell_started(context: Context, *, before: bool) -> None:
-    said = "was started before; it is followed" if before else "is started"
-    context.log.info("DAG %s: run %s %s", context.config.dag_id, run_id_of(context), said)
+    how = "was started before; it is followed" if before else "is started"
+    context.log.info("DAG %s: run %s %s", context.config.dag_id, run_id_of(context), how)
     context.end_step("start")
     context.begin_step("wait")
 
@@ -265,13 +268,14 @@ def _telling_what_may_go_on(context: Context) -> Iterator[None]:
         kind = ErrorClass(error.error_class)
         if kind == ErrorClass.FAILED_THERE or isinstance(error, DagRunGone):
             raise
-        words = (
-            f"The DAG run {run_id_of(context)} of the DAG {context.config.dag_id} may go on in Airflow: look "
-            "for it there, and stop it if nobody needs it."
+        words = said(
+            "The DAG run %(run)s of the DAG %(dag)s may go on in Airflow: look for it there, and stop it if "
+            "nobody needs it.",
+            run=run_id_of(context),
+            dag=context.config.dag_id,
         )
         context.log.warning("%s", words)
-        message = f"{error} {words}"
-        raise AirflowError(message, kind) from error
+        raise AirflowError(in_a_row(said_of(error), words), kind) from error
 
 
 def _airflow(context: Context) -> Airflow:
@@ -311,14 +315,16 @@ def _check_dag(airflow: Airflow, dag_id: str) -> None:
     except AirflowError as error:
         if error.status != 404 or error.may_pass:
             raise
-        message = (
-            f"Airflow does not know the DAG {dag_id!r}: mend the ID or the address, or have Airflow load the "
-            "DAG's file."
+        message = said(
+            "Airflow does not know the DAG '%(dag)s': mend the ID or the address, or have Airflow load the "
+            "DAG's file.",
+            dag=dag_id,
         )
         raise AirflowError(message, ErrorClass.REFUSED, 404) from error
     if dag.get("is_paused"):
-        message = (
-            f"The DAG {dag_id!r} is paused in Airflow: it would not start. Unpause it there, run this again."
+        message = said(
+            "The DAG '%(dag)s' is paused in Airflow: it would not start. Unpause it there, run this again.",
+            dag=dag_id,
         )
         raise AirflowError(message, ErrorClass.REFUSED)
 
@@ -364,6 +370,9 @@ _LEVELS: Final = {"failed": 40, "upstream_failed": 30, "up_for_retry": 30}
 def _why_failed(tasks: dict[str, str]) -> str:
     failed = [name for name, state in tasks.items() if state == "failed"]
     if not failed:
-        return "The DAG run failed in Airflow."
-    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-    return f"The DAG run failed in Airflow, at: {', '.join(failed[:NAMED])}{more}."
+        return said("The DAG run failed in Airflow.")
+    named = ", ".join(failed[:NAMED])
+    if len(failed) > NAMED:
+        more = len(failed) - NAMED
+        return said("The DAG run failed in Airflow, at: %(tasks)s and %(more)s more.", tasks=named, more=more)
+    return said("The DAG run failed in Airflow, at: %(tasks)s.", tasks=named)

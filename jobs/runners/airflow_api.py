@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from jobs.choices import ErrorClass
 from portal.outgoing import Answer, OutgoingError, call
+from portal.said import in_a_row, said, said_of
 
 LARGEST_ANSWER: Final = 8 * 1024 * 1024
 # Airflow gives at most so many at a time, whatever is asked for; more than so many pages are not read.
@@ -68,7 +69,7 @@ class Airflow:
                 return None
             raise
         if found.get("state") not in STATES:
-            message = "Airflow answered, but did not say in what state the DAG run is."
+            message = said("Airflow answered, but did not say in what state the DAG run is.")
             raise AirflowError(message, ErrorClass.REFUSED)
         return found
 
@@ -102,7 +103,7 @@ class Airflow:
         answer = self._call("POST", "/auth/token", {}, self._sign_in)
         token = _document(answer).get("access_token") if answer.status in _CREATED else None
         if answer.is_success and not isinstance(token, str):
-            message = "Airflow gave no token for the user and password (POST /auth/token)."
+            message = said("Airflow gave no token for the user and password (POST /auth/token).")
             raise AirflowError(message, ErrorClass.REFUSED)
         if not isinstance(token, str):
             raise _refusal(answer)
@@ -123,7 +124,7 @@ class Airflow:
             )
         except OutgoingError as error:
             kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
-            message = f"Airflow at {self._url}: {error}"
+            message = said("Airflow at %(url)s: %(why)s", url=self._url, why=said_of(error))
             raise AirflowError(message, kind) from error
 
 
@@ -152,7 +153,9 @@ def _document(answer: Answer) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        message = "What answers at this address does not speak Airflow's REST API v2: is the address right?"
+        message = said(
+            "What answers at this address does not speak Airflow's REST API v2: is the address right?"
+        )
         raise AirflowError(message, ErrorClass.REFUSED)
     return found
 
@@ -160,20 +163,20 @@ def _document(answer: Answer) -> dict[str, Any]:
 def _refusal(answer: Answer) -> AirflowError:
     status = answer.status
     if status >= 500 or status in _PASSING:
-        message = f"Airflow answered {status}."
+        message = said("Airflow answered %(status)s.", status=status)
         return AirflowError(message, ErrorClass.ELSEWHERE, status)
     detail = _detail(answer)
     if status == 404 and not detail:
         # A proxy in front of it may know no way to it for a while; of its DAG runs that says nothing.
-        message = "Something else than Airflow answered 404: is the address right, and is Airflow up?"
+        message = said("Something else than Airflow answered 404: is the address right, and is Airflow up?")
         return AirflowError(message, ErrorClass.ELSEWHERE, status)
     words = {
-        401: "Airflow does not accept the sign-in (401): mend the user, the password or the token.",
-        403: "Airflow forbids it (403): give its user the right to read and start this DAG.",
-        404: "Airflow does not know it (404).",
+        401: said("Airflow does not accept the sign-in (401): mend the user, the password or the token."),
+        403: said("Airflow forbids it (403): give its user the right to read and start this DAG."),
+        404: said("Airflow does not know it (404)."),
     }
-    said = words.get(status, f"Airflow refused it ({status}).")
-    return AirflowError(f"{said} {detail}".strip(), ErrorClass.REFUSED, status)
+    told = words.get(status) or said("Airflow refused it (%(status)s).", status=status)
+    return AirflowError(in_a_row(told, detail) if detail else told, ErrorClass.REFUSED, status)
 
 
 def _detail(answer: Answer) -> str:

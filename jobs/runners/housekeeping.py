@@ -13,6 +13,7 @@ from jobs.runners.base import Context, Step
 from portal.audit.actions import Actor
 from portal.evidence.actions import forget_uncited
 from portal.evidence.keeping import cited_snapshots, uncited
+from portal.said import said
 from portal.warehouse.port import Snapshot, Warehouse
 
 # A load places its file moments before its commit. A week is for people: whoever went back to an older backup
@@ -31,10 +32,10 @@ class HousekeepingConfig(BaseModel):
 class LimitTooShort(Exception):
     """Evidence of a run that has not ended could lose its snapshot: keep each for a day at least."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
     def __init__(self) -> None:
-        super().__init__("A snapshot must be kept for a day at least; set LAKE_KEEP_DAYS to 1 or more.")
+        super().__init__(said("A snapshot must be kept for a day at least; set LAKE_KEEP_DAYS to 1 or more."))
 
 
 class HousekeepingRunner:
@@ -126,8 +127,8 @@ def _expire(context: Context, warehouse: Warehouse, limit: dt.datetime, cited: s
 
 def _remove_orphans(context: Context, warehouse: Warehouse, now: dt.datetime, *, dry: bool) -> int:
     count = warehouse.remove_orphans(older_than=now - ORPHANED, dry_run=dry)
-    said = "would be deleted" if dry else "deleted"
-    context.log.info("%d files that loads left when they died %s", count, said)
+    done = "would be deleted" if dry else "deleted"
+    context.log.info("%d files that loads left when they died %s", count, done)
     return count
 
 

@@ -15,6 +15,7 @@ from jobs.choices import ErrorClass
 from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
 from portal.outgoing import Answer, Mistyped, OutgoingError, call, check_url
+from portal.said import joined, said, said_of
 
 # What the run's row keeps of an answer, in bytes; a larger one is an error, not half a document.
 LARGEST_ANSWER: Final = 256 * 1024
@@ -57,23 +58,22 @@ class HttpHeader(BaseModel):
     @classmethod
     def _is_a_name(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
-            raise ValueError("a header's name holds letters, digits and - only")
+            raise ValueError(said("a header's name holds letters, digits and - only"))
         if name.lower() in _OURS:
-            message = f"{name} is set by Data Desk itself"
-            raise ValueError(message)
+            raise ValueError(said("%(header)s is set by Data Desk itself", header=name))
         return name
 
     @field_validator("value", "prefix")
     @classmethod
     def _is_one_line(cls, text: str) -> str:
         if not text.isascii() or any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
-            raise ValueError("a header's value is one line of plain ASCII")
+            raise ValueError(said("a header's value is one line of plain ASCII"))
         return text
 
     @model_validator(mode="after")
     def _has_one_value(self) -> "HttpHeader":
         if bool(self.value) == bool(self.secret):
-            raise ValueError("a header has either a value or a secret")
+            raise ValueError(said("a header has either a value or a secret"))
         return self
 
 
@@ -120,18 +120,18 @@ class HttpConfig(BaseModel):
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
         if "{{" in urlsplit(url).netloc or not urlsplit(url).netloc:
-            raise ValueError("the host is written out: no parameter may choose where a secret goes")
+            raise ValueError(said("the host is written out: no parameter may choose where a secret goes"))
         try:
             check_url(_PLACE.sub("x", url))
         except Mistyped as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(said_of(error)) from None
         return url
 
     @field_validator("expected")
     @classmethod
     def _are_statuses(cls, expected: list[int]) -> list[int]:
         if not all(200 <= status <= 599 for status in expected):
-            raise ValueError("a status lies between 200 and 599")
+            raise ValueError(said("a status lies between 200 and 599"))
         return expected
 
 
@@ -193,8 +193,7 @@ def _call(config: HttpConfig, url: str, headers: Mapping[str, str], body: bytes,
         )
     except OutgoingError as error:
         kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
-        message = f"{shown}: {error}"
-        raise HttpError(message, kind) from error
+        raise HttpError(joined(": ", [shown, said_of(error)]), kind) from error
 
 
 def _check(config: HttpConfig, answer: Answer, context: Context, shown: str) -> None:
@@ -204,7 +203,12 @@ def _check(config: HttpConfig, answer: Answer, context: Context, shown: str) -> 
         context.log.error("%s", _text(answer)[:LONGEST_EXCERPT])
     passing = answer.status >= 500 or answer.status in _PASSING
     wanted = ", ".join(map(str, config.expected)) or "2xx"
-    message = f"{shown} answered {answer.status}; {wanted} was expected."
+    message = said(
+        "%(call)s answered %(status)s; %(wanted)s was expected.",
+        call=shown,
+        status=answer.status,
+        wanted=wanted,
+    )
     raise HttpError(message, ErrorClass.ELSEWHERE if passing else ErrorClass.REFUSED)
 
 
@@ -214,8 +218,11 @@ def header_value(header: HttpHeader, context: Context) -> str:
         return header.value
     value = header.prefix + context.secret(header.secret)
     if not value.isascii() or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
-        message = f"The secret {header.secret!r} is not one line of plain ASCII, so no header can hold it."
-        raise HttpError(message, ErrorClass.BAD_INPUT)
+        message = said(
+            "The secret '%(name)s' is not one line of plain ASCII, so no header can hold it.",
+            name=header.secret,
+        )
+        raise HttpError(message, ErrorClass.SETTINGS)
     return value
 
 
@@ -241,8 +248,8 @@ def _body(config: HttpConfig, params: Mapping[str, Any]) -> bytes:
         try:
             json.loads(body)
         except ValueError as error:
-            message = f"The body is no JSON once the parameters are put in: {error}."
-            raise HttpError(message, ErrorClass.BAD_INPUT) from error
+            message = said("The body is no JSON once the parameters are put in: %(why)s.", why=error)
+            raise HttpError(message, ErrorClass.SETTINGS) from error
     return body.encode("utf-8", "replace")
 
 
@@ -250,8 +257,8 @@ def _parameter(name: str, params: Mapping[str, Any]) -> Any:
     try:
         return params[name]
     except KeyError:
-        message = f"The call names the parameter {name!r}, which this run does not have."
-        raise HttpError(message, ErrorClass.BAD_INPUT) from None
+        message = said("The call names the parameter '%(name)s', which this run does not have.", name=name)
+        raise HttpError(message, ErrorClass.SETTINGS) from None
 
 
 def _plain(value: Any) -> str:

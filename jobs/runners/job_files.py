@@ -1,5 +1,6 @@
 """The kind ``job_files``: brings the jobs into step with their files (JOBS_FOLDER, JOBS_GIT_URL)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from jobs.checkout import newest, without_password
 from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
 from portal.audit.actions import Actor
+from portal.said import said
 
 
 class JobFilesConfig(BaseModel):
@@ -61,9 +63,7 @@ class JobFilesRunner:
             for fault in synced.faults:
                 context.log.error("%s", fault)
         if synced.faults:
-            more = f" (and {len(synced.faults) - 1} more, see the log)" if len(synced.faults) > 1 else ""
-            message = f"{synced.faults[0]}{more}"
-            raise FilesFaulty(message)
+            raise FilesFaulty(_first_of([fault.told() for fault in synced.faults]))
         counts = {
             name: len(getattr(synced, name)) for name in ("created", "changed", "unchanged", "switched_off")
         }
@@ -72,3 +72,9 @@ class JobFilesRunner:
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Keep the numbers."""
         return outputs
+
+
+def _first_of(faults: Sequence[str]) -> str:
+    if len(faults) == 1:
+        return faults[0]
+    return said("%(fault)s (and %(count)s more, see the log)", fault=faults[0], count=len(faults) - 1)

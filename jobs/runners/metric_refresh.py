@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog.actions.metrics import record_refresh
@@ -28,6 +28,7 @@ from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
 from portal.audit.actions import Actor
 from portal.evidence.hashing import MOST_ROWS, result_hash
+from portal.said import said
 from portal.ui import vega
 from portal.warehouse.errors import QueryFailed
 from portal.warehouse.port import Warehouse
@@ -58,7 +59,7 @@ class MetricRefreshConfig(BaseModel):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         if bool(self.metrics) == (self.dataset is not None):
-            raise ValueError(gettext("Give metrics or a dataset, one of the two."))
+            raise ValueError(said("Give metrics or a dataset, one of the two."))
         return self
 
 
@@ -214,8 +215,7 @@ def compute(
     answer = warehouse.query(compiled.sql, limit=MOST_ROWS, timeout=timeout, snapshot=snapshot)
     took = round((time.monotonic() - began) * 1000)
     if answer.cut:
-        message = f"The metric has more than {MOST_ROWS:,} periods."
-        raise QueryFailed(message)
+        raise QueryFailed(said("The metric has more than %(most)s periods.", most=f"{MOST_ROWS:,}"))
     return RefreshedSeries(
         grain=grain,
         points=[

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from jobs.exceptions import UnknownPipeline
 from jobs.runners.base import Context, Step
+from portal.said import said
 
 Body = Callable[[Context], dict[str, Any] | None]
 
@@ -93,8 +94,7 @@ def find(key: str) -> Pipeline:
     try:
         return _REGISTERED[key]
     except KeyError:
-        message = f"No pipeline is registered under the key {key!r}."
-        raise UnknownPipeline(message) from None
+        raise UnknownPipeline(said("No pipeline is registered under the key '%(key)s'.", key=key)) from None
 
 
 @cache

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.complaints import fitted
 from jobs.models import Job, Run
 from jobs.runners import pipelines
 from jobs.runners.base import Context, Step
@@ -59,9 +60,9 @@ class PythonRunner:
         config: Any = context.config.settings
         params: Any = context.params
         if found.config is not None:
-            config = found.config.model_validate(config)
+            config = fitted(found.config, config, "config.settings")
         if found.parameters is not None:
-            params = found.parameters.model_validate(params)
+            params = fitted(found.parameters, params, "params")
         return found.body(replace(context, config=config, params=params)) or {}
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from jobs.runners.rules import CheckRule, checks_of, published_checks
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor
+from portal.said import joined, said
 from portal.warehouse.errors import CheckFailed
 from portal.warehouse.port import CheckResult
 
@@ -27,7 +28,7 @@ from portal.warehouse.port import CheckResult
 class NothingToCheck(Exception):
     """The dataset is not there, or not for the job's owner."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
 
 class QualityCheckConfig(BaseModel):
@@ -120,12 +121,15 @@ def _table(context: Context) -> tuple[str, frozenset[str]]:
     key = context.config.dataset
     owner = Job.objects.select_related("owner").get(key=context.job_key).owner
     if owner is None or not owner.is_active or not owner.may(Permission.RUN_SQL):
-        raise NothingToCheck("A check reads what its owner may read: give the job an owner who may run SQL.")
+        raise NothingToCheck(
+            said("A check reads what its owner may read: give the job an owner who may run SQL.")
+        )
     name = Dataset.objects.filter(asset__key=key).values_list("physical_name", flat=True).first()
     readable = readable_tables(owner, names=[name]) if name else {}
     if name is None or name not in readable:
-        message = f"There is no published dataset {key} that the job's owner may read."
-        raise NothingToCheck(message)
+        raise NothingToCheck(
+            said("There is no published dataset %(key)s that the job's owner may read.", key=key)
+        )
     return name, readable[name].withheld
 
 
@@ -144,5 +148,18 @@ def _keep(context: Context, kept: list[PublishedCheck]) -> None:
 
 
 def _words(dataset: str, failed: list[CheckResult]) -> str:
-    found = "; ".join(f"{one.name}: expected {one.expected}, found {one.observed}" for one in failed)
-    return f"«{dataset}» failed {len(failed)} of its checks. {found}"
+    found = [
+        said(
+            "%(check)s: expected %(expected)s, found %(found)s",
+            check=one.name,
+            expected=one.expected,
+            found=one.observed,
+        )
+        for one in failed
+    ]
+    return said(
+        "«%(dataset)s» failed %(count)s of its checks. %(found)s",
+        dataset=dataset,
+        count=len(failed),
+        found=joined("; ", found),
+    )

@@ -15,6 +15,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.evidence.actions import record_result
 from portal.evidence.hashing import MOST_ROWS, result_hash
+from portal.said import said, said_of
 from portal.ui.result_chart import ChartChoice, ChartRefused, draw
 from portal.warehouse.cells import Cells
 from portal.warehouse.errors import QueryFailed, QueryTooLarge, RefusedSql
@@ -38,10 +39,10 @@ class QueryConfig(BaseModel):
 class NobodyAsked(Exception):
     """A query needs somebody who may run it; the person who asked is gone or may not any more."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
     def __init__(self) -> None:
-        super().__init__("Whoever asked this may not run SQL any more.")
+        super().__init__(said("Whoever asked this may not run SQL any more."))
 
 
 class QueryRefused(Exception):
@@ -50,7 +51,7 @@ class QueryRefused(Exception):
     error_class = "bad_input"
 
     def __init__(self, error: QueryFailed | RefusedSql) -> None:
-        super().__init__(str(error))
+        super().__init__(said_of(error))
         self.line, self.column = error.line, error.column
 
 
@@ -158,10 +159,12 @@ def _read(
         nonlocal size
         size += sum(len(cell) if isinstance(cell, str | bytes) else 16 for row in rows for cell in row)
         if size > config.read_bytes:
-            message = (
-                f"The answer is larger than {config.read_bytes // 1_000_000} MB. Read fewer columns or rows."
+            raise QueryTooLarge(
+                said(
+                    "The answer is larger than %(most)s MB. Read fewer columns or rows.",
+                    most=config.read_bytes // 1_000_000,
+                )
             )
-            raise QueryTooLarge(message)
 
     try:
         return warehouse.read(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from jobs.choices import FOLLOWING_KINDS
 from jobs.exceptions import UnknownKind
 from jobs.runners.base import Following, Runner
+from portal.said import said
 
 RUNNERS: dict[str, str] = {
     "python": "jobs.runners.python.PythonRunner",
@@ -36,7 +37,7 @@ def runner_for(kind: str) -> Runner:
     try:
         path = RUNNERS[kind]
     except KeyError:
-        message = f"No runner is registered for jobs of the kind {kind!r}."
+        message = said("No runner is registered for jobs of the kind '%(kind)s'.", kind=kind)
         raise UnknownKind(message) from None
     runner: Runner = import_string(path)()
     return runner

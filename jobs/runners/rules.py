@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, Self
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog.published import PublishedCheck
+from portal.said import said
 from portal.warehouse import checks
 from portal.warehouse.errors import RefusedSql
 from portal.warehouse.expressions import condition
@@ -36,7 +36,7 @@ def _beside(*checks: str) -> dict[str, Any]:
 class RefusedRule(Exception):
     """A rule names what is not there, or a condition that may not run."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
 
 class CheckRule(BaseModel):
@@ -95,12 +95,12 @@ class CheckRule(BaseModel):
             "expression": bool(self.expression.strip()),
         }
         words = {
-            "not_null": _("Name the columns that this check is about."),
-            "unique": _("Name the columns that this check is about."),
-            "accepted_values": _("Name the columns of this check, and the values that may stand there."),
-            "range": _("Name the columns of this check, its minimum and its maximum."),
-            "row_count": _("Give this check a minimum or a maximum."),
-            "expression": _("Write the condition that must be true in every row."),
+            "not_null": said("Name the columns that this check is about."),
+            "unique": said("Name the columns that this check is about."),
+            "accepted_values": said("Name the columns of this check, and the values that may stand there."),
+            "range": said("Name the columns of this check, its minimum and its maximum."),
+            "row_count": said("Give this check a minimum or a maximum."),
+            "expression": said("Write the condition that must be true in every row."),
         }
         if not needs[self.check]:
             raise ValueError(words[self.check])
@@ -122,10 +122,13 @@ def checks_of(
     for rule in rules:
         asked = [name for name in rule.columns if name in withheld]
         if asked and rule.check not in {"not_null", "unique"}:
-            message = (
-                f"The values of {asked[0]} are masked for the job's owner: check {rule.check} may not ask."
+            raise RefusedRule(
+                said(
+                    "The values of %(column)s are masked for the job's owner: check %(check)s may not ask.",
+                    column=asked[0],
+                    check=rule.check,
+                )
             )
-            raise RefusedRule(message)
     kinds = {name: kind for name, kind in kinds.items() if name not in withheld}
     names = frozenset(column.name for column in columns)
     return _apart(check for rule in rules for check in _of(rule, kinds, names, dialect))
@@ -166,8 +169,13 @@ def _apart(made: Iterable[Check]) -> list[Check]:
 def _of(rule: CheckRule, kinds: Mapping[str, str], names: Collection[str], dialect: str) -> list[Check]:
     for name in rule.columns:
         if name not in names:
-            message = f"The check {rule.check} names the column «{name}», which is not there."
-            raise RefusedRule(message)
+            raise RefusedRule(
+                said(
+                    "The check %(check)s names the column «%(column)s», which is not there.",
+                    check=rule.check,
+                    column=name,
+                )
+            )
     match rule.check:
         case "row_count":
             return _row_count(rule)
@@ -202,7 +210,7 @@ def _expression(rule: CheckRule, kinds: Mapping[str, str], dialect: str) -> Chec
     try:
         safe = condition(words, columns=kinds, dialect=dialect)
     except RefusedSql as error:
-        message = f"The check «{words[:100]}»: {error.message}"
+        message = said("The check «%(condition)s»: %(why)s", condition=words[:100], why=error.message)
         raise RefusedRule(message) from error
     name = f"expression({words[:80]})"
     return checks.holds(name, safe, expected=words[:200], blocking=rule.severity == "block")

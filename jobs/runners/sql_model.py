@@ -14,7 +14,8 @@ from sqlglot import exp
 from catalog.choices import Visibility
 from catalog.models import Column, Dataset
 from catalog.readable import readable_tables
-from jobs.complaints import goes_with
+from jobs.choices import ErrorClass
+from jobs.complaints import WrongField, goes_with
 from jobs.models import Job, Run
 from jobs.runners.apart import There, apart
 from jobs.runners.base import Context, Step
@@ -32,6 +33,7 @@ from jobs.runners.rules import CheckRule
 from jobs.runners.targets import require_table
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.said import said, said_of
 from portal.warehouse.checks import quoted, quoted_name
 from portal.warehouse.errors import QueryFailed, RefusedSql
 from portal.warehouse.lineage import Sources, column_sources
@@ -44,11 +46,16 @@ DIALECT = "duckdb"
 class ModelRefused(Exception):
     """The model may not run as it is written; trying again would not help."""
 
-    error_class = "bad_input"
-
-    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        error_class: ErrorClass = ErrorClass.SETTINGS,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
         super().__init__(message)
-        self.line, self.column = line, column
+        self.error_class, self.line, self.column = error_class, line, column
 
 
 _MATERIALIZATIONS: Final = {
@@ -136,7 +143,7 @@ class SqlModelConfig(BaseModel):
     def _fits(self) -> Self:
         chosen = self.materialization
         if problem := goes_with(self.incremental_column, choice=chosen, needed_for="incremental"):
-            raise ValueError("incremental_column: " + problem)
+            raise WrongField("incremental_column", problem)
         return self
 
 
@@ -224,7 +231,9 @@ def _read(context: Context) -> _Model:
     job = Job.objects.select_related("owner").get(key=context.job_key)
     owner = job.owner
     if owner is None or not owner.is_active or not owner.may(Permission.RUN_SQL):
-        raise ModelRefused("A model reads what its owner may read: give the job an owner who may run SQL.")
+        raise ModelRefused(
+            said("A model reads what its owner may read: give the job an owner who may run SQL.")
+        )
     tables = readable_tables(owner)
     try:
         _require_names(config.sql)
@@ -232,8 +241,7 @@ def _read(context: Context) -> _Model:
     except RefusedSql as error:
         raise ModelRefused(error.message, line=error.line, column=error.column) from error
     if config.target in prepared.tables:
-        message = f"The model reads {config.target}, which it makes itself."
-        raise ModelRefused(message)
+        raise ModelRefused(said("The model reads %(table)s, which it makes itself.", table=config.target))
     context.log.info("reads %s", ", ".join(prepared.tables) or "no table")
     read: dict[str, ReadableTable] = {name: tables[name] for name in prepared.tables}
     sources = column_sources(prepared.sql, dialect=DIALECT, tables=read)
@@ -243,12 +251,12 @@ def _read(context: Context) -> _Model:
 def _require_names(sql: str) -> None:
     names = [name for name in select_of(sql, dialect=DIALECT).named_selects if name != "*"]
     if "" in names:
-        message = f"Column {names.index('') + 1} has no name: write … AS name."
-        raise RefusedSql(message)
+        raise RefusedSql(
+            said("Column %(position)s has no name: write … AS name.", position=names.index("") + 1)
+        )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        message = f"Two columns are called {twice}: write … AS another name."
-        raise RefusedSql(message)
+        raise RefusedSql(said("Two columns are called %(column)s: write … AS another name.", column=twice))
 
 
 def _personal(sources: Sources, prepared: Prepared) -> frozenset[str]:
@@ -278,12 +286,21 @@ def _compute(context: Context, there: There, reader: Warehouse, model: _Model) -
     began = time.monotonic()
     staged = _stage(context, there, reader, limited)
     if staged.row_count > config.most_rows:
-        message = f"The SELECT returns more than {config.most_rows:,} rows, which is the job's limit."
-        raise ModelRefused(message)
+        raise ModelRefused(
+            said(
+                "The SELECT returns more than %(most)s rows, which is the job's limit.",
+                most=f"{config.most_rows:,}",
+            ),
+            ErrorClass.BAD_INPUT,
+        )
     names = {column.name for column in staged.columns}
     if how.columns and how.columns[0] not in names:
-        message = f"The incremental column {how.columns[0]} is not among the columns of the SELECT."
-        raise ModelRefused(message)
+        raise ModelRefused(
+            said(
+                "The incremental column %(column)s is not among the columns of the SELECT.",
+                column=how.columns[0],
+            )
+        )
     context.log.info("computed %s rows in %.2f s", f"{staged.row_count:,}", time.monotonic() - began)
     return StagedTable(
         target=staged.target, path=staged.path, columns=staged.columns, row_count=staged.row_count, how=how
@@ -316,7 +333,7 @@ def _stage(context: Context, there: There, reader: Warehouse, sql: str) -> Stage
             lambda: reader.stage_query(sql, target=config.target, folder=folder, timeout=config.timeout)
         )
     except QueryFailed as error:
-        raise ModelRefused(str(error)) from error
+        raise ModelRefused(said_of(error), ErrorClass.BAD_INPUT) from error
     return staged
 
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Collection
 
-from django.utils.translation import gettext as _
-
 from catalog.choices import Visibility
 from catalog.models import Dataset
 from jobs.choices import DBT_KIND
 from jobs.models import Job
 from portal.accounts.models import User
+from portal.said import said
 
 
 class TableRefused(Exception):
     """A job may not fill a table; the message names it."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
 
 def refused_tables(
@@ -33,9 +32,9 @@ def refused_tables(
         filling = others.filling([table])
         known = filling.visible_to(reader).first() if reader else None
         if known is not None:
-            refused[table] = _("The job {job} fills the table {table}.").format(job=known.key, table=table)
+            refused[table] = said("The job %(job)s fills the table %(table)s.", job=known.key, table=table)
         elif filling.exists():
-            refused[table] = _("Another job fills the table {table}.").format(table=table)
+            refused[table] = said("Another job fills the table %(table)s.", table=table)
     return refused
 
 
@@ -56,6 +55,6 @@ def _unseen(tables: Collection[str], *, key: str, owner: User | None) -> dict[st
         seen = Dataset.objects.visible_to(owner)
     unseen = published.exclude(published_by__in=own).exclude(pk__in=seen.values("pk"))
     return {
-        table: _("The job’s owner may not see the table {table}.").format(table=table)
+        table: said("The job’s owner may not see the table %(table)s.", table=table)
         for table in unseen.values_list("physical_name", flat=True)
     }

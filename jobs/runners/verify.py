@@ -18,6 +18,7 @@ from portal.evidence.differing import floats_in
 from portal.evidence.models import Evidence, Result
 from portal.evidence.verify import Cited, CitedRows, Findings, compare, rerun
 from portal.notifications.actions import notify
+from portal.said import said
 
 
 class VerifyConfig(BaseModel):
@@ -34,7 +35,7 @@ class EvidenceGone(Exception):
     error_class = "bad_input"
 
     def __init__(self) -> None:
-        super().__init__("The evidence is not there any more.")
+        super().__init__(said("The evidence is not there any more."))
 
 
 @dataclass(frozen=True, slots=True)

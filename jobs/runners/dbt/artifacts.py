@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.runners.dbt.project import DbtRefused
+from portal.said import said
 from portal.warehouse.port import CheckResult
 
 LARGEST: Final = 200_000_000
@@ -32,8 +33,8 @@ class NodeColumn(_Part):
     @property
     def personal(self) -> bool | None:
         """Whether the project says that it identifies people: ``meta: {personal: true}``."""
-        said = {**self.meta, **(self.config.get("meta") or {})}.get("personal")
-        return said if isinstance(said, bool) else None
+        marked = {**self.meta, **(self.config.get("meta") or {})}.get("personal")
+        return marked if isinstance(marked, bool) else None
 
 
 class NodeConfig(_Part):
@@ -138,12 +139,14 @@ class RunResults(_Part):
 def read(path: Path, shape: type[File]) -> File:
     """Return one of dbt's files; raises DbtRefused where it is too large or has another shape."""
     if path.stat().st_size > LARGEST:
-        message = f"{path.name} is larger than {LARGEST // 1_000_000} MB."
+        message = said("%(file)s is larger than %(most)s MB.", file=path.name, most=LARGEST // 1_000_000)
         raise DbtRefused(message)
     try:
         return shape.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        message = f"{path.name} is not what dbt 1.11 writes: {error.errors()[0]['msg']}"
+        message = said(
+            "%(file)s is not what dbt 1.11 writes: %(why)s", file=path.name, why=error.errors()[0]["msg"]
+        )
         raise DbtRefused(message) from error
 
 
@@ -154,8 +157,16 @@ def told(manifest: Manifest, result: NodeResult) -> str:
     if node is None:
         return f"{result.unique_id}: {words}"
     about = manifest.find(node.attached_node or "")
-    of = f" of {about.name}" if about is not None else ""
-    return f"{node.resource_type} {node.name}{of} ({node.original_file_path}): {words}"
+    if about is None:
+        return f"{node.resource_type} {node.name} ({node.original_file_path}): {words}"
+    return said(
+        "%(kind)s %(name)s of %(model)s (%(file)s): %(why)s",
+        kind=node.resource_type,
+        name=node.name,
+        model=about.name,
+        file=node.original_file_path,
+        why=words,
+    )
 
 
 def check_of(node: Node, result: NodeResult) -> CheckResult:

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from django.utils.translation import gettext_noop
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from jobs.complaints import WrongField
 from jobs.runners.landing import free_schema
 from jobs.runners.sources import RefusedPath, plain_parts
+from portal.said import said
 
 LONGEST_VARS: Final = 20_000
 
@@ -19,8 +21,9 @@ def _below(path: str) -> str:
     try:
         plain_parts(path)
     except RefusedPath:
-        message = (
-            f"«{path}»: write a path below the folder of dbt projects, without «..», «\\» and a leading «/»"
+        message = said(
+            "«%(path)s»: write a path below the folder of dbt projects, without «..», «\\» and a leading «/»",
+            path=path,
         )
         raise ValueError(message) from None
     return path
@@ -83,8 +86,8 @@ class DbtConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.full_refresh and self.command not in {"build", "run"}:
-            raise ValueError("full_refresh: it goes with build and run only")
+            raise WrongField("full_refresh", said("it goes with build and run only"))
         if len(json.dumps(self.vars)) > LONGEST_VARS:
-            message = f"vars: they take {LONGEST_VARS:,} characters at most"
-            raise ValueError(message)
+            message = said("they take %(most)s characters at most", most=f"{LONGEST_VARS:,}")
+            raise WrongField("vars", message)
         return self

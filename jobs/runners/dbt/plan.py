@@ -16,6 +16,7 @@ from jobs.runners.dbt.project import DbtRefused
 from jobs.runners.landing import ColumnWords, DatasetWords, Landing, free_schema
 from jobs.runners.targets import refused_tables
 from portal.accounts.models import User
+from portal.said import joined, said, said_of
 from portal.warehouse.checks import literal, quoted
 from portal.warehouse.lineage import column_sources, without_catalogs
 from portal.warehouse.linting import ReadableTable
@@ -46,11 +47,10 @@ class Plan:
         for table, node in ours.items():
             self._require_name(table, node)
             if table in self.tables:
-                self._require_readable(table, f"{node.name} ({node.original_file_path})")
+                self._require_readable(table, _place(node))
         refused = refused_tables(ours, key=job_key, kind=DBT_KIND, owner=owner, reader=owner)
         for table, why in refused.items():
-            message = f"{ours[table].name} ({ours[table].original_file_path}): {why}"
-            raise DbtRefused(message)
+            raise DbtRefused(joined(": ", [_place(ours[table]), why]))
 
     def opening(self, *, command: str, full_refresh: bool) -> list[str]:
         """Return the statements that show dbt what earlier runs have published, and the lake's sources."""
@@ -90,30 +90,41 @@ class Plan:
             if node is None or not node.compiled_code or node.language != "sql":
                 continue
             for table in _lake_tables(node):
-                self._require_readable(table, f"{node.name} ({node.original_file_path})")
+                self._require_readable(table, _place(node))
 
     def _require_name(self, table: str, node: Node) -> None:
-        place = f"{node.name} ({node.original_file_path})"
+        place = _place(node)
         if not _TABLE.fullmatch(table) or node.database != WORK:
-            message = (
-                f"{place} would become {node.database}.{table}: a table of the lake is called schema.table "
-                f"in small letters, digits and _, and the database stays {WORK}."
+            message = said(
+                "%(model)s would become %(database)s.%(table)s: a table of the lake is called schema.table "
+                "in small letters, digits and _, and the database stays %(ours)s.",
+                model=place,
+                database=node.database,
+                table=table,
+                ours=WORK,
             )
             raise DbtRefused(message)
         try:
             free_schema(table)
         except ValueError as error:
-            message = f"{place}: {error}"
-            raise DbtRefused(message) from error
+            raise DbtRefused(joined(": ", [place, said_of(error)])) from error
 
     def _may_read(self, table: str) -> bool:
         return table in self.readable and not self.readable[table].withheld
 
     def _require_readable(self, table: str, place: str) -> None:
         if not self._may_read(table):
-            what = "all columns of " if table in self.readable else ""
-            message = f"{place}: the job's owner may not read {what}the table {table}."
-            raise DbtRefused(message)
+            if table in self.readable:
+                told = said(
+                    "%(model)s: the job's owner may not read all columns of the table %(table)s.",
+                    model=place,
+                    table=table,
+                )
+            else:
+                told = said(
+                    "%(model)s: the job's owner may not read the table %(table)s.", model=place, table=table
+                )
+            raise DbtRefused(told)
 
 
 @dataclass(slots=True)
@@ -144,12 +155,12 @@ class Landings:
         tables = {name: self._known[name] for name in reads if name in self._known}
         sources = column_sources(sql, dialect=DIALECT, tables=tables) if sql else {}
         personal = frozenset(name for name, made_from in sources.items() if self._personal & set(made_from))
-        said = {column.name: column.personal for column in node.columns.values()}
+        marked = {column.name: column.personal for column in node.columns.values()}
         restricted = bool(self._restricted & set(reads))
         self._known[node.table] = ReadableTable(
             node.table, {column.name: column.data_type for column in staged.columns}
         )
-        self._personal |= {(node.table, name) for name in {*personal, *(n for n in said if said[n])}}
+        self._personal |= {(node.table, name) for name in {*personal, *(n for n in marked if marked[n])}}
         self._restricted |= {node.table} if restricted else set()
         self.keys[node.table] = node.table
         return Landing(
@@ -192,15 +203,20 @@ def lock(folders: Sequence[Path]) -> list[str]:
     ]
 
 
+def _place(node: Node) -> str:
+    return f"{node.name} ({node.original_file_path})"
+
+
 def _lake_tables(node: Node) -> list[str]:
     try:
         _sql, named = without_catalogs(node.compiled_code or "", dialect=DIALECT)
     except (SqlglotError, RecursionError):
         # It ran, but nobody can say here what it reads.
         if re.search(rf"\b{LAKE}\b", node.compiled_code or ""):
-            message = (
-                f"{node.name} ({node.original_file_path}) names the lake in SQL that cannot be followed: "
-                "read it by a source without a database."
+            message = said(
+                "%(model)s names the lake in SQL that cannot be followed: "
+                "read it by a source without a database.",
+                model=_place(node),
             )
             raise DbtRefused(message) from None
         return []

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from django.conf import settings
 
 from jobs.runners.base import Context
+from portal.said import said
 
 _LONGEST_LINE: Final = 1_000_000
 _LEVELS: Final = {"debug": 10, "info": 20, "warn": 30, "error": 40}
@@ -96,10 +97,10 @@ class DbtProcess:
         self._fail("")
         return {}
 
-    def _fail(self, said: str) -> None:
-        said = self._clean(said).strip() or "\n".join(self._last)
-        message = f"dbt's process ended before its end: {said[-600:] or 'it said nothing'}"
-        raise DbtDied(message)
+    def _fail(self, words: str) -> None:
+        words = self._clean(words).strip() or "\n".join(self._last)
+        last = words[-600:] or said("it said nothing")
+        raise DbtDied(said("dbt's process ended before its end: %(words)s", words=last))
 
     def _take(self, line: str, least: str) -> None:
         """Write a line to the log by its level, and count the node that it tells of."""

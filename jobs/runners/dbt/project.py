@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import yaml
 from django.conf import settings
-from django.utils.translation import gettext as _
 
+from jobs.choices import ErrorClass
 from jobs.runners.sources import plain_parts
+from portal.said import said
 
 _LARGEST: Final = 1_000_000
 
@@ -16,7 +17,9 @@ _LARGEST: Final = 1_000_000
 class DbtRefused(Exception):
     """The project or its job may not run as it is; trying again would not help."""
 
-    error_class = "bad_input"
+    def __init__(self, message: str, error_class: ErrorClass = ErrorClass.SETTINGS) -> None:
+        super().__init__(message)
+        self.error_class = error_class
 
 
 def not_installed() -> str:
@@ -25,7 +28,7 @@ def not_installed() -> str:
         version("dbt-core")
         version("dbt-duckdb")
     except PackageNotFoundError:
-        return _("dbt is not installed here: install what requirements-dbt.lock names (make install-dbt).")
+        return said("dbt is not installed here: install what requirements-dbt.lock names (make install-dbt).")
     return ""
 
 
@@ -35,10 +38,17 @@ def find_project(path: str) -> Path:
     for part in plain_parts(path):
         folder /= part
         if folder.is_symlink():
-            message = f"«{path}»: {part} is a link; put the folder itself there."
+            message = said(
+                "«%(path)s»: %(part)s is a link; put the folder itself there.", path=path, part=part
+            )
             raise DbtRefused(message)
     if not (folder / "dbt_project.yml").is_file():
-        message = f"«{path}»: there is no dbt_project.yml in {folder} (DBT_FOLDER is {root})."
+        message = said(
+            "«%(path)s»: there is no dbt_project.yml in %(folder)s (DBT_FOLDER is %(root)s).",
+            path=path,
+            folder=folder,
+            root=root,
+        )
         raise DbtRefused(message)
     _require_packages(folder, path)
     return folder
@@ -49,9 +59,11 @@ def _require_packages(folder: Path, path: str) -> None:
     named = any(_read(folder / name).get("packages") for name in ("packages.yml", "dependencies.yml"))
     place = str(_read(folder / "dbt_project.yml").get("packages-install-path") or "dbt_packages")
     if named and not (folder / place).is_dir():
-        message = (
-            f"«{path}» names packages, and there is no {place} in it: run «dbt deps» where the project is "
-            "kept. A run fetches nothing."
+        message = said(
+            "«%(path)s» names packages, and there is no %(place)s in it: run «dbt deps» where the project is "
+            "kept. A run fetches nothing.",
+            path=path,
+            place=place,
         )
         raise DbtRefused(message)
 

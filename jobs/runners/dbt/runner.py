@@ -44,6 +44,7 @@ from jobs.runners.rules import published_checks
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor
+from portal.said import joined, said
 from portal.warehouse.errors import WarehouseUnavailable
 from portal.warehouse.port import CheckResult, StagedTable, Warehouse
 
@@ -150,7 +151,9 @@ class DbtRunner:
 def _owner(context: Context) -> User:
     owner = Job.objects.select_related("owner").get(key=context.job_key).owner
     if owner is None or not owner.is_active or not owner.may(Permission.RUN_SQL):
-        raise DbtRefused("A project reads what its owner may read: give the job an owner who may run SQL.")
+        raise DbtRefused(
+            said("A project reads what its owner may read: give the job an owner who may run SQL.")
+        )
     return owner
 
 
@@ -178,7 +181,9 @@ def _parse(context: Context, dbt: DbtProcess, project: Path, folder: Path) -> li
         raise DbtRefused(str(error)[:2000])
     selected: list[str] = found["selected"]
     if not selected:
-        raise DbtRefused("Nothing of the project is selected: look at «Select», «Exclude» and the command.")
+        raise DbtRefused(
+            said("Nothing of the project is selected: look at «Select», «Exclude» and the command.")
+        )
     context.log.info("%d nodes are selected", len(selected))
     return selected
 
@@ -238,12 +243,12 @@ def _command(
     # What ran is written into the manifest only now.
     results = read(target / "run_results.json", RunResults).results if _wrote(target) else []
     bad = [result for result in results if result.bad]
-    said = [str(done.get("error") or ""), *(result.message or "" for result in bad)]
-    if any(UNREACHABLE in words for words in said):
-        message = f"{UNREACHABLE}; see the log."
-        raise WarehouseUnavailable(message)
+    error = str(done.get("error") or "")
+    if any(UNREACHABLE in words for words in (error, *(result.message or "" for result in bad))):
+        raise WarehouseUnavailable(said("The lake cannot be opened for dbt; see the log."))
     if not bad and not done["success"]:
-        raise DbtRefused((said[0] or "dbt failed without saying why.")[:2000])
+        words = error[:2000] or said("dbt failed without saying why.")
+        raise DbtRefused(words, ErrorClass.BAD_INPUT)
     for result in read(target / "manifest.json", Manifest).nodes.values() if results else ():
         plan.manifest.nodes[result.unique_id] = result
     plan.require_reads(results)
@@ -262,9 +267,9 @@ def _failure(manifest: Manifest, bad: Sequence[NodeResult]) -> DbtFailed:
     tests = [result for result in bad if _kind(result) in TESTS and result.status == "fail"]
     lines = [told(manifest, result) for result in bad[:_TOLD_AT_MOST]]
     if len(bad) > _TOLD_AT_MOST:
-        lines.append(f"… and {len(bad) - _TOLD_AT_MOST} more, see the log")
+        lines.append(said("… and %(count)s more, see the log", count=len(bad) - _TOLD_AT_MOST))
     only_tests = len(tests) == len(bad)
-    return DbtFailed("\n".join(lines), ErrorClass.CHECK_FAILED if only_tests else ErrorClass.BAD_INPUT)
+    return DbtFailed(joined("\n", lines), ErrorClass.CHECK_FAILED if only_tests else ErrorClass.BAD_INPUT)
 
 
 def _kind(result: NodeResult) -> str:

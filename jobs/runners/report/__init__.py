@@ -12,6 +12,8 @@ from jobs.runners.report.config import MetricSection, QuerySection, ReportConfig
 from jobs.runners.report.printing import Printed, write_files
 from jobs.runners.report.recording import record_edition
 from jobs.runners.report.sections import Computed, SectionFailed, compute_metric, compute_query
+from jobs.runners.report.wording import CODES
+from portal.said import joined, said
 from portal.warehouse.port import Warehouse
 
 
@@ -21,7 +23,7 @@ class NothingToTell(Exception):
     error_class = "bad_input"
 
     def __init__(self, reasons: str) -> None:
-        super().__init__(f"No section could be computed: {reasons}")
+        super().__init__(said("No section could be computed: %(reasons)s", reasons=reasons))
 
 
 class ReportRunner:
@@ -49,7 +51,7 @@ class ReportRunner:
             ]
         figures = [each for each in printed if not isinstance(each.section, TextSection)]
         if figures and all(each.failed for each in figures):
-            raise NothingToTell("; ".join(f"{each.title('en')} ({each.failed['why']})" for each in figures))
+            raise NothingToTell(joined("; ", [_shortly(each) for each in figures]))
         with context.step("write"):
             files = write_files(context, config, printed, owner=job.owner)
         return {"sections": [each.outputs() for each in printed], "files": files}
@@ -92,3 +94,8 @@ class ReportRunner:
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Keep each figure's evidence and tell who is to be told; the run keeps where it is and no value."""
         return record_edition(run=run, outputs=outputs)
+
+
+def _shortly(figure: Printed) -> str:
+    code = CODES[figure.failed["why"]]
+    return said("%(title)s (%(why)s)", title=figure.title("en"), why=said(code))

@@ -11,6 +11,7 @@ from catalog.readable import readable_tables
 from jobs.runners.report.config import MetricSection, QuerySection, ReportConfig
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
+from portal.said import said, said_of
 from portal.warehouse.errors import RefusedSql
 from portal.warehouse.linting import named_columns, prepare
 
@@ -86,7 +87,9 @@ def unknown_recipients(config: Any) -> Iterator[tuple[str, str]]:
 def told(error: RefusedSql) -> str:
     """Return the linter's words with the place that they speak of."""
     if error.line is None:
-        return str(error)
+        return said_of(error)
     if error.column is None:
-        return _("Line {line}: {why}").format(line=error.line, why=error)
-    return _("Line {line}, column {column}: {why}").format(line=error.line, column=error.column, why=error)
+        return said("Line %(line)s: %(why)s", line=error.line, why=said_of(error))
+    return said(
+        "Line %(line)s, column %(column)s: %(why)s", line=error.line, column=error.column, why=said_of(error)
+    )

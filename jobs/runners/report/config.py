@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from portal.said import said
 from portal.ui.result_chart import ChartChoice
 
 MOST_SECTIONS = 20
@@ -77,7 +78,7 @@ class TextSection(_Shape):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.text_en.strip() or self.text_ko.strip()):
-            raise ValueError("a section of text needs text_en or text_ko")
+            raise ValueError(said("a section of text needs text_en or text_ko"))
         return self
 
     @property
@@ -133,10 +134,9 @@ class QuerySection(_Shape):
     def _shows_something(self) -> Self:
         twice = [name for name, count in Counter(each.name for each in self.columns).items() if count > 1]
         if twice:
-            message = f"a column is chosen twice: {', '.join(sorted(twice))}"
-            raise ValueError(message)
+            raise ValueError(said("a column is chosen twice: %(columns)s", columns=", ".join(sorted(twice))))
         if self.no_table and self.chart.kind == "none":
-            raise ValueError("a section of a query needs its table or a chart")
+            raise ValueError(said("a section of a query needs its table or a chart"))
         return self
 
     @property
@@ -212,6 +212,7 @@ class ReportConfig(_Shape):
         names = Counter(section.name for section in self.sections if not isinstance(section, TextSection))
         twice = sorted(name.partition(":")[2] for name, count in names.items() if count > 1)
         if twice:
-            message = f"two sections cannot be told apart: {', '.join(twice)}"
-            raise ValueError(message)
+            raise ValueError(
+                said("two sections cannot be told apart: %(sections)s", sections=", ".join(twice))
+            )
         return self

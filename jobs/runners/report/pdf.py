@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from django.utils.module_loading import import_string
 
+from portal.said import said
+
 _PAGE: Final = Path(__file__).with_name("edition.typ")
 # Charts name the stylesheet's tokens; paper is light.
 _COLOURS: Final = {
@@ -35,12 +37,17 @@ _COLOURS: Final = {
 _TOKEN: Final = re.compile(r"var\(--([a-z0-9-]+)\)")
 
 
+class FontsMissing(Exception):
+    """The fonts of the PDF are not installed."""
+
+    error_class = "settings"
+
+
 def fonts() -> Path:
     """Return the folder of the fonts that the package ``pylopdf-fonts-ko`` brings."""
     found = importlib.util.find_spec("pylopdf_fonts_ko")
     if found is None or found.origin is None:
-        message = "The package pylopdf-fonts-ko is not installed."
-        raise RuntimeError(message)
+        raise FontsMissing(said("The package pylopdf-fonts-ko is not installed."))
     return Path(found.origin).parent
 
 

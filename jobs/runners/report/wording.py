@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from portal.ui import formats
 
@@ -28,6 +28,22 @@ _REASONS: Final[dict[str, Promise]] = {
     "no_grain": gettext_lazy("The metric is not computed for this length of a period."),
     "no_values": gettext_lazy("The metric has no complete period with a value yet."),
     "gone": gettext_lazy("The metric was computed anew at the same moment. The next edition has it."),
+}
+
+# The same in a word, as the error of a run without any section tells them.
+CODES: Final[dict[str, str]] = {
+    "slow": gettext_noop("slow"),
+    "large": gettext_noop("large"),
+    "refused": gettext_noop("refused"),
+    "failed": gettext_noop("failed"),
+    "no_rights": gettext_noop("no_rights"),
+    "no_metric": gettext_noop("no_metric"),
+    "no_column": gettext_noop("no_column"),
+    "no_chart_column": gettext_noop("no_chart_column"),
+    "no_value": gettext_noop("no_value"),
+    "no_grain": gettext_noop("no_grain"),
+    "no_values": gettext_noop("no_values"),
+    "gone": gettext_noop("gone"),
 }
 
 

@@ -81,17 +81,17 @@ def test_a_link_is_a_file_and_leads_nowhere(repository: Repository, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "says", "whose"),
     [
-        ({"branch": "none"}, "it has no branch 'none'"),
-        ({"folder": "none"}, "has no folder 'none'"),
-        ({"folder": "../.."}, "has no folder"),
-        ({"url": "file:///nowhere/at/all"}, "No git repository was found"),
-        ({"url": "http://dan:secret@127.0.0.1:1/jobs.git"}, "http://127.0.0.1:1/jobs.git: "),
+        ({"branch": "none"}, "it has no branch 'none'", "settings"),
+        ({"folder": "none"}, "has no folder 'none'", "settings"),
+        ({"folder": "../.."}, "has no folder", "settings"),
+        ({"url": "file:///nowhere/at/all"}, "No git repository was found", "settings"),
+        ({"url": "http://dan:secret@127.0.0.1:1/jobs.git"}, "http://127.0.0.1:1/jobs.git: ", "elsewhere"),
     ],
 )
 def test_what_cannot_be_read_is_said_without_passwords(
-    repository: Repository, tmp_path: Path, change: dict[str, str], says: str
+    repository: Repository, tmp_path: Path, change: dict[str, str], says: str, whose: str
 ) -> None:
     repository.commit(orders=TOML)
     given = {"url": repository.url, "branch": "", "folder": ""} | change
@@ -99,6 +99,7 @@ def test_what_cannot_be_read_is_said_without_passwords(
     with pytest.raises(CheckoutFailed, match=says) as refused:
         check_out(url, **given, below=tmp_path / "below")
     assert "secret" not in str(refused.value)
+    assert refused.value.error_class == whose
 
 
 def test_a_repository_of_large_files_is_refused(

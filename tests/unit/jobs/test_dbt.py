@@ -311,7 +311,7 @@ def test_a_path_leads_to_a_project_below_the_folder(shop: Shop, lake: Lake, cast
     shop.write("packages.yml", "packages: [{package: dbt-labs/dbt_utils, version: 1.3.0}]")
     run = work_off(project(cast))
     assert "run «dbt deps» where the project is kept" in message_of(run)
-    assert run.error["class"] == "bad_input"
+    assert run.error["class"] == "settings"
 
 
 def test_without_dbt_the_kind_says_so(shop: Shop, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

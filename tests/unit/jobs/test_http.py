@@ -150,7 +150,7 @@ def test_an_answer_that_is_too_large_is_no_half_document(server):
 def test_what_is_missing_is_said_before_anything_is_sent(server):
     with pytest.raises(HttpError, match="parameter 'day'") as failed:
         called({"url": server.url("/{{ day }}")})
-    assert failed.value.error_class == "bad_input"
+    assert failed.value.error_class == "settings"
     with pytest.raises(HttpError, match="no JSON"):
         called({"url": server.url(), "body": "{{ day }} x"}, {"day": 1})
     with pytest.raises(SecretMissing):

@@ -133,7 +133,8 @@ def test_a_model_that_may_not_run_says_why_and_where(
 ) -> None:
     run = work_off(model(cast, sql))
     assert said in message_of(run)
-    assert run.error["class"] == "bad_input"
+    # Of these only the rows themselves are no fault of what was written.
+    assert run.error["class"] == ("bad_input" if "convert" in said else "settings")
     if place:
         assert (run.error["place"]["line"], run.error["place"]["column"]) == place
     assert "marts.late" not in world.writer().tables()

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.utils.translation import override
 
-from portal.said import Said, in_a_row, retold, said, said_of
+from portal.said import Said, in_a_row, joined, retold, said, said_of
 
 
 def test_a_sentence_is_read_in_the_readers_language() -> None:
@@ -38,6 +38,18 @@ def test_a_sentence_within_another_is_read_in_the_readers_language_too() -> None
         assert "silent" not in read
 
 
+def test_sentences_in_a_list_are_read_in_the_readers_language_too() -> None:
+    with override("en"):
+        told = joined("; ", [said("Its worker went silent."), "a; b", said("The memory was not enough.")])
+    kept = json.loads(json.dumps(told.kept))
+
+    assert told == "Its worker went silent.; a; b; The memory was not enough."
+    assert retold(kept, "") == told
+    with override("ko"):
+        first, second = said("Its worker went silent."), said("The memory was not enough.")
+        assert retold(kept, "") == f"{first}; a; b; {second}"
+
+
 def test_a_value_with_a_percent_sign_is_a_value() -> None:
     told = said("%(system)s did not answer.", system="100 %(s)s")
 
@@ -59,10 +71,12 @@ def test_nothing_but_names_is_filled_in() -> None:
 
 def test_sentences_that_stand_too_deep_are_left_out() -> None:
     kept: object = "x"
+    lists: object = "x"
     for _ in range(3_000):
-        kept = {"text": "%(why)s", "values": {"why": kept}}
+        kept, lists = {"text": "%(why)s", "values": {"why": kept}}, [lists]
 
-    assert len(retold(kept, "as it was written")) < 3_000
+    assert retold(kept, "as it was written") == "as it was written"
+    assert retold(lists, "as it was written") == "as it was written"
 
 
 def test_an_exception_tells_its_sentence() -> None:
