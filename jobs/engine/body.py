@@ -156,9 +156,9 @@ def do_work(claim: Claim, reporter: PipeReporter, logger: logging.Logger, kept: 
         reporter.tell(message)
         if kept is not None and message["class"] == ErrorClass.WAREHOUSE:
             kept.broken = True
-        # Wrong data are told by their place; the way through the code helps only whoever writes it.
-        wrong_data = message["class"] in {ErrorClass.BAD_INPUT, ErrorClass.CHECK_FAILED}
-        if detail := message["message"] if wrong_data else message["detail"]:
+        # Wrong data and settings are told by their place; the way through the code helps only who writes it.
+        no_code = message["class"] in {ErrorClass.BAD_INPUT, ErrorClass.SETTINGS, ErrorClass.CHECK_FAILED}
+        if detail := message["message"] if no_code else message["detail"]:
             logger.log(logging.ERROR, "%s", detail)
         return EXIT_FAILED
     return EXIT_OK

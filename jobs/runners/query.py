@@ -15,6 +15,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.evidence.actions import record_result
 from portal.evidence.hashing import MOST_ROWS, result_hash
+from portal.said import said_of
 from portal.ui.result_chart import ChartChoice, ChartRefused, draw
 from portal.warehouse.cells import Cells
 from portal.warehouse.errors import QueryFailed, QueryTooLarge, RefusedSql
@@ -50,7 +51,9 @@ class QueryRefused(Exception):
     error_class = "bad_input"
 
     def __init__(self, error: QueryFailed | RefusedSql) -> None:
-        super().__init__(str(error))
+        super().__init__(said_of(error))
+        if isinstance(error, RefusedSql):
+            self.error_class = "settings"
         self.line, self.column = error.line, error.column
 
 
