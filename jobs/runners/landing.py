@@ -17,6 +17,7 @@ from jobs.runners.apart import There
 from jobs.runners.base import Context
 from jobs.runners.rules import CheckRule, checks_of, published_checks
 from portal.audit.actions import Actor
+from portal.said import said
 from portal.warehouse import checks
 from portal.warehouse.port import (
     Check,
@@ -37,7 +38,7 @@ def free_schema(name: str) -> str:
     """Return a name whose schema is not the warehouse's own; raises ValueError."""
     schema = name.split(".", maxsplit=1)[0]
     if schema in _RESERVED:
-        message = f"the schema {schema} is the warehouse's own; choose another one"
+        message = said("the schema %(schema)s is the warehouse's own; choose another one", schema=schema)
         raise ValueError(message)
     return name
 
@@ -172,8 +173,8 @@ class Landing:
     @property
     def judged(self) -> dict[str, bool]:
         """Of columns whether they identify people, as far as somebody has said so."""
-        said = {each.name: each.personal for each in self.columns if each.personal is not None}
-        return {**dict.fromkeys(self.personal, True), **said}
+        judged = {each.name: each.personal for each in self.columns if each.personal is not None}
+        return {**dict.fromkeys(self.personal, True), **judged}
 
 
 def put_checks(

@@ -20,7 +20,8 @@ from jobs.runners.rules import CheckRule, checks_of, published_checks
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor
-from portal.said import joined, said
+from portal.said import said
+from portal.warehouse.checks import failures
 from portal.warehouse.errors import CheckFailed
 from portal.warehouse.port import CheckResult
 
@@ -148,18 +149,9 @@ def _keep(context: Context, kept: list[PublishedCheck]) -> None:
 
 
 def _words(dataset: str, failed: list[CheckResult]) -> str:
-    found = [
-        said(
-            "%(check)s: expected %(expected)s, found %(found)s",
-            check=one.name,
-            expected=one.expected,
-            found=one.observed,
-        )
-        for one in failed
-    ]
     return said(
         "«%(dataset)s» failed %(count)s of its checks. %(found)s",
         dataset=dataset,
         count=len(failed),
-        found=joined("; ", found),
+        found=failures(failed),
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.conf import settings
 
+from portal.said import said
 from portal.warehouse.errors import MissingInput
 from portal.warehouse.port import SourceFile
 
@@ -23,7 +24,7 @@ _ENDINGS: Final = {
 class RefusedPath(Exception):
     """The path leads out of the folder of source files, or over a link."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
 
 def source_folder() -> Path:
@@ -35,8 +36,10 @@ def plain_parts(path: str) -> tuple[str, ...]:
     """Return the parts of a path below the folder; raises RefusedPath where it leads elsewhere."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or "\x00" in path or "\\" in path or ".." in parts:
-        message = (
-            f"«{path}»: write a path below the folder of source files, without «..», «\\» and a leading «/»."
+        message = said(
+            "«%(path)s»: write a path below the folder of source files, without «..», «\\» and a leading "
+            "«/».",
+            path=path,
         )
         raise RefusedPath(message)
     return parts
@@ -59,10 +62,17 @@ def find_files(path: str, *, file_format: str) -> tuple[SourceFile, ...]:
     for each in files:
         _require_plain(each, root)
     if not files:
-        message = f"{path}: there is no such file in {root} (SOURCE_FOLDER)."
+        message = said(
+            "%(path)s: there is no such file in %(folder)s (SOURCE_FOLDER).", path=path, folder=root
+        )
         raise MissingInput(message)
     if len(files) > MOST:
-        message = f"{path}: these are {len(files):,} files, at most {MOST:,} are read at once."
+        message = said(
+            "%(path)s: these are %(count)s files, at most %(most)s are read at once.",
+            path=path,
+            count=f"{len(files):,}",
+            most=f"{MOST:,}",
+        )
         raise MissingInput(message)
     return tuple(SourceFile(each.relative_to(root).as_posix(), each) for each in files)
 
@@ -71,7 +81,7 @@ def _walk(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
     first, rest = parts[0], parts[1:]
     for entry in _entries(folder, first):
         if entry.is_symlink():
-            message = f"«{entry.name}» is a link; put the file itself there."
+            message = said("«%(path)s» is a link; put the file itself there.", path=entry.name)
             raise RefusedPath(message)
         if not rest:
             yield entry
@@ -91,9 +101,14 @@ def _entries(folder: Path, name: str) -> list[Path]:
 def _require_plain(path: Path, root: Path) -> None:
     mode = path.lstat().st_mode
     if not stat.S_ISREG(mode):
-        what = "a link" if stat.S_ISLNK(mode) else "no file"
-        message = f"«{path.relative_to(root)}» is {what}; put the file itself there."
-        raise RefusedPath(message)
+        shown = path.relative_to(root)
+        raise RefusedPath(
+            said("«%(path)s» is a link; put the file itself there.", path=shown)
+            if stat.S_ISLNK(mode)
+            else said("«%(path)s» is no file; put the file itself there.", path=shown)
+        )
     if not os.access(path, os.R_OK):
-        message = f"{path.relative_to(root)} may not be read by the worker; give it the right to."
+        message = said(
+            "%(path)s may not be read by the worker; give it the right to.", path=path.relative_to(root)
+        )
         raise MissingInput(message)

@@ -9,6 +9,7 @@ from portal.outgoing.exceptions import (
     OutgoingError,
     OutOfTime,
     Refused,
+    UnknownName,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "OutOfTime",
     "OutgoingError",
     "Refused",
+    "UnknownName",
     "call",
     "check_public",
     "check_url",

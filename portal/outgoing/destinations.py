@@ -132,7 +132,7 @@ def _resolve(host: str, port: int, patience: float) -> list[str]:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            answers.put(error if isinstance(error, OSError) else OSError(str(error)))
+            answers.put(error if isinstance(error, OSError) else OSError(socket.EAI_NONAME, str(error)))
         else:
             answers.put(list(dict.fromkeys(str(each[4][0]) for each in found)))
 
@@ -142,5 +142,7 @@ def _resolve(host: str, port: int, patience: float) -> list[str]:
     except queue.Empty:
         raise OutOfTime from None
     if isinstance(answer, OSError) or not answer:
-        raise UnknownName from None
+        unknown = UnknownName()
+        unknown.surely = isinstance(answer, OSError) and answer.errno == socket.EAI_NONAME
+        raise unknown
     return answer

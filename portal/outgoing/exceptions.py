@@ -45,8 +45,9 @@ class NoConnection(OutgoingError):
 
 
 class UnknownName(NoConnection):
-    """The name is not known."""
+    """The name is not known; ``surely`` where a name server says so, and not for want of its answer."""
 
+    surely = False
     reason = "unknown_name"
     words = _("The host's name is not known.")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse.checks import literal, quoted
 from portal.warehouse.errors import QueryFailed
 from portal.warehouse.port import ColumnInfo, StagedTable
@@ -23,7 +24,7 @@ def one(
     """Return the one row of a query."""
     row = connection.execute(sql, dict(params) if params else None).fetchone()
     if row is None:
-        raise QueryFailed("The query returned no row.")
+        raise QueryFailed(said("The query returned no row."))
     return row
 
 

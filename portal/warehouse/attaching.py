@@ -9,6 +9,7 @@ import duckdb
 from django.conf import settings
 from psycopg2.extensions import parse_dsn
 
+from portal.said import said
 from portal.warehouse.checks import literal
 from portal.warehouse.errors import SnapshotGone, WarehouseUnavailable
 
@@ -133,7 +134,7 @@ def _require_powerless(connection: duckdb.DuckDBPyConnection) -> None:
     found = connection.execute("SELECT * FROM postgres_query($name, $sql)", {"name": _CATALOG, "sql": asked})
     if found.fetchall() != [(False,)]:
         connection.close()
-        message = "The role of LAKE_READER_URL is a superuser: give it one that may only read."
+        message = said("The role of LAKE_READER_URL is a superuser: give it one that may only read.")
         raise WarehouseUnavailable(message)
 
 
@@ -154,12 +155,16 @@ def _extension(package: str, name: str) -> str:
     for folder in folders:
         for path in Path(folder).glob(f"extensions/*/{name}.duckdb_extension"):
             return str(path)
-    message = f"The DuckDB extension {name} is not installed; install the locked requirements again."
+    message = said(
+        "The DuckDB extension %(name)s is not installed; install the locked requirements again.", name=name
+    )
     raise WarehouseUnavailable(message)
 
 
 def _unavailable(error: duckdb.Error) -> str:
     words = str(error)
     if "does not exist" in words and "DuckLake" in words:
-        return "The lake is empty: nothing has been published yet."
-    return "The lake cannot be reached; check LAKE_URL (or DATABASE_URL), LAKE_READER_URL and LAKE_DATA."
+        return said("The lake is empty: nothing has been published yet.")
+    return said(
+        "The lake cannot be reached; check LAKE_URL (or DATABASE_URL), LAKE_READER_URL and LAKE_DATA."
+    )

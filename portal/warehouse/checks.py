@@ -1,11 +1,28 @@
 """The checks that staged rows can be put to, each made by a function of its name."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
+from django.utils.translation import gettext_noop
+
+from portal.said import in_a_row, joined, said
 from portal.warehouse.errors import CheckFailed
 from portal.warehouse.port import Check, CheckResult, StagedTable
 
 Literal = str | int | float
+# The figures of checks are kept as they read in English; here they are read in other languages.
+_FIGURES: Final = (
+    (re.compile(r"≥ (?P<count>[\d,]+) rows"), gettext_noop("≥ %(count)s rows")),
+    (re.compile(r"≤ (?P<count>[\d,]+) rows"), gettext_noop("≤ %(count)s rows")),
+    (re.compile(r"(?P<count>[\d,]+) of (?P<total>[\d,]+) rows"), gettext_noop("%(count)s of %(total)s rows")),
+    (re.compile(r"(?P<count>[\d,]+) rows"), gettext_noop("%(count)s rows")),
+    (re.compile(r"no empty values"), gettext_noop("no empty values")),
+    (re.compile(r"each key once"), gettext_noop("each key once")),
+    (re.compile(r"one of (?P<values>.*)", re.DOTALL), gettext_noop("one of %(values)s")),
+    (re.compile(r"(?P<low>-?[\d.,e+-]+) to (?P<high>-?[\d.,e+-]+)"), gettext_noop("%(low)s to %(high)s")),
+    (re.compile(r"known in (?P<table>\S+)"), gettext_noop("known in %(table)s")),
+)
 
 
 def quoted_name(name: str) -> str:
@@ -118,10 +135,28 @@ def require(target: str, results: Sequence[CheckResult]) -> None:
     """Raise CheckFailed, naming every failed check that blocks."""
     failed = [result for result in results if result.blocking and not result.passed]
     if failed:
-        words = "; ".join(
-            f"{one.name}: expected {one.expected}, found {one.observed}"
-            + (f" (first at {one.file}, line {one.line})" if one.line else "")
-            for one in failed
-        )
-        message = f"«{target}» was not published. {words}"
-        raise CheckFailed(message)
+        raise CheckFailed(in_a_row(said("«%(table)s» was not published.", table=target), failures(failed)))
+
+
+def failures(failed: Sequence[CheckResult]) -> str:
+    """Return what each of these checks expected, and what it found."""
+    return joined("; ", [_failure(one) for one in failed])
+
+
+def _failure(one: CheckResult) -> str:
+    words = {"check": one.name, "expected": _figure(one.expected), "found": _figure(one.observed)}
+    if not one.line:
+        return said("%(check)s: expected %(expected)s, found %(found)s", **words)
+    return said(
+        "%(check)s: expected %(expected)s, found %(found)s (first at %(file)s, line %(line)s)",
+        **words,
+        file=one.file,
+        line=one.line,
+    )
+
+
+def _figure(text: str) -> str:
+    for pattern, template in _FIGURES:
+        if found := pattern.fullmatch(text):
+            return said(template, **found.groupdict())
+    return text

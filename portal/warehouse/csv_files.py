@@ -7,6 +7,7 @@ from typing import Final
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse import guessing
 from portal.warehouse.checks import literal, quoted_name
 from portal.warehouse.errors import BadRow
@@ -62,18 +63,22 @@ def _chosen(names: Sequence[str], wanted: Mapping[str, str]) -> str:
 def _header(file: SourceFile, source: FileSource) -> list[str]:
     names = header_of(file, source)
     if not names:
-        raise BadRow(file=file.name, line=1, column="", reason="the line is empty")
+        raise BadRow(file=file.name, line=1, column="", reason=said("the line is empty"))
     if not source.header:
         if len(names) != len(source.columns):
-            reason = f"the line has {len(names)} values, {len(source.columns)} columns are declared"
+            reason = said(
+                "the line has %(values)s values, %(columns)s columns are declared",
+                values=len(names),
+                columns=len(source.columns),
+            )
             raise BadRow(file=file.name, line=1, column="", reason=reason)
         return list(source.columns)
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name.strip():
-            raise BadRow(file=file.name, line=1, column=str(position), reason="the column has no name")
+            raise BadRow(file=file.name, line=1, column=str(position), reason=said("the column has no name"))
         if name.casefold() in seen:
-            raise BadRow(file=file.name, line=1, column=name, reason="the column is there twice")
+            raise BadRow(file=file.name, line=1, column=name, reason=said("the column is there twice"))
         seen.add(name.casefold())
     return names
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse import asking, expiring, files, profiles, staging
 from portal.warehouse.attaching import attach
 from portal.warehouse.checks import quoted
@@ -199,9 +200,8 @@ class DuckLakeWarehouse:
             number = staging.first_row(connection, staged, f"{quoted(name)} IS NULL")
             place = place_of_record(wanted, number) if number is not None else None
             if place:
-                raise BadRow(
-                    file=place[0], line=place[1], column=name, reason=f"{expression} gives no {kind}"
-                )
+                reason = said("%(expression)s gives no %(type)s", expression=expression, type=kind)
+                raise BadRow(file=place[0], line=place[1], column=name, reason=reason)
         return staged
 
     def stage_files(self, source: FileSource, *, target: str, folder: Path) -> StagedTable:
@@ -300,7 +300,8 @@ class DuckLakeWarehouse:
             except BaseException:
                 _roll_back(connection)
                 raise
-        raise WarehouseBusy("Others kept publishing at the same moment; nothing was changed, try again.")
+        message = said("Others kept publishing at the same moment; nothing was changed, try again.")
+        raise WarehouseBusy(message)
 
     # --- inside
 

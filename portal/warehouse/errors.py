@@ -71,7 +71,7 @@ class QueryTooLarge(WarehouseError):
 class RefusedSql(WarehouseError):
     """The SQL may not run; the message says what to change. ``line`` and ``column`` count from 1."""
 
-    error_class = "user_code"
+    error_class = "settings"
 
     def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)

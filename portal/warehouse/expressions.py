@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import sqlglot
-from django.utils.translation import gettext as _
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from portal.said import said
 from portal.warehouse.errors import RefusedSql
 from portal.warehouse.linting import DEEPEST, LONGEST, ReadableTable, prepare
 
@@ -21,7 +21,7 @@ def condition(text: str, *, columns: Mapping[str, str], dialect: str) -> str:
     """
     tree = _parsed(text, dialect)
     if next(tree.find_all(exp.Query, exp.Subquery), None) is not None:
-        raise RefusedSql(_("A condition looks at its own row only: write it without SELECT."))
+        raise RefusedSql(said("A condition looks at its own row only: write it without SELECT."))
     select = exp.select(exp.alias_(exp.paren(tree.copy()), "holds")).from_(exp.table_("rows", db="checked"))
     table = ReadableTable(name=_ROWS, columns=columns)
     try:
@@ -38,9 +38,9 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
         depth += (character in "([{") - (character in ")]}")
         most = max(most, depth)
     if len(text) > LONGEST or most > DEEPEST:
-        raise RefusedSql(_("The SQL is too long to be checked; split it into several."))
+        raise RefusedSql(said("The SQL is too long to be checked; split it into several."))
     try:
         tree: exp.Expr = sqlglot.parse_one(text, into=exp.Condition, dialect=dialect)
     except (SqlglotError, RecursionError) as error:
-        raise RefusedSql(_("The condition cannot be read: write it as after WHERE.")) from error
+        raise RefusedSql(said("The condition cannot be read: write it as after WHERE.")) from error
     return tree

@@ -7,6 +7,7 @@ from typing import Final
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse import csv_files, json_files, keeping, parquet_files, staging
 from portal.warehouse.checks import literal, quoted_name
 from portal.warehouse.errors import BadRow, Unit
@@ -32,7 +33,7 @@ def stage(
     """
     for file in source.files:
         if file.path.stat().st_size == 0:
-            raise BadRow(file=file.name, line=1, column="", reason="the file is empty")
+            raise BadRow(file=file.name, line=1, column="", reason=said("the file is empty"))
     folder.mkdir(parents=True, exist_ok=True)
     source = in_utf_8(source, folder)
     added = {name: f"CAST({literal(str(value))} AS {kind})" for name, (kind, value) in source.added.items()}

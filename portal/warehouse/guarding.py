@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse.errors import QueryFailed, QueryTimeout, QueryTooLarge, WarehouseError
 
 # So many rows become Python's values at a time, so that a large answer is cut before it is all there.
@@ -24,7 +25,9 @@ def interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> 
     try:
         yield
     except duckdb.InterruptException:
-        message = f"The query took longer than {seconds:g} seconds and was stopped."
+        message = said(
+            "The query took longer than %(seconds)s seconds and was stopped.", seconds=f"{seconds:g}"
+        )
         raise QueryTimeout(message) from None
     finally:
         timer.cancel()
@@ -36,7 +39,7 @@ def as_query_error(sql: str = "") -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, MemoryError) as exc:
-        raise QueryTooLarge("The query needs more memory than it may have.") from exc
+        raise QueryTooLarge(said("The query needs more memory than it may have.")) from exc
     except (duckdb.IOException, duckdb.ConnectionException) as exc:
         raise WarehouseError(first_line(exc)) from exc
     except duckdb.Error as exc:
@@ -48,7 +51,7 @@ def one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statem
     """Return the statement, which must be a single SELECT."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise QueryFailed("A query is one SELECT.")
+        raise QueryFailed(said("A query is one SELECT."))
     return statements[0]
 
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse.checks import literal, quoted_name
 
 _WHOLE_NUMBERS: Final = frozenset(
@@ -62,7 +63,7 @@ def first_refused(
     # Fetched to its end: before that the engine does not tell which lines it has rejected.
     ((_read, *answers),) = connection.execute(f"SELECT {', '.join(asked)} FROM ({numbered})").fetchall()  # noqa: S608
     found = [
-        Refused(number, name, f"«{text[:_LONGEST]}» does not fit {kind}")
+        Refused(number, name, said("«%(value)s» does not fit %(type)s", value=text[:_LONGEST], type=kind))
         for (name, kind), number, text in zip(columns.items(), answers[::2], answers[1::2], strict=True)
         if number is not None
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from portal.said import said
 from portal.warehouse.errors import BadRow, MissingInput, Unit
 from portal.warehouse.port import FileSource, SourceFile
 
@@ -20,22 +21,31 @@ def require_header(source: Path, columns: Mapping[str, str]) -> None:
         with source.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             found = next(csv.reader(file), [])
     except FileNotFoundError:
-        message = f"{source.name} is not in {source.parent}."
+        message = said("%(file)s is not in %(folder)s.", file=source.name, folder=source.parent)
         raise MissingInput(message) from None
     wanted = list(columns)
     if found == wanted:
         return
     for index, name in enumerate(wanted):
         if index >= len(found) or found[index] != name:
-            there = f"there is «{found[index]}»" if index < len(found) else "the line ends before it"
-            raise BadRow(
-                file=source.name,
-                line=1,
-                column=name,
-                reason=f"column {index + 1} should be «{name}», {there}",
+            reason = (
+                said(
+                    "column %(number)s should be «%(name)s», there is «%(found)s»",
+                    number=index + 1,
+                    name=name,
+                    found=found[index],
+                )
+                if index < len(found)
+                else said(
+                    "column %(number)s should be «%(name)s», the line ends before it",
+                    number=index + 1,
+                    name=name,
+                )
             )
+            raise BadRow(file=source.name, line=1, column=name, reason=reason)
     extra = ", ".join(found[len(wanted) :])
-    raise BadRow(file=source.name, line=1, column="", reason=f"unexpected columns: {extra}")
+    reason = said("unexpected columns: %(names)s", names=extra)
+    raise BadRow(file=source.name, line=1, column="", reason=reason)
 
 
 def header_of(file: SourceFile, source: FileSource) -> list[str]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlglot
-from django.utils.translation import gettext as _
 from sqlglot import exp
 from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from portal.said import in_a_row, said
 from portal.warehouse.errors import RefusedSql
 from portal.warehouse.sizes import too_large
 from portal.warehouse.vocabulary import BY_CHANCE, BY_NAME, KNOWN, STRUCTURE
@@ -78,7 +78,7 @@ def prepare(
     text = rendered(qualified if strict else tree, dialect=dialect)
     again = select_of(text, dialect=dialect)
     if sorted({_name_of(found) for found in again.find_all(exp.Table) if found.db}) != named:
-        raise RefusedSql(_("The SQL reads differently each time; write it more plainly."))
+        raise RefusedSql(said("The SQL reads differently each time; write it more plainly."))
     return Prepared(text, tuple(known[name].name for name in named), tuple(columns), used)
 
 
@@ -86,15 +86,15 @@ def select_of(sql: str, *, dialect: str) -> exp.Query:
     """Return the tree of one SELECT that uses allowed words only; tables and columns are not looked at."""
     tree = _parsed(sql, dialect)
     if isinstance(tree, exp.Select) and not tree.expressions:
-        raise RefusedSql(_("The SELECT names nothing to show."))
+        raise RefusedSql(said("The SELECT names nothing to show."))
     if not isinstance(tree, exp.Query):
         words = sql.split(None, 1)[0].upper() if isinstance(tree, exp.Command) else tree.key.upper()
-        raise RefusedSql(_("Only a SELECT may be sent, not %(word)s.") % {"word": words[:40]})
+        raise RefusedSql(said("Only a SELECT may be sent, not %(word)s.", word=words[:40]))
     selects = 0
     for count, node in enumerate(tree.walk()):
         selects += isinstance(node, exp.Select)
         if count > MOST_NODES or selects > MOST_SELECTS:
-            raise RefusedSql(_("The SQL is too long to be checked; split it into several."))
+            raise RefusedSql(said("The SQL is too long to be checked; split it into several."))
         _require_allowed(node)
     if large := too_large(tree):
         raise _at(*large)
@@ -125,20 +125,20 @@ def tables_of(tree: exp.Query) -> set[str]:
 def _parsed(sql: str, dialect: str) -> exp.Expr:
     """Return the tree of the one statement, whatever it does."""
     if len(sql) > LONGEST:
-        raise RefusedSql(_("The SQL is longer than %(most)s characters.") % {"most": f"{LONGEST:,}"})
+        raise RefusedSql(said("The SQL is longer than %(most)s characters.", most=f"{LONGEST:,}"))
     _require_flat(sql)
     try:
         if len(sqlglot.tokenize(sql, dialect=dialect)) > MOST_TOKENS:
-            raise RefusedSql(_("The SQL is too long to be checked; split it into several."))
+            raise RefusedSql(said("The SQL is too long to be checked; split it into several."))
         statements = [statement for statement in sqlglot.parse(sql, dialect=dialect) if statement is not None]
     except SqlglotError as exc:
         raise _unreadable(exc) from exc
     except RecursionError as exc:
-        raise RefusedSql(_("The SQL is nested too deeply.")) from exc
+        raise RefusedSql(said("The SQL is nested too deeply.")) from exc
     if not statements:
-        raise RefusedSql(_("There is no SQL yet: write one SELECT."))
+        raise RefusedSql(said("There is no SQL yet: write one SELECT."))
     if len(statements) != 1:
-        raise RefusedSql(_("Only one statement may be sent; this is more than one."))
+        raise RefusedSql(said("Only one statement may be sent; this is more than one."))
     return statements[0]
 
 
@@ -152,7 +152,7 @@ def _require_flat(sql: str) -> None:
     for character in sql:
         depth += (character in "([{") - (character in ")]}")
         if depth > DEEPEST:
-            raise RefusedSql(_("The SQL is nested too deeply."))
+            raise RefusedSql(said("The SQL is nested too deeply."))
 
 
 def _require_allowed(node: exp.Expr) -> None:
@@ -163,12 +163,11 @@ def _require_allowed(node: exp.Expr) -> None:
         if name not in KNOWN:
             _refuse_function(node, node.sql_name().casefold())
     elif name not in STRUCTURE:
-        words = {"word": node.key.upper()}
-        raise _at(node, _("%(word)s may not stand in a query.") % words)
+        raise _at(node, said("%(word)s may not stand in a query.", word=node.key.upper()))
     if isinstance(node, exp.Table):
         _require_plain_table(node)
     if isinstance(node, exp.Placeholder | exp.Parameter) and not _NAME.fullmatch(node.name):
-        raise _at(node, _("Parameters have names: write $name."))
+        raise _at(node, said("Parameters have names: write $name."))
 
 
 def _require_function(node: exp.Expr, name: str) -> None:
@@ -179,26 +178,26 @@ def _require_function(node: exp.Expr, name: str) -> None:
 def _refuse_function(node: exp.Expr, name: str) -> None:
     if name in BY_CHANCE:
         raise _at(
-            node,
-            _("%(name)s() gives another result each time, so nobody could verify it.") % {"name": name},
+            node, said("%(name)s() gives another result each time, so nobody could verify it.", name=name)
         )
     near = difflib.get_close_matches(name, BY_NAME, 1, 0.75)
-    hint = " " + _("Did you mean %(name)s()?") % {"name": near[0]} if near else ""
-    raise _at(node, _("The function %(name)s() may not be used in a query.") % {"name": name} + hint)
+    hint = [said("Did you mean %(name)s()?", name=each) for each in near]
+    message = said("The function %(name)s() may not be used in a query.", name=name)
+    raise _at(node, in_a_row(message, *hint))
 
 
 def _require_plain_table(node: exp.Table) -> None:
     if isinstance(node.this, exp.GenerateSeries | exp.Unnest):
         return
     if not isinstance(node.this, exp.Identifier):
-        raise _at(node, _("%(text)s is not a table.") % {"text": node.sql()[:80]})
+        raise _at(node, said("%(text)s is not a table.", text=node.sql()[:80]))
     extras = [
         name
         for name in ("when", "version", "pivots", "sample", "changes", "partition")
         if node.args.get(name)
     ]
     if node.catalog or extras:
-        raise _at(node, _("Name a table as schema.name and nothing more."))
+        raise _at(node, said("Name a table as schema.name and nothing more."))
 
 
 def _require_known(found: exp.Table, known: Mapping[str, ReadableTable]) -> None:
@@ -209,8 +208,9 @@ def _require_known(found: exp.Table, known: Mapping[str, ReadableTable]) -> None
         return
     near = difflib.get_close_matches(name, known, 1, 0.6)
     near = near or [each for each in known if each.rpartition(".")[2] == name]
-    hint = " " + _("Did you mean %(name)s?") % {"name": known[near[0]].name} if near else ""
-    raise _at(found.this, _("There is no table %(name)s that you may read.") % {"name": name} + hint)
+    hint = [said("Did you mean %(name)s?", name=known[each].name) for each in near[:1]]
+    message = said("There is no table %(name)s that you may read.", name=name)
+    raise _at(found.this, in_a_row(message, *hint))
 
 
 def _name_of(found: exp.Table) -> str:
@@ -233,7 +233,7 @@ def _parameters(tree: exp.Query, given: Collection[str]) -> tuple[str, ...]:
     used = []
     for node in tree.find_all(exp.Placeholder, exp.Parameter):
         if node.name not in given:
-            raise _at(node, _("The parameter $%(name)s has no value.") % {"name": node.name})
+            raise _at(node, said("The parameter $%(name)s has no value.", name=node.name))
         used.append(node.name)
     return tuple(dict.fromkeys(used))
 
@@ -258,12 +258,12 @@ def _qualified(tree: exp.Query, known: Mapping[str, ReadableTable], dialect: str
     except OptimizeError as exc:
         raise _unresolved(exc, tree, known) from exc
     except (SqlglotError, RecursionError, KeyError, ValueError, TypeError, AttributeError) as exc:
-        raise RefusedSql(_("The SQL cannot be resolved: name each column with its table.")) from exc
+        raise RefusedSql(said("The SQL cannot be resolved: name each column with its table.")) from exc
     for star in done.find_all(exp.Star):
         if not isinstance(star.parent, exp.Count):
-            raise RefusedSql(_("Name the columns here instead of writing *."))
+            raise RefusedSql(said("Name the columns here instead of writing *."))
     if next(done.find_all(exp.TableColumn), None) is not None:
-        raise RefusedSql(_("A whole row cannot be taken as a value; name its columns."))
+        raise RefusedSql(said("A whole row cannot be taken as a value; name its columns."))
     query: exp.Query = done
     return query
 
@@ -276,9 +276,7 @@ def _columns(tree: exp.Query, known: Mapping[str, ReadableTable]) -> Iterator[tu
                 name = _name_of(source)
                 yield known[name].name, _spelt(known[name], column.name)
             elif source is None and column.table:
-                raise _at(
-                    column, _("It is not clear which table %(name)s belongs to.") % {"name": column.sql()}
-                )
+                raise _at(column, said("It is not clear which table %(name)s belongs to.", name=column.sql()))
 
 
 def _source(scope: Scope | None, name: str) -> exp.Expr | Scope | None:
@@ -315,7 +313,7 @@ def _unreadable(error: SqlglotError) -> RefusedSql:
     line, end = first.get("line"), first.get("col")
     word = str(first.get("highlight") or "").strip()[:40]
     message = (
-        _("The SQL cannot be read at «%(word)s».") % {"word": word} if word else _("The SQL cannot be read.")
+        said("The SQL cannot be read at «%(word)s».", word=word) if word else said("The SQL cannot be read.")
     )
     column = max(1, int(end) - max(len(word), 1) + 1) if end is not None else None
     return RefusedSql(message, line=int(line) if line is not None else None, column=column)
@@ -328,13 +326,13 @@ def _unresolved(error: OptimizeError, tree: exp.Query, known: Mapping[str, Reada
     used = {_name_of(found) for found in tree.find_all(exp.Table) if found.db} & known.keys()
     holders = [each for each in used if any(column.casefold() == name for column in known[each].columns)]
     if "ambiguous" in words.casefold() or len(holders) > 1:
-        message = _("%(name)s is in more than one table: write table.%(name)s.") % {"name": name}
+        message = said("%(name)s is in more than one table: write table.%(name)s.", name=name)
     else:
         near = difflib.get_close_matches(
             name, {column for each in used for column in known[each].columns}, 1, 0.6
         )
-        hint = " " + _("Did you mean %(name)s?") % {"name": near[0]} if near else ""
-        message = _("There is no column %(name)s here.") % {"name": name} + hint
+        hint = [said("Did you mean %(name)s?", name=each) for each in near]
+        message = in_a_row(said("There is no column %(name)s here.", name=name), *hint)
     place = _PLACE.search(words)
     if place:
         column = max(1, int(place[2]) - len(name) + 1)
@@ -343,14 +341,19 @@ def _unresolved(error: OptimizeError, tree: exp.Query, known: Mapping[str, Reada
 
 
 def _withheld(tree: exp.Query, table: str, column: str) -> RefusedSql:
-    words = {"column": column, "table": table}
     if any(each.name.casefold() == column.casefold() for each in tree.find_all(exp.Column)):
-        message = _("The values of %(column)s in %(table)s are masked for you. Leave the column out.")
-    else:
-        message = _(
-            "The values of %(column)s in %(table)s are masked for you. Leave it out: * EXCLUDE (%(column)s)."
+        message = said(
+            "The values of %(column)s in %(table)s are masked for you. Leave the column out.",
+            column=column,
+            table=table,
         )
-    return _placed(tree, column, message % words)
+    else:
+        message = said(
+            "The values of %(column)s in %(table)s are masked for you. Leave it out: * EXCLUDE (%(column)s).",
+            column=column,
+            table=table,
+        )
+    return _placed(tree, column, message)
 
 
 def _placed(tree: exp.Query, name: str, message: str) -> RefusedSql:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse import asking
 from portal.warehouse.checks import quoted_name
 from portal.warehouse.errors import BadRow, MissingInput
@@ -20,7 +21,8 @@ def read(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Reading:
         try:
             columns = asking.columns(connection, f"read_parquet({paths([file])})")
         except duckdb.InvalidInputException as error:
-            message = f"{file.name} is no Parquet file: {str(error).splitlines()[0]}"
+            words = str(error).splitlines()[0]
+            message = said("%(file)s is no Parquet file: %(why)s", file=file.name, why=words)
             raise MissingInput(message) from error
         kinds[file.path] = found = {each.name: each.data_type for each in columns}
         if not source.columns or source.add_columns:
@@ -57,7 +59,9 @@ def _require_types(
             f" FROM {read} WHERE NOT ({whole})",
         )
         if number is not None:
-            reason = f"«{value}» ({kind}) does not fit {wanted[name]}"
+            reason = said(
+                "«%(value)s» (%(type)s) does not fit %(wanted)s", value=value, type=kind, wanted=wanted[name]
+            )
             raise BadRow(file=file.name, line=number + 1, column=name, reason=reason, unit="row")
 
 

@@ -15,6 +15,7 @@ import duckdb
 import uuid_utils
 from django.conf import settings
 
+from portal.said import said
 from portal.warehouse.asking import columns, one, relation
 from portal.warehouse.checks import literal, quoted, quoted_name
 from portal.warehouse.errors import ColumnsChanged, StalePublish, TargetMoved
@@ -251,12 +252,18 @@ def _added(staged: StagedTable, there: Sequence[ColumnInfo]) -> list[str]:
     missing = [name for name in old if name not in new]
     added = [name for name in new if name not in old]
     if missing:
-        raise ColumnsChanged(staged.target, f"the column «{missing[0]}» is missing.")
+        raise ColumnsChanged(staged.target, said("the column «%(column)s» is missing.", column=missing[0]))
     if old and added and staged.how.drift != "add":
-        raise ColumnsChanged(staged.target, f"the column «{added[0]}» is new.")
+        raise ColumnsChanged(staged.target, said("the column «%(column)s» is new.", column=added[0]))
     for name, kind in new.items():
         if name not in added and old[name] != kind:
-            raise ColumnsChanged(staged.target, f"the column «{name}» is {kind} now, it was {old[name]}.")
+            reason = said(
+                "the column «%(column)s» is %(type)s now, it was %(before)s.",
+                column=name,
+                type=kind,
+                before=old[name],
+            )
+            raise ColumnsChanged(staged.target, reason)
     return added
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse import keeping
 from portal.warehouse.checks import literal
 from portal.warehouse.errors import BadRow, MissingInput, Unit, WarehouseError
@@ -40,13 +41,13 @@ def require_columns(
     known = source.columns or wanted
     for name in known:
         if name not in names:
-            raise BadRow(file=file.name, line=1, column=name, reason="the column is missing", unit=unit)
+            raise BadRow(file=file.name, line=1, column=name, reason=said("the column is missing"), unit=unit)
     for name in names:
         if name.casefold() == RUN_COLUMN:
-            reason = "the name is the table's own; rename the column in the source, or leave it out"
+            reason = said("the name is the table's own; rename the column in the source, or leave it out")
             raise BadRow(file=file.name, line=1, column=name, reason=reason, unit=unit)
         if name not in wanted:
-            reason = "the column is new; declare it, or let new columns be added"
+            reason = said("the column is new; declare it, or let new columns be added")
             raise BadRow(file=file.name, line=1, column=name, reason=reason, unit=unit)
 
 
@@ -57,11 +58,11 @@ def paths(files: Sequence[SourceFile]) -> str:
 
 def unreadable(file: SourceFile, error: duckdb.Error) -> WarehouseError:
     """Return what the engine says about a file, with the place that it names."""
-    said = str(error).strip().splitlines()[0]
+    words = str(error).strip().splitlines()[0]
     place = _JSON_PLACE.search(str(error))
     if place is None:
-        return MissingInput(f"{file.name} cannot be read: {said}")
+        return MissingInput(said("%(file)s cannot be read: %(why)s", file=file.name, why=words))
     # What is no JSON at all the engine places one too far.
     number = int(place["number"]) - ("Malformed" in str(error))
     unit: Unit = "record" if place["unit"] == "record" else "line"
-    return BadRow(file=file.name, line=max(number, 1), column="", reason=said.split(": ", 2)[-1], unit=unit)
+    return BadRow(file=file.name, line=max(number, 1), column="", reason=words.split(": ", 2)[-1], unit=unit)

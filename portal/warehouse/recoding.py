@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from portal.said import said
 from portal.warehouse.errors import BadRow, MissingInput
 from portal.warehouse.port import FileSource, SourceFile
 
@@ -27,7 +28,7 @@ def in_utf_8(source: FileSource, folder: Path) -> FileSource:
         try:
             _recode(file, path, source.encoding)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            message = f"{file.name} cannot be unpacked: {error}"
+            message = said("%(file)s cannot be unpacked: %(why)s", file=file.name, why=error)
             raise MissingInput(message) from error
         files.append(SourceFile(file.name, path))
     return replace(source, files=tuple(files))
@@ -44,12 +45,10 @@ def _recode(file: SourceFile, path: Path, encoding: str) -> None:
                 text = decode(piece, not piece)
             except UnicodeDecodeError as error:
                 before = error.object[: error.start].decode(encoding, "replace")
-                raise BadRow(
-                    file=file.name,
-                    line=done + before.count("\n"),
-                    column="",
-                    reason=f"the bytes {error.object[error.start : error.end].hex(' ')} are not {encoding}",
-                ) from error
+                wrong = error.object[error.start : error.end].hex(" ")
+                reason = said("the bytes %(bytes)s are not %(encoding)s", bytes=wrong, encoding=encoding)
+                line = done + before.count("\n")
+                raise BadRow(file=file.name, line=line, column="", reason=reason) from error
             write.write(text.removeprefix("\ufeff") if done == 1 else text)
             done += text.count("\n")
             if not piece:

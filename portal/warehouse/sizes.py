@@ -8,8 +8,9 @@ import math
 import re
 from typing import Final
 
-from django.utils.translation import gettext as _
 from sqlglot import exp
+
+from portal.said import said
 
 LONGEST: Final = 10_000
 # Of all numbers that multiply: a repeat of a repeat, a list for each part of a list.
@@ -21,25 +22,27 @@ _WIDE: Final = re.compile(r"\d{5}|\*")
 def too_large(tree: exp.Expr) -> tuple[exp.Expr, str] | None:
     """Return the first part that could make a cell too large, with what to do instead."""
     made = 1.0
+    fixed = said(
+        "A text or list of a fixed length takes a plain number, at most %(most)s.", most=f"{LONGEST:,}"
+    )
     for node in tree.find_all(exp.Repeat, exp.Pad, exp.GenerateSeries, exp.Anonymous):
-        most = LONGEST
+        most, words = LONGEST, fixed
         if isinstance(node, exp.GenerateSeries):
             if isinstance(node.parent, exp.Table):
                 continue
             size, most = _length(node), MOST
-            words = _(
-                "Write range() after FROM; as a value it takes plain numbers, at most %(most)s of them."
+            words = said(
+                "Write range() after FROM; as a value it takes plain numbers, at most %(most)s of them.",
+                most=f"{MOST:,}",
             )
         elif isinstance(node, exp.Anonymous):
             size = _size_of(node)
-            words = _("A text or list of a fixed length takes a plain number, at most %(most)s.")
         else:
             size = _number(node.args.get("times") or node.expression)
-            words = _("A text or list of a fixed length takes a plain number, at most %(most)s.")
         if isinstance(node, exp.Repeat | exp.GenerateSeries):
             made *= max(size, 1)
         if size > most or made > MOST:
-            return node, words % {"most": f"{most:,}"}
+            return node, words
     return None
 
 

@@ -10,6 +10,8 @@ from django.conf import settings
 
 from jobs.choices import ErrorClass
 from jobs.runners.base import Context
+from portal.outgoing import Mistyped, OutgoingError, Refused, UnknownName
+from portal.said import said, said_of
 
 # Stands for no value in the copies; a text of the data is never this one.
 NULL: Final = "\\N:4f1d0c8e-no-value"
@@ -31,8 +33,17 @@ class ExtractError(Exception):
     """The source could not be read to its end; says where and whose fault it is."""
 
     def __init__(self, place: str, reason: str, error_class: ErrorClass) -> None:
-        super().__init__(f"{place}: {reason}")
+        super().__init__(said("%(place)s: %(why)s", place=place, why=reason))
         self.error_class = error_class
+
+
+def not_reached(place: str, error: OutgoingError) -> ExtractError:
+    """Return why the source was not reached: an address that no call may go to is the job's own fault."""
+    if isinstance(error, Mistyped | Refused) or (isinstance(error, UnknownName) and error.surely):
+        kind = ErrorClass.SETTINGS
+    else:
+        kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
+    return ExtractError(place, said_of(error), kind)
 
 
 class TooLarge(Exception):
@@ -40,8 +51,10 @@ class TooLarge(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            f"these are more than {settings.EXTRACT_MB:,} MB (EXTRACT_MB); read less at once, for example by "
-            "partition"
+            said(
+                "these are more than %(most)s MB (EXTRACT_MB); read less at once, for example by partition",
+                most=f"{settings.EXTRACT_MB:,}",
+            )
         )
 
 

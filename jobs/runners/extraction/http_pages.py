@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
+from django.utils.translation import gettext_noop
+
 from jobs.choices import ErrorClass
 from jobs.runners.base import Context
-from jobs.runners.extraction.extracted import Counted, Extracted, ExtractError
+from jobs.runners.extraction.extracted import Counted, Extracted, ExtractError, not_reached
 from jobs.runners.extraction.models import PARTITION, Cursor, HttpApi, NextUrl, Offsets, PageNumbers
 from jobs.runners.http import HttpError, header_value
 from portal.outgoing import Answer, OutgoingError, call
+from portal.said import said, said_of
 
 # Of one page, in bytes: it is held in memory.
 LARGEST_PAGE: Final = 32 * 1024 * 1024
@@ -23,6 +26,8 @@ LARGEST_PAGE: Final = 32 * 1024 * 1024
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 30.0
 _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
+_NO_SUCCESS: Final = gettext_noop("answered %(status)s")
+_NO_ENTRY: Final = gettext_noop("answered %(status)s (is the secret right?)")
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 
 
@@ -31,7 +36,7 @@ def extract(context: Context, source: HttpApi, partition: str | None, path: Path
     try:
         headers = {each.name: header_value(each, context) for each in source.headers}
     except HttpError as error:
-        raise ExtractError(source.place, str(error), error.error_class) from error
+        raise ExtractError(source.place, said_of(error), error.error_class) from error
     url: str | None = _first(source, partition)
     pages = count = 0
     before: bytes | None = None
@@ -40,11 +45,15 @@ def extract(context: Context, source: HttpApi, partition: str | None, path: Path
         file = Counted(opened, context)
         while url is not None:
             if pages >= source.most_pages:
-                raise _bad(source, f"there are more than {source.most_pages:,} pages (most_pages)")
-            if url in seen:
-                raise _bad(
-                    source, f"page {pages + 1} has the address of a page before: the paging goes round"
+                reason = said(
+                    "there are more than %(most)s pages (most_pages)", most=f"{source.most_pages:,}"
                 )
+                raise ExtractError(source.place, reason, ErrorClass.SETTINGS)
+            if url in seen:
+                reason = said(
+                    "page %(page)s has the address of a page before: the paging goes round", page=pages + 1
+                )
+                raise _bad(source, reason)
             seen.add(url)
             answer = _page(context, source, url, headers)
             pages += 1
@@ -52,24 +61,33 @@ def extract(context: Context, source: HttpApi, partition: str | None, path: Path
             if records and pages == 1:
                 _require_path(source, document)
             if records and answer.body == before:
-                raise _bad(
-                    source, f"page {pages} is page {pages - 1} once more: is the parameter's name right?"
+                reason = said(
+                    "page %(page)s is page %(before)s once more: is the parameter's name right?",
+                    page=pages,
+                    before=pages - 1,
                 )
+                raise _bad(source, reason)
             before = answer.body
             for number, record in enumerate(records, start=1):
-                _write(file, source, record, f"page {pages}, record {number}")
+                _write(file, source, record, page=pages, number=number)
             count += len(records)
             context.progress(None, f"{pages:,} pages, {count:,} records")
             url = _following(source, url, document, answer, len(records))
     return Extracted(path, "json", count)
 
 
-def _write(file: Counted[str], source: HttpApi, record: Any, place: str) -> None:
+def _write(file: Counted[str], source: HttpApi, record: Any, *, page: int, number: int) -> None:
     try:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
-        raise _bad(source, f"{place} holds «{half}», which is half a character") from error
+        reason = said(
+            "page %(page)s, record %(record)s holds «%(half)s», which is half a character",
+            page=page,
+            record=number,
+            half=half,
+        )
+        raise _bad(source, reason) from error
 
 
 def _number(written: str) -> float | str:
@@ -94,14 +112,14 @@ def _following(source: HttpApi, url: str, document: Any, answer: Answer, found: 
     """Return the address of the next page; None behind the last one."""
     match source.paging:
         case PageNumbers(parameter=name):
-            return _with(url, {name: str(int(_said(url, name)) + 1)}) if found else None
+            return _with(url, {name: str(int(_asked(url, name)) + 1)}) if found else None
         case Offsets(parameter=name):
             # A page that is not full is no end: many servers give fewer records than they are asked for.
-            return _with(url, {name: str(int(_said(url, name)) + found)}) if found else None
+            return _with(url, {name: str(int(_asked(url, name)) + found)}) if found else None
         case Cursor(parameter=name, path=path):
             mark = _at(document, path)
             if isinstance(mark, dict | list):
-                raise _bad(source, f"the mark at «{path}» is no text")
+                raise _bad(source, said("the mark at «%(path)s» is no text", path=path))
             return None if mark in (None, "", False) else _with(url, {name: str(mark)})
         case NextUrl(path=path):
             linked = _NEXT.search(answer.headers.get("link", ""))
@@ -114,7 +132,9 @@ def _on_same_host(source: HttpApi, url: str, target: Any) -> str:
     following = urljoin(url, str(target))
     here, there = urlsplit(url), urlsplit(following)
     if (here.scheme, here.netloc.lower()) != (there.scheme, there.netloc.lower()):
-        reason = f"the next page is on another host ({there.netloc}); the headers do not go there"
+        reason = said(
+            "the next page is on another host (%(host)s); the headers do not go there", host=there.netloc
+        )
         raise ExtractError(source.place, reason, ErrorClass.REFUSED)
     return following
 
@@ -130,8 +150,7 @@ def _page(context: Context, source: HttpApi, url: str, headers: Mapping[str, str
                 largest_answer=LARGEST_PAGE,
             )
         except OutgoingError as error:
-            kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
-            raise ExtractError(source.place, str(error), kind) from error
+            raise not_reached(source.place, error) from error
         if answer.status not in _PASSING or tries == _TRIES:
             break
         wait = _wait(answer, tries)
@@ -140,27 +159,31 @@ def _page(context: Context, source: HttpApi, url: str, headers: Mapping[str, str
     if not answer.is_success:
         passing = answer.status >= 500 or answer.status in _PASSING
         kind = ErrorClass.ELSEWHERE if passing else ErrorClass.REFUSED
-        refused = " (is the secret right?)" if answer.status in {401, 403} else ""
-        raise ExtractError(source.place, f"answered {answer.status}{refused}", kind)
+        template = _NO_ENTRY if answer.status in {401, 403} else _NO_SUCCESS
+        raise ExtractError(source.place, said(template, status=answer.status), kind)
     return answer
 
 
 def _wait(answer: Answer, tries: int) -> float:
-    said = answer.headers.get("retry-after", "")
-    return min(float(said) if said.isascii() and said.isdigit() else 2.0 ** (tries - 1), _LONGEST_WAIT)
+    asked = answer.headers.get("retry-after", "")
+    return min(float(asked) if asked.isascii() and asked.isdigit() else 2.0 ** (tries - 1), _LONGEST_WAIT)
 
 
 def _records(source: HttpApi, answer: Answer, page: int) -> tuple[list[Any], Any]:
     try:
         document = json.loads(answer.body, parse_float=_number)
     except (ValueError, RecursionError) as error:
-        raise _bad(source, f"page {page} is no JSON") from error
+        raise _bad(source, said("page %(page)s is no JSON", page=page)) from error
     records = _at(document, source.records) if source.records else document
     if records is None and source.records and isinstance(document, dict):
-        raise _bad(source, f"page {page} has nothing at «{source.records}»")
+        raise _bad(source, said("page %(page)s has nothing at «%(path)s»", page=page, path=source.records))
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
-        where = f"at «{source.records}»" if source.records else "as a whole"
-        raise _bad(source, f"page {page} is no list of objects {where}")
+        reason = (
+            said("page %(page)s is no list of objects at «%(path)s»", page=page, path=source.records)
+            if source.records
+            else said("page %(page)s is no list of objects as a whole", page=page)
+        )
+        raise _bad(source, reason)
     return records, document
 
 
@@ -181,15 +204,17 @@ def _require_path(source: HttpApi, document: Any) -> None:
     holder = _at(document, ".".join(before)) if before else document
     if not isinstance(holder, dict) or last not in holder:
         shown = holder if isinstance(holder, dict) else document if isinstance(document, dict) else {}
-        keys = ", ".join(sorted(map(str, shown))[:20]) or "no names"
-        reason = (
-            f"page 1 has nothing at «{paging.path}», which leads to the next page; there are: {keys}. "
-            "If the last page leaves it out, say so in the paging (may_be_missing)."
+        keys = ", ".join(sorted(map(str, shown))[:20]) or said("no names")
+        reason = said(
+            "page 1 has nothing at «%(path)s», which leads to the next page; there are: %(names)s. "
+            "If the last page leaves it out, say so in the paging (may_be_missing).",
+            path=paging.path,
+            names=keys,
         )
         raise _bad(source, reason)
 
 
-def _said(url: str, name: str) -> str:
+def _asked(url: str, name: str) -> str:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))[name]
 
 

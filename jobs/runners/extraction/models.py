@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from jobs.runners.extraction.statements import RefusedStatement, parsed
 from jobs.runners.http import HttpHeader
 from portal.outgoing import Mistyped, check_url
+from portal.said import said, said_of
 
 PARTITION = "{partition}"
 _ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
@@ -95,20 +96,21 @@ class Database(BaseModel):
     @classmethod
     def _is_a_certificate(cls, ca: str) -> str:
         if "PRIVATE KEY" in ca:
-            raise ValueError("this holds a private key: only certificates belong here")
+            raise ValueError(said("this holds a private key: only certificates belong here"))
         try:
             if ca.strip():
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=ca)
         except (ssl.SSLError, ValueError) as error:
-            raise ValueError("this is no certificate in PEM (-----BEGIN CERTIFICATE-----)") from error
+            message = said("this is no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+            raise ValueError(message) from error
         return ca.strip()
 
     @model_validator(mode="after")
     def _reads_one_thing(self) -> Self:
         if bool(self.table) == bool(self.sql.strip()):
-            raise ValueError("table: name a table or write a SELECT, one of the two")
+            raise ValueError("table: " + said("name a table or write a SELECT, one of the two"))
         if self.columns and not self.table:
-            raise ValueError("columns: a SELECT names its own columns")
+            raise ValueError("columns: " + said("a SELECT names its own columns"))
         if self.sql.strip():
             try:
                 parsed(self.sql, dialect=self.dialect)
@@ -287,11 +289,11 @@ class HttpApi(BaseModel):
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
         if PARTITION in urlsplit(url).netloc:
-            raise ValueError("the host is written out: no partition may choose where a secret goes")
+            raise ValueError(said("the host is written out: no partition may choose where a secret goes"))
         try:
             check_url(url.replace(PARTITION, "x"))
         except Mistyped as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(said_of(error)) from None
         return url
 
     @property

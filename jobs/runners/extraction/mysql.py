@@ -21,11 +21,13 @@ from jobs.runners.extraction.extracted import (
     Extracted,
     ExtractError,
     first_line,
+    not_reached,
     write_rows,
 )
 from jobs.runners.extraction.models import MySql
-from jobs.runners.extraction.trust import advice, verifying
+from jobs.runners.extraction.trust import advice, no_connection, verifying
 from portal.outgoing import OutgoingError, reach
+from portal.said import said
 
 # None for what comes in: every value stays the text that the server sent.
 _CONVERSIONS: Final[dict[Any, Any]] = dict(encoders)
@@ -62,14 +64,13 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
                 )
             return Extracted(path, "csv", count, {each[0]: _type(each) for each in described})
     except OutgoingError as error:
-        kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
-        raise ExtractError(place, str(error), kind) from error
+        raise not_reached(place, error) from error
     except (pymysql.MySQLError, OSError) as error:
         code, words = (*error.args, "", "")[:2]
-        said = str(words) or first_line(error)
-        if what_to_do := advice(source, said):
-            raise ExtractError(place, f"no connection: {said}{what_to_do}", ErrorClass.REFUSED) from error
-        raise ExtractError(place, said, _class_of(error, code)) from error
+        why = words if isinstance(words, str) and words else str(words) or first_line(error)
+        if what_to_do := advice(source, why):
+            raise ExtractError(place, no_connection(why, what_to_do), ErrorClass.REFUSED) from error
+        raise ExtractError(place, why, _class_of(error, code)) from error
 
 
 @contextlib.contextmanager
@@ -145,16 +146,16 @@ def _end_there(context: Context, server: _Server, session: int) -> None:
 
 
 def _socket(addresses: Sequence[str], port: int, patience: float) -> socket.socket:
-    failed: OSError = OSError("there is no address")
+    failed: str = said("there is no address")
     for address in addresses:
         try:
             opened = socket.create_connection((address, port), timeout=patience)
         except OSError as error:
-            failed = error
+            failed = str(error)
         else:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             return opened
-    raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, f"no connection: {failed}")
+    raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, no_connection(failed))
 
 
 def _settle(cursor: Any, source: MySql) -> None:
@@ -197,6 +198,9 @@ def _class_of(error: Exception, code: Any) -> ErrorClass:
         return ErrorClass.REFUSED
     if code in _TOO_LONG:
         return ErrorClass.TIMEOUT
-    if isinstance(error, pymysql.ProgrammingError | pymysql.DataError | pymysql.NotSupportedError):
+    if isinstance(error, pymysql.DataError) or code == ER.BAD_FIELD_ERROR:
+        # A column that is gone is the source's change, as it is where a file lacks one.
         return ErrorClass.BAD_INPUT
-    return ErrorClass.BAD_INPUT if code in {ER.BAD_FIELD_ERROR, ER.NO_SUCH_TABLE} else ErrorClass.ELSEWHERE
+    if isinstance(error, pymysql.ProgrammingError | pymysql.NotSupportedError) or code == ER.NO_SUCH_TABLE:
+        return ErrorClass.SETTINGS
+    return ErrorClass.ELSEWHERE

@@ -11,9 +11,17 @@ from psycopg2 import errors
 
 from jobs.choices import ErrorClass
 from jobs.runners.base import Context
-from jobs.runners.extraction.extracted import CONNECT, NULL, Counted, Extracted, ExtractError, first_line
+from jobs.runners.extraction.extracted import (
+    CONNECT,
+    NULL,
+    Counted,
+    Extracted,
+    ExtractError,
+    first_line,
+    not_reached,
+)
 from jobs.runners.extraction.models import PostgreSql
-from jobs.runners.extraction.trust import advice
+from jobs.runners.extraction.trust import advice, no_connection
 from portal.outgoing import OutgoingError, reach
 
 _TYPES: Final = {
@@ -82,13 +90,12 @@ def _connect(context: Context, source: PostgreSql, place: str) -> psycopg2.exten
             **_tls(context, source, allowed=destination.allowed),
         )
     except OutgoingError as error:
-        kind = ErrorClass.ELSEWHERE if error.may_heal else ErrorClass.REFUSED
-        raise ExtractError(place, str(error), kind) from error
+        raise not_reached(place, error) from error
     except psycopg2.Error as error:
-        said, what_to_do = str(error), advice(source, str(error))
-        for_good = what_to_do or any(each in said for each in _FOR_GOOD)
+        words, what_to_do = str(error), advice(source, str(error))
+        for_good = what_to_do or any(each in words for each in _FOR_GOOD)
         kind = ErrorClass.REFUSED if for_good else ErrorClass.ELSEWHERE
-        raise ExtractError(place, f"no connection: {first_line(error)}{what_to_do}", kind) from error
+        raise ExtractError(place, no_connection(first_line(error), what_to_do), kind) from error
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     return connection
 
@@ -106,7 +113,10 @@ def _class_of(error: psycopg2.Error) -> ErrorClass:
         return ErrorClass.TIMEOUT
     if isinstance(error, errors.InsufficientPrivilege):
         return ErrorClass.REFUSED
-    if isinstance(error, psycopg2.ProgrammingError | psycopg2.DataError | psycopg2.NotSupportedError):
+    if isinstance(error, psycopg2.DataError | errors.UndefinedColumn):
+        # A column that is gone is the source's change, as it is where a file lacks one.
         return ErrorClass.BAD_INPUT
+    if isinstance(error, psycopg2.ProgrammingError | psycopg2.NotSupportedError):
+        return ErrorClass.SETTINGS
     # What ends a session or a statement from outside: another try may help.
     return ErrorClass.ELSEWHERE

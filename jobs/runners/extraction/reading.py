@@ -9,6 +9,7 @@ from jobs.runners.extraction import http_pages, mysql, postgresql
 from jobs.runners.extraction.extracted import Extracted, ExtractError, TooLarge, write_rows
 from jobs.runners.extraction.models import External, HttpApi, MySql, PostgreSql
 from jobs.runners.extraction.statements import RefusedStatement, select_from, select_of
+from portal.said import said, said_of
 
 
 def extract(
@@ -21,7 +22,7 @@ def extract(
     try:
         found = _copied(context, source, partition, column, path)
     except TooLarge as error:
-        raise ExtractError(source.place, str(error), ErrorClass.BAD_INPUT) from error
+        raise ExtractError(source.place, said_of(error), ErrorClass.SETTINGS) from error
     seconds = time.monotonic() - began
     context.log.info("%s: %s rows in %.2f s", source.place, f"{found.rows:,}", seconds)
     return found
@@ -39,7 +40,7 @@ def _copied(context: Context, source: External, partition: str | None, column: s
 def empty(source: External, found: Extracted, names: list[str]) -> Extracted:
     """Return a copy without rows that has at least its columns; raises ExtractError where none are known."""
     if not names:
-        reason = "there are no records; declare the columns, so that an empty table can be made"
+        reason = said("there are no records; declare the columns, so that an empty table can be made")
         raise ExtractError(source.place, reason, ErrorClass.BAD_INPUT)
     with found.path.open("w", encoding="utf-8", newline="") as file:
         write_rows(file, names, [])
@@ -51,7 +52,7 @@ def _select(source: PostgreSql | MySql, partition: str | None, column: str) -> s
         try:
             return select_of(source.sql, dialect=source.dialect, partition=partition)
         except RefusedStatement as error:
-            raise ExtractError(source.place, str(error), ErrorClass.BAD_INPUT) from error
+            raise ExtractError(source.place, said_of(error), ErrorClass.SETTINGS) from error
     return select_from(
         source.table,
         list(source.columns),

@@ -4,13 +4,15 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from portal.said import said
+
 _WRITING = (exp.Into, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Lock, exp.Command)
 
 
 class RefusedStatement(Exception):
     """The text is not one plain SELECT."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
 
 def parsed(sql: str, *, dialect: str) -> exp.Query:
@@ -18,12 +20,12 @@ def parsed(sql: str, *, dialect: str) -> exp.Query:
     try:
         found = [each for each in sqlglot.parse(sql, dialect=dialect) if each is not None]
     except SqlglotError as error:
-        message = f"this is not read as SQL: {str(error).splitlines()[0]}"
+        message = said("this is not read as SQL: %(why)s", why=str(error).splitlines()[0])
         raise RefusedStatement(message) from error
     if len(found) != 1 or not isinstance(found[0], exp.Query):
-        raise RefusedStatement("write one SELECT and nothing else")
+        raise RefusedStatement(said("write one SELECT and nothing else"))
     if found[0].find(*_WRITING):
-        raise RefusedStatement("the SELECT may only read: no INTO, no FOR UPDATE, no changes within")
+        raise RefusedStatement(said("the SELECT may only read: no INTO, no FOR UPDATE, no changes within"))
     return found[0]
 
 
@@ -39,7 +41,9 @@ def select_of(sql: str, *, dialect: str, partition: str | None) -> str:
         if not isinstance(node, exp.Placeholder):
             return node
         if node.name != "partition" or partition is None:
-            message = f":{node.name} stands for nothing; only :partition does, in the mode «partition»"
+            message = said(
+                ":%(name)s stands for nothing; only :partition does, in the mode «partition»", name=node.name
+            )
             raise RefusedStatement(message)
         return exp.Literal.string(partition)
 

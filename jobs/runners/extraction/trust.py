@@ -3,6 +3,7 @@
 import ssl
 
 from jobs.runners.extraction.models import Database
+from portal.said import said
 
 
 def verifying(source: Database) -> ssl.SSLContext:
@@ -10,23 +11,37 @@ def verifying(source: Database) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=source.ca or None)
 
 
-def advice(source: Database, said: str) -> str:
-    """Return what to do about a connection that failed for its TLS, after a full stop; "" for any other."""
-    words = said.lower()
+def no_connection(why: str, what_to_do: str = "") -> str:
+    """Return that there is no connection, and what to do where that is known."""
+    if not what_to_do:
+        return said("no connection: %(why)s", why=why)
+    return said("no connection: %(why)s. %(advice)s", why=why, advice=what_to_do)
+
+
+def advice(source: Database, why: str) -> str:
+    """Return what to do about a connection that failed for its TLS; "" for any other."""
+    words = why.lower()
     if "host name" in words or "hostname mismatch" in words or "ip address mismatch" in words:
-        return (
-            f". The certificate is for another host than {source.host}: write the host that it is for, or "
-            "have one made for this host."
+        return said(
+            "The certificate is for another host than %(host)s: write the host that it is for, or "
+            "have one made for this host.",
+            host=source.host,
         )
     # A signature that does not fit: an authority of the same name with another key.
     if any(
         each in words for each in ("verify failed", "verify_failed", "signature failure", "bad signature")
     ):
-        whose = "the authority of the job (ca)" if source.ca else "a public authority"
         return (
-            f". The database's certificate is not signed by {whose}: put the certificate of the authority "
-            "that signed it into the job (ca)."
+            said(
+                "The database's certificate is not signed by the authority of the job (ca): put the "
+                "certificate of the authority that signed it into the job (ca)."
+            )
+            if source.ca
+            else said(
+                "The database's certificate is not signed by a public authority: put the certificate of the "
+                "authority that signed it into the job (ca)."
+            )
         )
     if "support ssl" in words or "doesn't support it" in words:
-        return ". The database speaks no TLS: switch it on there."
+        return said("The database speaks no TLS: switch it on there.")
     return ""

@@ -157,7 +157,7 @@ def test_more_than_a_run_may_copy_is_refused(lake: Lake, settings: Any, cast: Ca
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(SOURCES[kind](settings))
         run = work_off(make("extract_load", {"source": source, "target": "sales.orders"}))
-    assert run.error["class"] == "bad_input", run.error
+    assert run.error["class"] == "settings", run.error
     assert "more than 1 MB (EXTRACT_MB)" in message_of(run)
     with lake.reader() as warehouse:
         assert warehouse.tables() == []
@@ -215,9 +215,9 @@ SOURCES = {"postgresql": large_postgresql, "mysql": large_mysql, "http": large_h
 @pytest.mark.parametrize(
     ("changes", "words", "kind"),
     [
-        ({"table": "nowhere"}, "nowhere", "bad_input"),
+        ({"table": "nowhere"}, "nowhere", "settings"),
         ({"database": "no_such_db"}, "no_such_db", "refused"),
-        ({"port": 1}, "network that is not public", "refused"),
+        ({"port": 1}, "network that is not public", "settings"),
         ({"table": "", "sql": "SELECT pg_sleep(9)", "patience": 1}, "timeout", "timeout"),
     ],
 )
