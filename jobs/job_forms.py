@@ -276,6 +276,11 @@ class JobForm:
         return ", ".join((self._base.parameters_schema or {}).get("properties", {}))
 
     @property
+    def kind(self) -> str:
+        """The kind of the job."""
+        return self._base.kind
+
+    @property
     def faulty(self) -> bool:
         """Whether something is marked."""
         return bool(self.common.errors or self.config.faulty or self.parameters.faulty or self.errors)

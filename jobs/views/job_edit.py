@@ -1,7 +1,7 @@
 """Make a job, from its kind or from another job, and change it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from catalog.readable import readable_tables
 from jobs.access import access_job, shown_definition
 from jobs.actions import definitions
 from jobs.actions.jobs import definition_of
@@ -26,6 +27,10 @@ from portal.accounts.access import require, signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import actor_of
+from portal.warehouse.linting import ReadableTable
+
+# Kinds for which somebody writes SQL of the lake.
+READING_KINDS: Final = frozenset({REPORT_KIND, "sql_model"})
 
 
 def _nothing_beside(_form: JobForm) -> Mapping[str, Any]:
@@ -146,7 +151,8 @@ def _joined(
         "clashes": clashes,
     }
     form = JobForm(user=user, definition=start, new=False)
-    return render(request, template, {**context, "form": form}, status=409)
+    shown = {**context, "form": form, "tables": _tables(request, form)}
+    return render(request, template, shown, status=409)
 
 
 def _without(found: list[Difference], clashes: list[Clash]) -> list[Difference]:
@@ -159,7 +165,15 @@ def form_page(
 ) -> HttpResponse:
     """Show the form; what does not fit is marked in it."""
     faulty = request.method == "POST" and form.faulty
-    return render(request, template, {**context, "form": form}, status=422 if faulty else 200)
+    shown = {**context, "form": form, "tables": _tables(request, form)}
+    return render(request, template, shown, status=422 if faulty else 200)
+
+
+def _tables(request: HttpRequest, form: JobForm) -> list[ReadableTable] | None:
+    """Return what SQL of the form may name, as far as the person may read it; None where it asks for none."""
+    if form.kind not in READING_KINDS:
+        return None
+    return sorted(readable_tables(signed_in(request)).values(), key=lambda table: table.name)
 
 
 def _read_version(request: HttpRequest, job: Job) -> int:

@@ -82,11 +82,10 @@ def write_new(
     user = signed_in(request)
     data = _filled(request.POST, user) if request.method == "POST" else None
     form = JobForm(user=user, definition=start, new=True, data=data)
-    key = form.common.fields["key"]
-    key.required, key.help_text = (
-        False,
-        _("Its name in addresses. Empty: made of its name. It stays for good."),
-    )
+    key, title = form.common.fields["key"], form.config.fields[f"{CONFIG}.title_en"]
+    key.help_text = _("Its name in addresses. Empty: made of its name. It stays for good.")
+    title.help_text = _("Empty: its name.")
+    key.required = title.required = False
     chosen = request.POST.get("rhythm", "") if request.method == "POST" else rhythm
     if request.method == "POST" and form.is_valid():
         try:

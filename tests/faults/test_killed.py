@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fault
 
 # `make soak` has more of both.
 WORKER_KILLS = int(os.environ.get("F01_KILLS", "2"))
-CLAIM_SIGNALS = int(os.environ.get("F06_SIGNALS", "60"))
+CLAIM_SIGNALS = int(os.environ.get("F06_SIGNALS", "40"))
 
 
 def holder(workers: list[Started], pid: int) -> Started:

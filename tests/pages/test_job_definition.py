@@ -563,3 +563,13 @@ class TestLife:
         page = client.get(f"/jobs/{job.key}/delete/").content.decode()
         assert "1 that you may not see" in page
         assert "Follower" not in page
+
+
+def test_what_sql_may_read_stands_beside_it(client: Client, cast: Cast) -> None:
+    dataset("trips", columns=("day",), table={"physical_name": "ops.trips"})
+    client.force_login(cast.dan)
+    for address in ("/jobs/new/sql_model/", "/reports/new/"):
+        page = client.get(address).content.decode()
+        assert 'data-insert="ops.trips"' in page, address
+        assert 'data-insert="day"' in page, address
+    assert "data-insert" not in client.get("/jobs/new/extract_load/").content.decode()

@@ -21,9 +21,14 @@ document.addEventListener("keydown", (event) => {
   leaving = event.key === "Escape";
 });
 
+// A form may have several places for SQL: names go where somebody wrote last.
+const PLACES = "textarea.sql, textarea.code";
+let last = null;
+document.addEventListener("focusin", (event) => { if (event.target.matches?.(PLACES)) last = event.target; });
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-insert]");
-  const area = button && document.querySelector("textarea.sql");
+  const area = button && (last?.isConnected ? last : document.querySelector(PLACES));
   if (!area) return;
   insert(area, button.dataset.insert);
   area.focus();

@@ -137,7 +137,7 @@ def _same(left: list[tuple[Any, ...]], right: list[tuple[Any, ...]]) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows, computation=computations, time=times, grain=st.sampled_from(GRAINS))
 def test_it_agrees_with_the_reference(compiler, rows, computation, time, grain) -> None:
     definition = _definition(computation, time_column=time[0], time_zone=time[1])
