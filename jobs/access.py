@@ -13,6 +13,7 @@ from catalog.models import Dataset, Metric
 from jobs.choices import QUERY_JOB, REPORT_KIND, RunState
 from jobs.models import (
     Artifact,
+    Attempt,
     Backfill,
     DataTrigger,
     Job,
@@ -24,6 +25,7 @@ from jobs.models import (
     WatchedDataset,
 )
 from jobs.models.job import JobQuerySet
+from jobs.models.run import RunQuerySet
 from portal.accounts.access import require
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
@@ -34,6 +36,24 @@ from portal.evidence.models import Citation
 # there is any.
 _RUN_RELATED = ("job", "pool", "requested_by")
 
+# What a line of a job's list shows of a run (``jobs.run_rows``): the fewer columns, the faster.
+_OF_A_RUN = (
+    *("number", "job_id", "state", "trigger", "principal", "partition", "slot", "params", "attempt", "error"),
+    *("created_at", "started_at", "finished_at", "requested_by__name"),
+)
+
+_FIRST_RUNS: Prepared[Run] = Prepared(
+    lambda count, *, job: (
+        Run.objects.filter(job=job).select_related("requested_by").only(*_OF_A_RUN).order_by("-id")[:count]
+    )
+)
+_SCHEDULES: Prepared[Schedule] = Prepared(lambda *, job: Schedule.objects.filter(job=job))
+_TRIGGERS: Prepared[DataTrigger] = Prepared(
+    lambda *, job: DataTrigger.objects.filter(job=job).prefetch_related("watched__dataset__asset")
+)
+_BACKFILLS: Prepared[Backfill] = Prepared(lambda count, *, job: Backfill.objects.filter(job=job)[:count])
+_ATTEMPTS: Prepared[Attempt] = Prepared(lambda *, run: Attempt.objects.filter(run=run))
+_FILES: Prepared[Artifact] = Prepared(lambda *, run: Artifact.objects.filter(run=run))
 _JOB: Prepared[Job] = Prepared(
     lambda *, user, key: Job.objects.visible_to(user).select_related("owner", "team", "pool").filter(key=key)
 )
@@ -54,6 +74,53 @@ def access_job(user: User, key: str, *, for_: Permission = Permission.VIEW_JOBS)
         raise Http404
     _require_of(job, user, for_)
     return job
+
+
+def runs_of(job: Job, user: User) -> RunQuerySet:
+    """Return the runs of a job that was found for this person, as lists show them; of queries only their own.
+
+    It asks no more of the job, so that the database need not plan again who may know of it.
+    """
+    runs = Run.objects.filter(job=job).select_related("requested_by").only(*_OF_A_RUN)
+    return runs.filter(requested_by=user) if job.key == QUERY_JOB else runs
+
+
+def first_runs_of(job: Job, user: User, count: int) -> list[Run]:
+    """Return the newest of these runs."""
+    if job.key == QUERY_JOB:
+        return list(runs_of(job, user).order_by("-id")[:count])
+    return _FIRST_RUNS(count, job=job.pk)
+
+
+def schedules_of(job: Job) -> list[Schedule]:
+    """Return the schedules of a job that was found for somebody."""
+    found = _SCHEDULES(job=job.pk)
+    for schedule in found:
+        schedule.job = job
+    return found
+
+
+def data_triggers_of(job: Job) -> list[DataTrigger]:
+    """Return its starts by new data, with what they watch: not all of that is for everybody's eyes."""
+    return _TRIGGERS(job=job.pk)
+
+
+def last_backfills_of(job: Job, count: int) -> list[Backfill]:
+    """Return its newest backfills."""
+    return _BACKFILLS(count, job=job.pk)
+
+
+def attempts_of(run: Run) -> list[Attempt]:
+    """Return the attempts of a run that was found for somebody."""
+    return _ATTEMPTS(run=run.pk)
+
+
+def files_of(run: Run) -> list[Artifact]:
+    """Return its files; who may read them is for ``sees_all_of`` to say."""
+    found = _FILES(run=run.pk)
+    for file in found:
+        file.run = run
+    return found
 
 
 def shown_definition(definition: Mapping[str, Any], user: User) -> dict[str, Any]:

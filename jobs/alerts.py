@@ -31,15 +31,11 @@ _LOOKED_UP: Final = 12
 _BY: Final = Actor.system("jobs")
 _LOCK: Final = 0x6A6F6261
 _OPEN: Prepared[Alert] = Prepared(
-    lambda *, user: Alert.objects.visible_to(user).open().select_related("job", "run").order_by("-id")[:SHOWN]
+    lambda *, user: Alert.objects.visible_to(user).open().for_rows().order_by("-id")[:SHOWN]
 )
 _OPEN_OF: Prepared[Alert] = Prepared(
     lambda *, user, job: (
-        Alert.objects.visible_to(user)
-        .open()
-        .filter(job=job)
-        .select_related("job", "run")
-        .order_by("-id")[:SHOWN]
+        Alert.objects.visible_to(user).open().filter(job=job).for_rows().order_by("-id")[:SHOWN]
     )
 )
 _LATE: Prepared[Alert] = Prepared(
@@ -47,7 +43,7 @@ _LATE: Prepared[Alert] = Prepared(
         Alert.objects.visible_to(user)
         .open()
         .exclude(condition=Condition.FAILED)
-        .select_related("job", "run")
+        .for_rows()
         .order_by("-id")[:SHOWN]
     )
 )

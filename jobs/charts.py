@@ -1,6 +1,6 @@
 """Bars of runs and lanes of attempts: the numbers behind small drawings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
@@ -10,20 +10,10 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from jobs.choices import Outcome, RunState
+from jobs.choices import Outcome, RunState, labels_of_states
 from jobs.history import Past
 from jobs.models import Attempt
 from portal.ui import drawings, formats
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One run as a bar: ``value`` is the seconds it took (so far), ``label`` says it in words."""
-
-    value: float
-    tone: str
-    label: str
-    url: str
 
 
 class Ran(NamedTuple):
@@ -67,7 +57,7 @@ def _history(runs: tuple[Ran, ...], places: int, code: str) -> SafeString:
     return drawings.history(run_bars(runs), label=_summary(states, code), places=places)
 
 
-def run_bars(runs: Sequence[Ran]) -> list[Bar]:
+def run_bars(runs: Sequence[Ran]) -> list[drawings.Bar]:
     """Return the bars of runs.
 
     What took longer than thrice the median is drawn as thrice: one outlier must not flatten all others.
@@ -75,11 +65,25 @@ def run_bars(runs: Sequence[Ran]) -> list[Bar]:
     seconds = [max(0.0, each.took.total_seconds()) if each.took else 0.0 for each in runs]
     ended = sorted(value for value, each in zip(seconds, runs, strict=True) if each.ended and value)
     most = 3 * ended[len(ended) // 2] if ended else float("inf")
-    at = runs_at()
+    at, label = runs_at(), _labels()
     return [
-        Bar(min(value, most), RunState(each.state).tone, _label(each), f"{at}{each.number}/")
+        drawings.Bar(min(value, most), RunState(each.state).tone, label(each), f"{at}{each.number}/")
         for each, value in zip(runs, seconds, strict=True)
     ]
+
+
+def _labels() -> Callable[[Ran], str]:
+    """Return what says a run in words; the words themselves are looked up once for hundreds of runs."""
+    never, took = gettext("Run %(number)s: %(state)s"), gettext("Run %(number)s: %(state)s, %(duration)s")
+    states = labels_of_states()
+
+    def label(run: Ran) -> str:
+        words = {"number": run.number, "state": states[run.state]}
+        if run.took is None:
+            return never % words
+        return took % (words | {"duration": formats.duration(run.took)})
+
+    return label
 
 
 @cache
@@ -123,11 +127,3 @@ def lanes(attempts: Sequence[Attempt], *, now: datetime) -> list[Lane]:
         took = (attempt.finished_at or now) - attempt.started_at
         found.append(Lane(attempt, (attempt.started_at - first) / whole, took / whole, took))
     return found
-
-
-def _label(run: Ran) -> str:
-    words = {"number": run.number, "state": RunState(run.state).label}
-    if run.took is None:
-        return gettext("Run %(number)s: %(state)s") % words
-    words["duration"] = formats.duration(run.took)
-    return gettext("Run %(number)s: %(state)s, %(duration)s") % words

@@ -1,6 +1,10 @@
 """The words of jobs and runs, each state with its tone and its sets."""
 
+from collections.abc import Mapping
+from functools import cache
+
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 # The job behind «Ask the lake»: its runs carry what one person asked, and only that person reads them.
@@ -61,6 +65,16 @@ _TONES = {
     RunState.LOST: "bad",
     RunState.SKIPPED: "neutral",
 }
+
+
+def labels_of_states() -> Mapping[str, str]:
+    """Return the words of all states in the reader's language, for pages that show hundreds of runs."""
+    return _labels_in(get_language())
+
+
+@cache
+def _labels_in(_language: str | None) -> Mapping[str, str]:
+    return {state.value: str(state.label) for state in RunState}
 
 
 class Condition(models.TextChoices):

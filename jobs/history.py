@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 
-from jobs.choices import QUERY_JOB, RunState
+from jobs.choices import QUERY_JOB, RunState, labels_of_states
 from jobs.models import Job, Run
 from jobs.models.run import RunQuerySet
 from jobs.progress import spans_of
@@ -72,7 +72,7 @@ class Past(NamedTuple):
     @property
     def label(self) -> str:
         """Its state in words."""
-        return str(RunState(self.state).label)
+        return labels_of_states()[self.state]
 
     @property
     def duration(self) -> timedelta | None:
@@ -141,12 +141,10 @@ def broken_runs(user: User) -> RunQuerySet:
     Cancelled and skipped runs say nothing about a job's health and are passed over, and so are queries.
     """
     verdicts = frozenset({RunState.SUCCEEDED}) | RunState.unhappy()
-    last = Run.objects.filter(job=OuterRef("pk"), state__in=verdicts).order_by("-id").values("pk")[:1]
-    # Led by the few jobs, not by the many runs: one index look-up for each job.
-    jobs = Job.objects.visible_to(user).exclude(key=QUERY_JOB)
-    newest = jobs.annotate(verdict=Subquery(last)).values("verdict")
-    return (
-        Run.objects.filter(pk__in=newest, state__in=RunState.unhappy())
-        .select_related("job", "requested_by")
-        .order_by("-id")
+    last = Run.objects.filter(job=OuterRef("pk"), state__in=verdicts).order_by("-id")
+    # Led by the few jobs, not by the many runs: one index look-up for each job, a second one where it failed.
+    jobs = (
+        Job.objects.visible_to(user).exclude(key=QUERY_JOB).alias(verdict=Subquery(last.values("state")[:1]))
     )
+    newest = jobs.filter(verdict__in=RunState.unhappy()).values(run=Subquery(last.values("pk")[:1]))
+    return Run.objects.filter(pk__in=newest).order_by("-id")

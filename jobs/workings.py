@@ -9,11 +9,17 @@ from catalog.models import LineageEdge
 from jobs.models import Job
 from jobs.runners.registry import RUNNERS, runner_for
 from portal.accounts.models import User
+from portal.accounts.prepared import Prepared
 from portal.events import Node, nodes
 from portal.warehouse.errors import RefusedSql
 from portal.warehouse.linting import rendered, select_of, tables_of
 
 _DIALECT: Final = "duckdb"
+_READ: Prepared[str] = Prepared(
+    lambda *, job: LineageEdge.objects.filter(
+        upstream_kind=NodeKind.DATASET, downstream_kind=NodeKind.JOB, downstream_key=job
+    ).values_list("upstream_key", flat=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,7 @@ def workings_of(job: Job, user: User) -> Workings:
 
 
 def _reads(job: Job, user: User) -> list[Node]:
-    edges = LineageEdge.objects.filter(
-        upstream_kind=NodeKind.DATASET, downstream_kind=NodeKind.JOB, downstream_key=job.key
-    )
-    keys = set(edges.values_list("upstream_key", flat=True))
+    keys = set(_READ(job=job.key))
     if isinstance(named := job.config.get("dataset"), str):
         keys.add(named)
     found = nodes.resolve({(NodeKind.DATASET.value, key) for key in keys if key}, user)

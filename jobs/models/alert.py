@@ -11,6 +11,17 @@ from jobs.models.job import Job
 from jobs.models.run import Run
 from portal.accounts.models import User
 
+_OF_A_ROW = (
+    "condition",
+    "opened_at",
+    "closed_at",
+    "job__key",
+    "job__name_en",
+    "job__name_ko",
+    "run__number",
+    "run__error",
+)
+
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     """Choose alerts."""
@@ -22,6 +33,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> Self:
         """Keep those that no success has closed yet."""
         return self.filter(closed_at=None)
+
+    def for_rows(self) -> Self:
+        """Read only what pages show of an alert, its run and its job: the fewer columns, the faster."""
+        return self.select_related("job", "run").only(*_OF_A_ROW)
 
 
 class Alert(models.Model):

@@ -11,10 +11,23 @@ from catalog.models import Dataset
 from jobs.choices import ASKED_KINDS, Isolation, Misfire, OnConflict, Source
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.languages import spoken
 
 # What somebody may do with a job that names them as one who runs it.
 RUNNING = frozenset({Permission.RUN_JOBS, Permission.CANCEL_RUNS})
+
+_OF_A_ROW = (
+    "key",
+    "name_en",
+    "name_ko",
+    "kind",
+    "parameters_schema",
+    "enabled",
+    "owner__name",
+    "team__name_en",
+    "team__name_ko",
+)
 
 
 class Pool(models.Model):
@@ -58,6 +71,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def ordinary(self) -> Self:
         """Leave out the jobs that only stand behind other pages, such as queries and verifications."""
         return self.exclude(kind__in=ASKED_KINDS)
+
+    def for_rows(self) -> Self:
+        """Read only what a line of the list shows (``jobs.job_rows``): the fewer columns, the faster."""
+        return self.select_related("owner", "team").only(*_OF_A_ROW)
 
     def allowing(self, user: User, permission: Permission) -> Self:
         """Keep the jobs with which this person may do it, by role or because the job names them or a team.
@@ -174,7 +191,14 @@ class Job(models.Model):
         if user.may(permission):
             return True
         named = permission == Permission.EDIT_JOBS or permission in RUNNING
-        return named and Job.objects.filter(pk=self.pk).allowing(user, permission).exists()
+        return named and bool(_ALLOWING(permission, user=user, job=self.pk))
+
+
+_ALLOWING: Prepared[int] = Prepared(
+    lambda permission, *, user, job: (
+        Job.objects.filter(pk=job).allowing(user, permission).values_list("pk", flat=True)
+    )
+)
 
 
 class Schedule(models.Model):

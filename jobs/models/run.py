@@ -27,7 +27,7 @@ from portal.accounts.prepared import Prepared
 from portal.said import retold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import timedelta
 
 BY_HAND = (Trigger.MANUAL, Trigger.API)
@@ -121,8 +121,11 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def started_by(self, *runs: "Run") -> Self:
         """Keep the runs that the success of these has started."""
-        jobs = Job.objects.filter(Q(after__in={run.job_id for run in runs}) | Q(data_triggers__isnull=False))
-        principals = [f"run:{run.pk}" for run in runs]
+        return self.begun({run.job_id for run in runs}, {f"run:{run.pk}" for run in runs})
+
+    def begun(self, after: "Collection[int]", principals: "Collection[str]") -> Self:
+        """Keep the runs that these principals, runs of these jobs, have started."""
+        jobs = Job.objects.filter(Q(after__in=after) | Q(data_triggers__isnull=False))
         # With the job first the look-up is by the unique key of (job, principal, key).
         return self.filter(job__in=jobs, principal__in=principals, trigger__in=[Trigger.AFTER, Trigger.DATA])
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from jobs.access import access_job
+from jobs.access import access_job, data_triggers_of, first_runs_of, last_backfills_of, runs_of, schedules_of
 from jobs.actions import schedules
 from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
@@ -22,7 +23,7 @@ from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
 from jobs.kinds import kind_of
-from jobs.models import DataTrigger, Job, Schedule
+from jobs.models import DataTrigger, Job, Run, Schedule
 from jobs.partitions import parameters_for
 from jobs.rhythm import in_words
 from jobs.runners.registry import SYSTEM_KINDS
@@ -30,15 +31,18 @@ from jobs.workings import workings_of
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.discussion.threads import teaser
 from portal.events import Node, Reference, nodes
 from portal.ui.htmx import has_seen, live_address, mark_of, wants_part
-from portal.ui.paging import keyset
+from portal.ui.paging import Page, first_page, keyset
 
 HISTORY = 60
 RUNS_SHOWN = 25
 BACKFILLS_SHOWN = 3
 STARTS_SHOWN = 5
+ORDER = ("-id",)
+_BEFORE: Prepared[Job] = Prepared(lambda *, user, job: Job.objects.visible_to(user).filter(followers=job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     """Show one job; while runs that it shows are open it asks for what changes, and gets it once it has."""
     user = signed_in(request)
     shown = access_job(user, key)
-    runs = shown.runs.visible_to(user).select_related("requested_by")
-    found, chosen = choose(RunFilter, request.GET, runs)
-    page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=RUNS_SHOWN)
+    page, chosen = _page(request, shown, user)
     recent = recent_runs([shown.pk], count=HISTORY, reader=user).get(shown.pk, [])
     now = timezone.now()
     may_edit = shown.allows(user, Permission.EDIT_JOBS)
@@ -94,7 +96,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     )
     if has_seen(request, mark):
         return HttpResponse(status=204)
-    moves = any(run.finished_at is None for run in [*recent, *page.items])
+    moves = None in {run.finished_at for run in recent} | {run.finished_at for run in page.items}
     context = {
         "job": shown,
         "live": live_address(request, mark) if moves else "",
@@ -108,13 +110,13 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "chosen": chosen,
         "query": urlencode(chosen, doseq=True),
         "states": RunState.choices,
-        "schedules": [_shown(schedule, now) for schedule in shown.schedules.select_related("job")],
+        "schedules": [_shown(schedule, now) for schedule in schedules_of(shown)],
         "triggers": _triggers(shown, user),
-        "backfills": list(shown.backfills.all()[:BACKFILLS_SHOWN]),
+        "backfills": last_backfills_of(shown, BACKFILLS_SHOWN),
         "backfillable": bool(parameters_for(shown.parameters_schema)),
         "alerts": alerts,
         "fed": fed_by(shown, user),
-        "after": Job.objects.visible_to(user).filter(followers=shown),
+        "after": _BEFORE(user=user, job=shown.pk),
         "asks": bool(shown.parameters_schema.get("properties")),
         "may_run": shown.allows(user, Permission.RUN_JOBS),
         "may_edit": may_edit,
@@ -126,6 +128,19 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "jobs/job/poll.html" if wants_part(request) else "jobs/job.html", context)
 
 
+def _page(request: HttpRequest, shown: Job, user: User) -> tuple[Page[Run], dict[str, Any]]:
+    """Return the runs that the URL asks for, and by what they were chosen."""
+    cursor = request.GET.get("cursor")
+    found, chosen = choose(RunFilter, request.GET, runs_of(shown, user))
+    if chosen or cursor:
+        page = keyset(found, order=ORDER, cursor=cursor, size=RUNS_SHOWN)
+    else:
+        page = first_page(first_runs_of(shown, user, RUNS_SHOWN + 1), order=ORDER, size=RUNS_SHOWN)
+    for run in page.items:
+        run.job = shown
+    return page, chosen
+
+
 def _shown(schedule: Schedule, now: datetime) -> ShownSchedule:
     starts = schedules.next_starts(schedule, STARTS_SHOWN, now=now)
     here = timezone.get_current_timezone()
@@ -134,7 +149,7 @@ def _shown(schedule: Schedule, now: datetime) -> ShownSchedule:
 
 
 def _triggers(shown: Job, user: User) -> list[ShownTrigger]:
-    triggers = list(shown.data_triggers.prefetch_related("watched__dataset__asset"))
+    triggers = data_triggers_of(shown)
     keys = {("dataset", each.dataset.asset.key) for trigger in triggers for each in trigger.watched.all()}
     found = nodes.resolve(keys, user)
     return [_trigger(trigger, found) for trigger in triggers]

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from jobs import logs
-from jobs.access import access_run, sees_all_of
+from jobs.access import access_run, attempts_of, files_of, sees_all_of
 from jobs.actions import runs
 from jobs.charts import history_of, lanes, summary_of
 from jobs.choices import Reason, RunState, Trigger
@@ -31,11 +31,20 @@ from jobs.queue import why_waiting
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.prepared import Prepared
 from portal.audit.actions import actor_of
 from portal.discussion.threads import teaser
 from portal.ui.htmx import wants_part
 
 HISTORY = 24
+_ORIGIN: Prepared[Run] = Prepared(
+    lambda *, user, run: Run.objects.visible_to(user).filter(pk=run).select_related("job")
+)
+_BEGUN: Prepared[Run] = Prepared(
+    lambda *, user, jobs, principals: (
+        Run.objects.visible_to(user).begun(jobs, principals).select_related("job")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +141,7 @@ def _live(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "stage": _stage(shown),
         "now": now,
         "progress": _progress(shown, now),
-        "lanes": lanes(list(shown.attempts.all()), now=now),
+        "lanes": lanes(attempts_of(shown), now=now),
         "outputs": shown_outputs(shown, user),
         "artifacts": _files(shown, user),
         "fault": fault_of(shown) if _went_wrong(shown) else None,
@@ -149,7 +158,7 @@ def _went_wrong(shown: Run) -> bool:
 def _files(shown: Run, user: User) -> list[Artifact]:
     if shown.state != RunState.SUCCEEDED:
         return []
-    files = list(shown.artifacts.all())
+    files = files_of(shown)
     return files if not files or sees_all_of(user, shown) else []
 
 
@@ -159,11 +168,14 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     hurt = shown.state in RunState.unhappy() and not any(
         later.id > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )
-    visible = Run.objects.visible_to(user).select_related("job")
-    begun = list(visible.started_by(shown)) if shown.state == RunState.SUCCEEDED else []
+    begun = (
+        _BEGUN(user=user, jobs={shown.job_id}, principals={f"run:{shown.pk}"})
+        if shown.state == RunState.SUCCEEDED
+        else []
+    )
     return {
         "kind": kind_of(shown.job.kind),
-        "origin": visible.filter(pk=shown.origin_id).first() if shown.origin_id else None,
+        "origin": _ORIGIN.first(user=user, run=shown.origin_id) if shown.origin_id else None,
         "begun": begun,
         "failed_after": runs.to_run_again(after=shown, by=user) if begun else [],
         "history": history_of(recent, now=now),

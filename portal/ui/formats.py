@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -19,11 +19,9 @@ _UNITS: Final = {
     "en": (f"{NBSP}d", f"{NBSP}h", f"{NBSP}min", f"{NBSP}s"),
     "ko": ("일", "시간", "분", "초"),
 }
-_MOMENTS: Final = {
-    "en": ("d MMMM, HH:mm", "d MMMM y, HH:mm"),
-    "ko": ("M월 d일 HH:mm", "y년 M월 d일 HH:mm"),
-}
 _DAYS: Final = {"en": ("d MMMM", "d MMMM y"), "ko": ("M월 d일", "y년 M월 d일")}
+# What stands between a day and a time of day.
+_AT: Final = {"en": ", ", "ko": " "}
 _LONG_DAYS: Final = {"en": "EEEE d MMMM y", "ko": "y년 M월 d일 EEEE"}
 _MINUTES: Final = {"en": f"{NBSP}min", "ko": "분"}
 # What is counted in words of time, in seconds: years to seconds, as CLDR does.
@@ -60,15 +58,12 @@ def _relative(seconds: int, code: str) -> str:
 
 def moment(value: dt.datetime, now: dt.datetime | None = None) -> str:
     """Say exactly when: «1 March, 06:40», «3월 1일 06:40»; with the year unless it is this one."""
-    local = here(value)
+    local, code = here(value), language()
+    short, long = _DAYS[code]
     this_year = here(now or timezone.now()).year
-    return _written(local.replace(second=0, microsecond=0, tzinfo=None), local.year == this_year, language())
-
-
-@lru_cache(4096)
-def _written(minute: dt.datetime, is_of_this_year: bool, code: str) -> str:
-    short, long = _MOMENTS[code]
-    return format_datetime(minute, short if is_of_this_year else long, locale=code)
+    # A page has hundreds of moments, of few days: only these are worth keeping.
+    day = _dated(local.date(), short if local.year == this_year else long, code)
+    return f"{day}{_AT[code]}{local:%H:%M}"
 
 
 def day(value: dt.date, now: dt.datetime | None = None) -> str:
@@ -107,11 +102,16 @@ def duration(value: dt.timedelta | Number) -> str:
     Below ten seconds a tenth counts: the steps of a short run must add up to the whole.
     """
     seconds = value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
-    units = _UNITS[language()]
     if seconds < 0:
         return f"−{duration(-seconds)}"
+    return _lasting(round(seconds, 1) if seconds < 9.95 else round(seconds), language())
+
+
+@lru_cache(4096)
+def _lasting(seconds: float, code: str) -> str:
+    units = _UNITS[code]
     if seconds < 9.95:
-        return f"{number(round(seconds, 1))}{units[3]}"
+        return f"{number(seconds)}{units[3]}"
     whole = round(seconds)
     sizes = (86400, 3600, 60, 1)
     counts = [whole // 86400, whole % 86400 // 3600, whole % 3600 // 60, whole % 60]

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.ui import formats, vega
+from portal.ui import drawings, formats, vega
 from portal.ui.paging import Page
 
 TONES = ("neutral", "info", "good", "warn", "bad")
@@ -176,11 +176,11 @@ def _icons() -> list[str]:
     return re.findall(r'<symbol id="i-([a-z]+)"', render_to_string("parts/sprite.html"))
 
 
-def _runs() -> list[dict[str, Any]]:
+def _runs() -> list[drawings.Bar]:
     lengths = (22, 24, 21, 23, 26, 22, 20, 25, 31, 29, 24, 22, 23, 21, 22, 24, 20, 23, 25, 22, 44, 18)
     tones = ["good"] * 20 + ["bad", "info"]
     return [
-        {"value": length, "tone": tone, "label": formats.duration(length * 3)}
+        drawings.Bar(length, tone, formats.duration(length * 3))
         for length, tone in zip(lengths, tones, strict=True)
     ]
 

@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import LineageEdge
-from jobs.choices import Condition, RunState, Trigger
+from jobs.choices import QUERY_JOB, QUERY_KIND, Condition, RunState, Trigger
 from jobs.models import Alert, Run, Schedule
 from portal.accounts.models import Team
 from portal.audit.models import AuditEvent
@@ -349,8 +349,32 @@ def test_more_runs_take_no_more_queries(
     dan.get(f"/jobs/{job.key}/")
     for _ in range(40):
         make_run(job)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(14) as asked:
         dan.get(f"/jobs/{job.key}/")
+    assert '"jobs_run"."outputs"' not in str(asked.captured_queries), "no line shows what a run brought"
+
+
+def test_runs_in_one_of_two_states_come_once_and_unsorted(
+    dan: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    job = make_job()
+    runs = [make_run(job, state) for state in (RunState.FAILED, RunState.LOST, RunState.SUCCEEDED)]
+    path = f"/jobs/{job.key}/?state=failed&state=lost"
+    dan.get(path)
+    with django_assert_num_queries(14) as asked:
+        page = dan.get(path).content.decode()
+    assert [page.count(f'class="main-link" href="/runs/{run.number}/"') for run in runs] == [1, 1, 0]
+    assert "SELECT DISTINCT" not in str(asked.captured_queries), "it would sort every failed run of the job"
+
+
+def test_of_the_job_behind_queries_everybody_reads_their_own_runs(client: Client, cast: Cast) -> None:
+    job = make_job(QUERY_JOB, kind=QUERY_KIND)
+    own, other = make_run(job, by=cast.ben), make_run(job, by=cast.dan)
+    client.force_login(cast.ben)
+    for path in (f"/jobs/{QUERY_JOB}/", f"/jobs/{QUERY_JOB}/?state={own.state}"):
+        page = text(client, path)
+        assert f'"/runs/{own.number}/"' in page
+        assert f'"/runs/{other.number}/"' not in page
 
 
 class TestWhatTellsRunsApart:

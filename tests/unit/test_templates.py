@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from django.template import Context, Template
+from django.utils import translation
 
 from portal.configuration import ROOT
 
@@ -59,3 +61,24 @@ def test_the_patterns_find_what_they_look_for():
         '<p hx-trigger="click[ctrlKey]">', '<p hx-vars="x">', "<script>",
     )  # fmt: skip
     assert all(pattern.search(text) for pattern, text in zip(FORBIDDEN.values(), bad, strict=True))
+
+
+SAME = sorted({part for path in TEMPLATES for part in re.findall(r'{% same "([^"]+)" %}', path.read_text())})
+
+
+@pytest.mark.parametrize("part", SAME)
+def test_a_part_that_is_the_same_on_every_page_uses_nothing_of_the_page(part):
+    text = (ROOT / "portal" / "templates" / part).read_text()
+    used = re.findall(r"{{|{% (?:if|for|with|include|csrf_token|csrf_field|query)\b", text)
+    assert not used, "it is drawn once for everybody who reads this language"
+
+
+def test_a_part_that_is_the_same_on_every_page_is_drawn_in_the_readers_language():
+    template = Template('{% same "parts/keys.html" %}')
+    with translation.override("en"):
+        english = template.render(Context())
+        assert ">Keyboard<" in english
+    with translation.override("ko"):
+        assert ">Keyboard<" not in template.render(Context())
+    with translation.override("en"):
+        assert template.render(Context()) == english

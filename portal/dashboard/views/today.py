@@ -56,7 +56,9 @@ _RUNNING: Prepared[Run] = Prepared(
         .only(*_OF_A_RUN)[:50]
     )
 )
-_LAST_FAILED: Prepared[Run] = Prepared(lambda *, user: broken_runs(user).only(*_OF_A_RUN)[:BROKEN_SHOWN])
+_LAST_FAILED: Prepared[Run] = Prepared(
+    lambda *, user: broken_runs(user).select_related("job", "requested_by").only(*_OF_A_RUN)[:BROKEN_SHOWN]
+)
 _TEAMS: Final = Prepared(lambda *, user: Team.objects.filter(members=user))
 # Seconds that the figures, the fresh data and the duty may be old.
 CALM_FOR = 10

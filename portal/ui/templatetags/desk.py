@@ -7,10 +7,13 @@ from functools import lru_cache
 from typing import Any, cast
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField, ChoiceField, ModelChoiceField, MultipleChoiceField
 from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
 from django.utils.html import conditional_escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from portal.languages import spoken
 from portal.ui import drawings, formats
@@ -30,6 +33,19 @@ def icon(name: str, size: str = "") -> SafeString:
     return format_html(
         '<svg class="i{}" aria-hidden="true"><use href="#i-{}"/></svg>', f" {size}" if size else "", name
     )
+
+
+@register.simple_tag
+def same(part: str) -> SafeString:
+    """Draw a part that is the same on every page in a language: it uses nothing of the context."""
+    # While it is being written it is read anew each time, as all templates are.
+    drawn = _same.__wrapped__ if settings.DEBUG else _same
+    return drawn(part, get_language())
+
+
+@lru_cache(64)
+def _same(part: str, _language: str | None) -> SafeString:
+    return render_to_string(part)
 
 
 @register.simple_tag
@@ -90,12 +106,10 @@ def ago(value: dt.datetime | None) -> str:
     """Show a moment relative to now, with the exact time on hover."""
     if value is None:
         return formats.DASH
-    return format_html(
-        '<time datetime="{}" title="{}" data-ago>{}</time>',
-        value.isoformat(timespec="seconds"),
-        formats.moment(value),
-        formats.ago(value),
-    )
+    exact, words = formats.moment(value), formats.ago(value)
+    at = value.isoformat(timespec="seconds")
+    # Without format_html, since lists have hundreds; nothing in it was written by people.
+    return SafeString(f'<time datetime="{at}" title="{exact}" data-ago>{words}</time>')
 
 
 @register.filter

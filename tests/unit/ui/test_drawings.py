@@ -54,7 +54,7 @@ def test_a_bar_stays_inside_and_a_sliver_can_be_seen():
 
 
 def test_past_runs_link_to_their_pages():
-    svg = drawings.history([{"value": 2, "tone": "bad", "url": "/runs/7/", "label": "<7>"}], label="one run")
+    svg = drawings.history([drawings.Bar(2, "bad", "<7>", "/runs/7/")], label="one run")
     assert 'href="/runs/7/"' in svg
     assert "&lt;7&gt;" in svg
     assert 'class="bad"' in svg
