@@ -1,7 +1,7 @@
 """The API of datasets and metrics: read only."""
 
 import datetime as dt
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import django_filters
@@ -40,6 +40,9 @@ _GRAIN = OpenApiParameter(
 )
 _FROM = OpenApiParameter("from", OpenApiTypes.DATE, description="Periods that begin on this day or later.")
 _TO = OpenApiParameter("to", OpenApiTypes.DATE, description="Periods that begin on this day or earlier.")
+
+_ORDERS: Final = {"oldest": ("starts_on", "pk"), "newest": ("-starts_on", "-pk")}
+_ORDER = OpenApiParameter("order", enum=list(_ORDERS), description="Which periods come first.")
 
 
 class CatalogFilter(django_filters.FilterSet):
@@ -175,8 +178,15 @@ class PointsView(ListAPIView[MetricPoint]):
     required_scopes = {"GET": "catalog:read"}
     serializer_class = PointSerializer
     filter_backends = []
-    asked_besides = frozenset({"grain", "from", "to"})
-    ordering = ("starts_on", "pk")
+    asked_besides = frozenset({"grain", "from", "to", "order"})
+
+    @property
+    def ordering(self) -> tuple[str, str]:
+        """The order asked for: the oldest first, or the newest."""
+        asked = self.request.query_params.get("order", "oldest")
+        if asked not in _ORDERS:
+            raise _wrong("order", f"It is one of {', '.join(_ORDERS)}.")
+        return _ORDERS[asked]
 
     def get_queryset(self) -> QuerySet[MetricPoint]:
         """Return the points of the grain and days asked for."""
@@ -192,11 +202,11 @@ class PointsView(ListAPIView[MetricPoint]):
     @extend_schema(
         operation_id="metrics_points",
         tags=["catalog"],
-        parameters=[_GRAIN, _FROM, _TO],
+        parameters=[_GRAIN, _FROM, _TO, _ORDER],
         responses={200: PointSerializer(many=True), 404: _NOT_THERE},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the values of a metric, oldest first; without a grain the days."""
+        """List the values of a metric; without a grain the days, without an order the oldest first."""
         return super().get(request, *args, **kwargs)
 
 

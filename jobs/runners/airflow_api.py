@@ -16,8 +16,6 @@ MOST_PAGES: Final = 10
 # Of what Airflow says about a refusal, in characters.
 LONGEST_DETAIL: Final = 500
 STATES: Final = frozenset({"queued", "running", "success", "failed"})
-# Answers that a later try may heal beside all from 500 on.
-_PASSING: Final = frozenset({408, 425, 429})
 _CREATED: Final = frozenset({200, 201})
 
 
@@ -162,7 +160,7 @@ def _document(answer: Answer) -> dict[str, Any]:
 
 def _refusal(answer: Answer) -> AirflowError:
     status = answer.status
-    if status >= 500 or status in _PASSING:
+    if answer.may_heal:
         message = said("Airflow answered %(status)s.", status=status)
         return AirflowError(message, ErrorClass.ELSEWHERE, status)
     detail = _detail(answer)

@@ -30,8 +30,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OURS: Final = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "content-type", "idempotency-key"}
 )
-# Answers that a later try may heal beside all from 500 on.
-_PASSING: Final = frozenset({408, 425, 429})
 
 
 class HttpHeader(BaseModel):
@@ -201,7 +199,6 @@ def _check(config: HttpConfig, answer: Answer, context: Context, shown: str) -> 
         return
     if answer.body:
         context.log.error("%s", _text(answer)[:LONGEST_EXCERPT])
-    passing = answer.status >= 500 or answer.status in _PASSING
     wanted = ", ".join(map(str, config.expected)) or "2xx"
     message = said(
         "%(call)s answered %(status)s; %(wanted)s was expected.",
@@ -209,7 +206,7 @@ def _check(config: HttpConfig, answer: Answer, context: Context, shown: str) -> 
         status=answer.status,
         wanted=wanted,
     )
-    raise HttpError(message, ErrorClass.ELSEWHERE if passing else ErrorClass.REFUSED)
+    raise HttpError(message, ErrorClass.ELSEWHERE if answer.may_heal else ErrorClass.REFUSED)
 
 
 def header_value(header: HttpHeader, context: Context) -> str:

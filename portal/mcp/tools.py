@@ -74,11 +74,17 @@ def _register_catalog(server: MCPServer, desk: Desk) -> None:
         starts_from: Annotated[str, Field(description="First day of the points, as 2026-01-31.")] = "",
         most: Most = 31,
     ) -> Result:
-        """Read a metric: definition, target, headline figure; with a grain also its points, oldest first."""
+        """Read a metric: definition, target, headline figure; with a grain also its points, oldest first.
+
+        Without a first day these are the newest ones.
+        """
         found: Result = await desk.get("metrics", key)
         if grain:
-            points = await desk.get("metrics", key, "points", grain=grain, from_=starts_from, limit=most)
-            found["points"] = points.get("results", points)
+            order = "oldest" if starts_from else "newest"
+            points = await desk.get(
+                "metrics", key, "points", grain=grain, from_=starts_from, order=order, limit=most
+            )
+            found["points"] = sorted(points["results"], key=lambda point: point["starts_on"])
         return found
 
 

@@ -23,7 +23,6 @@ MOST_LETTERS: Final = 300
 # What Slack asks us to wait is kept to, within reason; in seconds.
 LONGEST_WAIT: Final = 3600
 _BUSY: Final = 429
-_PASSING: Final = frozenset({408, 425, _BUSY})
 
 
 class NotTaken(Exception):
@@ -100,7 +99,7 @@ def _line(line: Line) -> str:
 def _refusal(answer: Answer) -> NotTaken:
     if answer.status == _BUSY:
         return NotTaken("slack_busy", may_heal=True, wait=_wait_of(answer))
-    if answer.status >= 500 or answer.status in _PASSING:
+    if answer.may_heal:
         return NotTaken("slack_failed", may_heal=True, wait=_wait_of(answer))
     # The webhook was removed, its channel archived, or it never was one: it stays so.
     return NotTaken("slack_refused", may_heal=False)

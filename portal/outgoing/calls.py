@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 # Seconds for all of a call: the name, the connection, the request and the answer.
 PATIENCE: Final = 5.0
 LARGEST_ANSWER: Final = 64 * 1024
+# Refusals of the moment, beside everything from 500 on.
+_NOT_NOW: Final = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Answer:
     def is_success(self) -> bool:
         """Say whether it is a 2xx."""
         return 200 <= self.status < 300
+
+    @property
+    def may_heal(self) -> bool:
+        """Say whether the same call may go well later: the other side is at fault, too slow or too busy."""
+        return self.status >= 500 or self.status in _NOT_NOW
 
     def json(self) -> Any:
         """Return the body as JSON; raises ValueError."""

@@ -58,7 +58,9 @@ def test_the_series_is_cut_by_grain_and_days(client, finn):
     assert len(only["evidence"]) == 36
 
 
-@pytest.mark.parametrize("query", ["grain=year", "from=yesterday", "to=2013-02-30", "limit=1000"])
+@pytest.mark.parametrize(
+    "query", ["grain=year", "from=yesterday", "to=2013-02-30", "limit=1000", "order=random"]
+)
 def test_a_wrong_parameter_is_named(client, finn, query):
     catalog.metric("rate")
     response = client.get(f"/api/v1/metrics/rate/points?{query}", headers=finn)
@@ -71,6 +73,9 @@ def test_pages_of_a_series_follow_each_other(client, finn):
     first = get(client, "/api/v1/metrics/rate/points?grain=month&limit=7", finn)
     second = get(client, first["next"], finn)
     assert [row["value"] for row in first["results"] + second["results"]] == list(range(1, 13))
+    newest = get(client, "/api/v1/metrics/rate/points?grain=month&limit=7&order=newest", finn)
+    older = get(client, newest["next"], finn)
+    assert [row["value"] for row in newest["results"] + older["results"]] == list(range(12, 0, -1))
 
 
 @pytest.mark.parametrize("part", ["", "/points"])

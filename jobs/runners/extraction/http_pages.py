@@ -25,7 +25,7 @@ LARGEST_PAGE: Final = 32 * 1024 * 1024
 # How often a page is asked for while the other side says «not now», and the longest wait between, in seconds.
 _TRIES: Final = 4
 _LONGEST_WAIT: Final = 30.0
-_PASSING: Final = frozenset({408, 425, 429, 502, 503, 504})
+_AGAIN: Final = frozenset({408, 425, 429, 502, 503, 504})
 _NO_SUCCESS: Final = gettext_noop("answered %(status)s")
 _NO_ENTRY: Final = gettext_noop("answered %(status)s (is the secret right?)")
 _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
@@ -151,14 +151,13 @@ def _page(context: Context, source: HttpApi, url: str, headers: Mapping[str, str
             )
         except OutgoingError as error:
             raise not_reached(source.place, error) from error
-        if answer.status not in _PASSING or tries == _TRIES:
+        if answer.status not in _AGAIN or tries == _TRIES:
             break
         wait = _wait(answer, tries)
         context.log.warning("answered %d; asking again in %.0f s", answer.status, wait)
         time.sleep(wait)
     if not answer.is_success:
-        passing = answer.status >= 500 or answer.status in _PASSING
-        kind = ErrorClass.ELSEWHERE if passing else ErrorClass.REFUSED
+        kind = ErrorClass.ELSEWHERE if answer.may_heal else ErrorClass.REFUSED
         template = _NO_ENTRY if answer.status in {401, 403} else _NO_SUCCESS
         raise ExtractError(source.place, said(template, status=answer.status), kind)
     return answer
