@@ -10,7 +10,7 @@ from django.http import Http404
 
 from catalog.access import sees_tables
 from catalog.models import Dataset, Metric
-from jobs.choices import QUERY_JOB, REPORT_KIND, RunState
+from jobs.choices import PEEK_JOB, QUERY_JOB, REPORT_KIND, RunState
 from jobs.models import (
     Artifact,
     Backfill,
@@ -218,6 +218,16 @@ def access_query(user: User, number: int) -> Run:
     """Return a person's own query by its number; what somebody else asked does not exist for them."""
     require(user, Permission.RUN_SQL)
     own = Run.objects.filter(job__key=QUERY_JOB, requested_by=user)
+    run = own.select_related(*_RUN_RELATED).filter(number=number).first() if number < 2**63 else None
+    if run is None:
+        raise Http404
+    return run
+
+
+def access_peek(user: User, number: int) -> Run:
+    """Return a person's own look into a source file; what somebody else looked into is missing here."""
+    require(user, Permission.EDIT_JOBS)
+    own = Run.objects.filter(job__key=PEEK_JOB, requested_by=user)
     run = own.select_related(*_RUN_RELATED).filter(number=number).first() if number < 2**63 else None
     if run is None:
         raise Http404

@@ -17,7 +17,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from jobs.exceptions import FieldError
-from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of
+from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of, tool_of
 from jobs.fields import JsonField, NullsField, PairsField, SuggestingInput
 from jobs.forms import Parameter, Schema, field_of, resolve
 from jobs.lists import MOST_ITEMS, number_in
@@ -50,6 +50,8 @@ class Node:
     # The control beside which it is shown, and the values of that for which it is; "" for always.
     beside: str = ""
     beside_values: str = ""
+    # The template of what works with what the field says.
+    tool: str = ""
     # Whether an empty list is something to say: it is needed, or takes the place of a default.
     keeps_empty: bool = False
     errors: list[str] = field(default_factory=list)
@@ -238,7 +240,8 @@ class SchemaForm(forms.Form):
         if value is not None:
             made.initial = value
         self.fields[path] = made
-        return Node("leaf", path, parameter.label, keeps_empty=_keeps_empty(parameter))
+        tool = tool_of(parameter.schema.get("widget"), self._reader)
+        return Node("leaf", path, parameter.label, tool=tool, keeps_empty=_keeps_empty(parameter))
 
     def _said(self, name: str, usual: str) -> str:
         """Return what a control between the fields says; a count that is none is the usual one."""

@@ -103,6 +103,14 @@ class SecretInUse(JobsError):
     """Jobs name this secret."""
 
 
+class FileRefused(JobsError):
+    """The file is not taken; the message says why."""
+
+
+class TooManyPeeks(JobsError):
+    """So many of your looks into files are still open; wait for one."""
+
+
 class UnknownPipeline(JobsError):
     """No pipeline is registered under this key."""
 

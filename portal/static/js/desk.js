@@ -14,5 +14,6 @@ import "./steps.js";
 import "./answering.js";
 import "./discussion.js";
 import "./query.js";
+import "./files.js";
 import "./beside.js";
 import "./tips.js";
