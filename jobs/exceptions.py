@@ -107,6 +107,10 @@ class FileRefused(JobsError):
     """The file is not taken; the message says why."""
 
 
+class NameTaken(FileRefused):
+    """There is already something of this name."""
+
+
 class TooManyPeeks(JobsError):
     """So many of your looks into files are still open; wait for one."""
 

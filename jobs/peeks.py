@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from jobs.choices import ErrorClass, RunState
 from jobs.models import Run
@@ -58,7 +58,7 @@ def seen_of(run: Run) -> Seen | None:
         Column(each["name"], each["type"], each["type"].startswith(_NUMBERS)) for each in outputs["columns"]
     ]
     count = int(outputs.get("files", 1))
-    counted = ngettext("the only file", "the first of {n} files", count).format(n=formats.number(count))
+    counted = _("the first of {n} files").format(n=formats.number(count))
     return Seen(
         file=outputs["file"],
         counted=counted if count > 1 else "",

@@ -13,10 +13,10 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.http import Http404
 from django.utils.translation import gettext as _
 
-from jobs.exceptions import FileRefused
-from jobs.runners.sources import RefusedPath, plain_parts
+from jobs.exceptions import FileRefused, NameTaken
 from jobs.source_files import ENDINGS, format_of, open_folder, split
 from portal.audit.actions import Actor, record
 
@@ -122,8 +122,8 @@ def _require_size(size: int) -> None:
         raise FileRefused(_("It is larger than {most} MB, the most that is taken here.").format(most=most))
 
 
-def _taken() -> FileRefused:
-    return FileRefused(
+def _taken() -> NameTaken:
+    return NameTaken(
         _("There is already something of this name here. Choose «Replace» to put yours in its place.")
     )
 
@@ -194,21 +194,17 @@ def _plain_name(given: str) -> str:
     if not name:
         raise FileRefused(_("It needs a name."))
     if _UNSEEN.search(name):
-        raise FileRefused(_("Its name holds signs that nobody sees. Rename it, then bring it again."))
+        raise FileRefused(_("Its name holds signs that nobody sees. Rename it, then upload it again."))
     if name.startswith("."):
         raise FileRefused(_("Names with a dot in front are hidden, and no job finds them. Rename it."))
     if "/" in name or "\\" in name:
-        raise FileRefused(_("A name holds neither «/» nor «\\». Choose the folder, then bring the file."))
+        raise FileRefused(_("A name holds neither «/» nor «\\». Open the folder, then upload the file."))
     if _OF_PATTERNS.search(name):
         raise FileRefused(
             _("In paths «*», «?», «[», «]» and «{partition}» stand for something else. Rename it.")
         )
     if len(name.encode()) > _LONGEST_NAME:
         raise FileRefused(_("Its name is too long: at most 200 bytes, fewer in Korean letters."))
-    try:
-        plain_parts(name)
-    except RefusedPath as error:
-        raise FileRefused(str(error)) from error
     return name
 
 
@@ -216,10 +212,10 @@ def _require_file(place: int, name: str, *, missing: bool = True) -> None:
     """Refuse what is there and no plain file: links and folders are neither replaced nor deleted."""
     try:
         told = os.stat(name, dir_fd=place, follow_symlinks=False)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         if missing:
             return
-        raise
+        raise Http404 from error
     if not stat.S_ISREG(told.st_mode):
         raise FileRefused(_("A folder or a link of this name is in its place."))
 

@@ -13,7 +13,7 @@ from jobs.runners.extract_load import Files
 from jobs.runners.sources import RefusedPath, find_files, source_folder
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
-from portal.said import Said, said_of
+from portal.said import Said, said, said_of
 from portal.warehouse.cells import CUT, Cells
 from portal.warehouse.errors import MissingInput, WarehouseError
 from portal.warehouse.port import FileSource, Peek, SourceFile
@@ -40,7 +40,7 @@ class NobodyLooks(Exception):
     error_class = "bad_input"
 
     def __init__(self) -> None:
-        super().__init__("Whoever asked this may not make jobs any more.")
+        super().__init__(said("Whoever asked this may not make jobs any more."))
 
 
 class PeekRunner:

@@ -50,7 +50,6 @@ def source_files(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt  # Only until the files' way to the disk is set, before which nothing may read the body.
-@require_POST
 def source_upload(request: HttpRequest) -> HttpResponse:
     """Take files into a folder, straight to its disk."""
     require(signed_in(request), Permission.EDIT_JOBS)
@@ -67,6 +66,7 @@ def source_upload(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_protect
+@require_POST
 def _keep(request: HttpRequest, handler: SourceUploadHandler) -> HttpResponse:
     # This reads the body, where nothing has so far.
     replace = request.POST.get("replace") == "on"
@@ -99,7 +99,7 @@ def source_folder_new(request: HttpRequest) -> HttpResponse:
     except FileRefused as error:
         messages.error(request, str(error))
         return redirect(_page_of(folder))
-    messages.success(request, _("The folder is there. Bring files into it."))
+    messages.success(request, _("The folder is there. Upload files into it."))
     return redirect(_page_of(made))
 
 

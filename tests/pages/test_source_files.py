@@ -9,10 +9,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from jobs import source_files
-from jobs.actions.source_files import safe_name
+from jobs.actions.source_files import Incoming, keep, safe_name
 from jobs.choices import RunState
-from jobs.exceptions import FileRefused
+from jobs.exceptions import FileRefused, NameTaken
 from jobs.models import Job, Run
+from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
 from tests.factories.jobs import make_job
@@ -117,7 +118,7 @@ def test_links_hidden_files_and_what_is_outside_are_never_shown(
     assert "real.csv" in page
     for name in ("to-folder", "to-file", ".hidden", ".git", "pipe"):
         assert name not in page
-    assert "keys" not in text(dan, "/files/?q=keys")
+    assert "No file of this name" in text(dan, "/files/?q=keys")
     for folder in ("to-folder", ".git", "..", "../secret", "/etc", str(secret), "a\\b", "real.csv", "%00"):
         assert dan.get("/files/", {"folder": folder}).status_code == 404, folder
     for path in ("to-file.csv", "to-folder/keys.csv", "../secret/keys.csv", ".hidden.csv", "pipe.csv", ""):
@@ -280,6 +281,32 @@ def test_uploads_into_links_and_missing_folders_are_refused(dan: Client, files: 
         assert dan.post(f"/files/upload/?folder={folder}", {"file": csv("a.csv")}).status_code == 404
         assert dan.post("/files/folder/", {"folder": folder, "name": "a"}).status_code == 404
     assert left(tmp_path / "elsewhere") == []
+
+
+def test_a_link_planted_while_a_file_comes_in_leads_it_nowhere(
+    cast: Cast, files: Path, tmp_path: Path
+) -> None:
+    (files / "shop").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    incoming = Incoming("shop")
+    incoming.write(b"a\n")
+    (files / "shop").rename(files / "moved")
+    (files / "shop").symlink_to(tmp_path / "elsewhere")
+    keep(incoming=incoming, name="a.csv", replace=False, by=Actor.person(cast.dan))
+    assert left(tmp_path / "elsewhere") == []
+    assert left(files) == ["moved", "moved/a.csv", "shop"]
+
+
+def test_of_two_that_bring_one_name_at_once_one_succeeds(cast: Cast, files: Path) -> None:
+    both = [Incoming(""), Incoming("")]
+    for number, each in enumerate(both):
+        each.write(f"{number}\n".encode())
+    keep(incoming=both[1], name="a.csv", replace=False, by=Actor.person(cast.dan))
+    with pytest.raises(NameTaken):
+        keep(incoming=both[0], name="a.csv", replace=False, by=Actor.person(cast.dan))
+    assert left(files) == ["a.csv"]
+    assert (files / "a.csv").read_text() == "1\n"
+    assert AuditEvent.objects.filter(action="source_file.added").count() == 1
 
 
 def test_a_taken_name_is_replaced_only_where_that_is_chosen(dan: Client, files: Path, tmp_path: Path) -> None:

@@ -313,6 +313,9 @@ class World:
     def _peek(self, kind: str) -> dict[str, Any]:
         return {"number": self.peek.number if kind == "dans" else NOBODY}
 
+    def _source_file(self, kind: str) -> dict[str, Any]:
+        return {"path": f"{kind}/a.csv"}
+
     def _secret(self, kind: str) -> dict[str, Any]:
         return {"name": kind}
 

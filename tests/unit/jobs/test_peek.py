@@ -2,18 +2,21 @@
 
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.utils import timezone
 
 from jobs import peeks
 from jobs.actions.peeks import MOST_OPEN, look
 from jobs.exceptions import TooManyPeeks
 from jobs.models import Run, RunEvent
 from jobs.runners.extract_load import Files
+from jobs.runners.housekeeping import SEEN_FOR, forget_looks
 from portal.accounts.models import User
 from portal.audit.actions import Actor
 from portal.warehouse import peeking
@@ -68,7 +71,7 @@ def test_a_csv_is_read_by_its_options(lake: Lake, files: Path, cast: Cast) -> No
     # In the wrong encoding it says where.
     wrong = looked(cast.dan, "a.csv", delimiter=";")
     assert wrong.outputs["rows"] == []
-    assert "a.csv, line 1" in peeks.problem_of(wrong)
+    assert "a.csv, line 2" in peeks.problem_of(wrong)
 
 
 def test_without_a_header_columns_are_numbered(lake: Lake, files: Path, cast: Cast) -> None:
@@ -188,6 +191,19 @@ def test_nobody_else_sees_it_nor_hears_of_it(lake: Lake, files: Path, cast: Cast
     assert not Run.objects.visible_to(cast.cleo).exists()
     assert not Run.objects.visible_to(cast.dan).ordinary().exists()
     assert RunEvent.objects.filter(run=run).exists()
+
+
+def test_what_was_seen_is_forgotten_after_a_day(lake: Lake, files: Path, cast: Cast) -> None:
+    (files / "a.csv").write_text("a\n1\n")
+    old, young = looked(cast.dan, "a.csv"), looked(cast.dan, "a.csv")
+    before = timezone.now() - SEEN_FOR - timedelta(minutes=1)
+    Run.objects.filter(pk=old.pk).update(finished_at=before, created_at=before, started_at=before)
+    assert forget_looks(timezone.now()) == 1
+    old.refresh_from_db()
+    young.refresh_from_db()
+    assert (old.outputs, old.params["path"]) == ({}, "a.csv")
+    assert young.outputs["rows"] == [[1]]
+    assert (peeks.seen_of(old), peeks.problem_of(old)) == (None, "")
 
 
 def test_nobody_has_many_open(files: Path, cast: Cast) -> None:
