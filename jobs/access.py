@@ -10,7 +10,7 @@ from django.http import Http404
 
 from catalog.access import sees_tables
 from catalog.models import Dataset, Metric
-from jobs.choices import QUERY_JOB, REPORT_KIND, RunState
+from jobs.choices import OWN_JOBS, PEEK_JOB, QUERY_JOB, REPORT_KIND, RunState
 from jobs.models import (
     Artifact,
     Attempt,
@@ -82,12 +82,12 @@ def runs_of(job: Job, user: User) -> RunQuerySet:
     It asks no more of the job, so that the database need not plan again who may know of it.
     """
     runs = Run.objects.filter(job=job).select_related("requested_by").only(*_OF_A_RUN)
-    return runs.filter(requested_by=user) if job.key == QUERY_JOB else runs
+    return runs.filter(requested_by=user) if job.key in OWN_JOBS else runs
 
 
 def first_runs_of(job: Job, user: User, count: int) -> list[Run]:
     """Return the newest of these runs."""
-    if job.key == QUERY_JOB:
+    if job.key in OWN_JOBS:
         return list(runs_of(job, user).order_by("-id")[:count])
     return _FIRST_RUNS(count, job=job.pk)
 
@@ -285,6 +285,16 @@ def access_query(user: User, number: int) -> Run:
     """Return a person's own query by its number; what somebody else asked does not exist for them."""
     require(user, Permission.RUN_SQL)
     own = Run.objects.filter(job__key=QUERY_JOB, requested_by=user)
+    run = own.select_related(*_RUN_RELATED).filter(number=number).first() if number < 2**63 else None
+    if run is None:
+        raise Http404
+    return run
+
+
+def access_peek(user: User, number: int) -> Run:
+    """Return a person's own look into a source file; what somebody else looked into is missing here."""
+    require(user, Permission.EDIT_JOBS)
+    own = Run.objects.filter(job__key=PEEK_JOB, requested_by=user)
     run = own.select_related(*_RUN_RELATED).filter(number=number).first() if number < 2**63 else None
     if run is None:
         raise Http404

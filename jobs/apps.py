@@ -15,4 +15,5 @@ class JobsConfig(AppConfig):
         import_string("portal.celery.app")
         import_string("jobs.receivers.register")()
         import_string("jobs.artifacts.register")()
+        import_string("jobs.api.file_views.register")()
         checks.register(import_string("jobs.runners.registry.check_runners"), "jobs")

@@ -10,8 +10,13 @@ from django.utils.translation import gettext_lazy as _
 # The job behind «Ask the lake»: its runs carry what one person asked, and only that person reads them.
 QUERY_JOB = "query"
 QUERY_KIND = "query"
+# The job behind «Look into it»: the first rows of a source file, for the person who asked.
+PEEK_JOB = "peek"
+PEEK_KIND = "peek"
+# Jobs whose runs are each the affair of whoever asked for it, and of nobody else.
+OWN_JOBS = frozenset({QUERY_JOB, PEEK_JOB})
 # Kinds that people ask for at a place of their own, which judges what they ask and how much is open.
-ASKED_KINDS = frozenset({QUERY_KIND, "verify"})
+ASKED_KINDS = frozenset({QUERY_KIND, PEEK_KIND, "verify"})
 REPORT_KIND = "report"
 # Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
 FOLLOWING_KINDS = frozenset({"airflow_dag"})

@@ -16,7 +16,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from jobs.exceptions import FieldError
-from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of
+from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of, tool_of
 from jobs.fields import JsonField, NullsField, PairsField, SuggestingInput
 from jobs.form_parts import Node
 from jobs.forms import Parameter, Schema, field_of, resolve
@@ -204,8 +204,10 @@ class SchemaForm(forms.Form):
         if value is not None:
             made.initial = value
         self.fields[path] = made
-        usual = parameter.schema.get("default")
-        return Node("leaf", path, parameter.label, keeps_empty=_keeps_empty(parameter), usual=usual)
+        usual, tool = parameter.schema.get("default"), tool_of(parameter.schema.get("widget"), self._reader)
+        return Node(
+            "leaf", path, parameter.label, tool=tool, keeps_empty=_keeps_empty(parameter), usual=usual
+        )
 
     def _said(self, name: str, usual: str) -> str:
         """Return what a control between the fields says; a count that is none is the usual one."""

@@ -105,6 +105,18 @@ class SecretInUse(JobsError):
     """Jobs name this secret."""
 
 
+class FileRefused(JobsError):
+    """The file is not taken; the message says why."""
+
+
+class NameTaken(FileRefused):
+    """There is already something of this name."""
+
+
+class TooManyPeeks(JobsError):
+    """So many of your looks into files are still open; wait for one."""
+
+
 class UnknownPipeline(JobsError):
     """No pipeline is registered under this key."""
 

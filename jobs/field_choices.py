@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from catalog.models import Metric
 from jobs.models import Secret
 from jobs.runners import pipelines
+from jobs.source_files import suggested
 from portal.accounts.models import Team, User
+from portal.accounts.permissions import Permission
 
 
 def _pipelines(_reader: User | None) -> list[tuple[str, str]]:
@@ -27,6 +29,14 @@ def _secrets(reader: User | None) -> list[str]:
     return [] if reader is None else [secret.name for secret in Secret.objects.visible_to(reader)]
 
 
+def _source_files(reader: User | None) -> list[str]:
+    return suggested() if _sees_files(reader) else []
+
+
+def _sees_files(reader: User | None) -> bool:
+    return reader is not None and reader.may(Permission.EDIT_JOBS)
+
+
 def _people(reader: User | None) -> list[tuple[str, str]]:
     if reader is None:
         return []
@@ -38,7 +48,10 @@ def _teams(reader: User | None) -> list[tuple[str, str]]:
 
 
 # By the name of the field's widget: what is offered where something else may be typed too.
-SUGGESTIONS: Final[dict[str, Callable[[User | None], list[str]]]] = {"secret": _secrets}
+SUGGESTIONS: Final[dict[str, Callable[[User | None], list[str]]]] = {
+    "secret": _secrets,
+    "source_file": _source_files,
+}
 # The same: what must be chosen from.
 CHOICES: Final[dict[str, Callable[[User | None], list[tuple[str, str]]]]] = {
     "pipeline": _pipelines,
@@ -46,6 +59,11 @@ CHOICES: Final[dict[str, Callable[[User | None], list[tuple[str, str]]]]] = {
     "people": _people,
     "teams": _teams,
 }
+
+
+def tool_of(widget: object, reader: User | None) -> str:
+    """Return the template of what stands below a field to work with what it says; "" for nothing."""
+    return "jobs/files/tool.html" if widget == "source_file" and _sees_files(reader) else ""
 
 
 def choice_of(offered: list[tuple[str, str]], chosen: Any, *, several: bool, **common: Any) -> forms.Field:

@@ -32,6 +32,8 @@ class Node:
     # The control beside which it is shown, and the values of that for which it is; "" for always.
     beside: str = ""
     beside_values: str = ""
+    # The template of what works with what the field says.
+    tool: str = ""
     # Whether an empty list is something to say: it is needed, or takes the place of a default.
     keeps_empty: bool = False
     # What it is folded away under, together with its neighbours of the same word; "" where it is not.

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 
-from jobs.choices import QUERY_JOB, RunState, labels_of_states
+from jobs.choices import OWN_JOBS, RunState, labels_of_states
 from jobs.models import Job, Run
 from jobs.models.run import RunQuerySet
 from jobs.progress import spans_of
@@ -24,7 +24,7 @@ _RECENT = """
         SELECT id, number, job_id, state, trigger, created_at, started_at, finished_at FROM jobs_run
         WHERE jobs_run.job_id = wanted.job_id AND (
             jobs_run.requested_by_id = %(reader)s
-            OR wanted.job_id IS DISTINCT FROM (SELECT jobs_job.id FROM jobs_job WHERE key = %(queries)s)
+            OR wanted.job_id <> ALL (SELECT jobs_job.id FROM jobs_job WHERE key = ANY(%(own)s))
         ) ORDER BY id DESC LIMIT %(count)s
     ) AS recent ORDER BY recent.id
 """
@@ -83,14 +83,15 @@ class Past(NamedTuple):
 def recent_runs(job_ids: Collection[int], *, count: int, reader: User) -> dict[int, list[Past]]:
     """Return each job's last runs, oldest first, in one query; a job without runs has an empty list.
 
-    Of queries only the reader's own, as in ``Run.objects.visible_to``; the jobs are those they may know of.
+    Of what people ask only the reader's own, as in ``Run.objects.visible_to``; the jobs are those they may
+    know of.
     """
     found: dict[int, list[Past]] = defaultdict(list)
     values: dict[str, Any] = {
         "jobs": list(job_ids),
         "count": count,
         "reader": reader.pk,
-        "queries": QUERY_JOB,
+        "own": list(OWN_JOBS),
     }
     with connection.cursor() as cursor:
         cursor.execute(_RECENT, values)
@@ -138,13 +139,15 @@ def usual_steps(job_id: int) -> dict[str, timedelta]:
 def broken_runs(user: User) -> RunQuerySet:
     """Return the failed last runs of visible jobs, the newest first; a job that recovered is left out.
 
-    Cancelled and skipped runs say nothing about a job's health and are passed over, and so are queries.
+    Cancelled and skipped runs say nothing about a job's health and are passed over, as is what people ask.
     """
     verdicts = frozenset({RunState.SUCCEEDED}) | RunState.unhappy()
     last = Run.objects.filter(job=OuterRef("pk"), state__in=verdicts).order_by("-id")
     # Led by the few jobs, not by the many runs: one index look-up for each job, a second one where it failed.
     jobs = (
-        Job.objects.visible_to(user).exclude(key=QUERY_JOB).alias(verdict=Subquery(last.values("state")[:1]))
+        Job.objects.visible_to(user)
+        .exclude(key__in=OWN_JOBS)
+        .alias(verdict=Subquery(last.values("state")[:1]))
     )
     newest = jobs.filter(verdict__in=RunState.unhappy()).values(run=Subquery(last.values("pk")[:1]))
     return Run.objects.filter(pk__in=newest).order_by("-id")

@@ -14,12 +14,12 @@ from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from jobs.actions.verifications import VERIFY_EVIDENCE
-from jobs.choices import QUERY_JOB
+from jobs.choices import OWN_JOBS
 from jobs.models import RunEvent, TellingMark
 
 BATCH: Final = 500
 # Somebody started these for one number and waits before it; the page itself tells.
-SILENT_JOBS: Final = frozenset({QUERY_JOB, VERIFY_EVIDENCE.key})
+SILENT_JOBS: Final = frozenset({*OWN_JOBS, VERIFY_EVIDENCE.key})
 # Whose cursor it is: the keys of TellingMark's rows.
 PEOPLE, WEBHOOKS, LINEAGE = 1, 2, 3
 

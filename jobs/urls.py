@@ -26,6 +26,7 @@ from jobs.views.job_life import job_delete, job_switch
 from jobs.views.job_run import job_run
 from jobs.views.job_versions import job_restore, job_versions
 from jobs.views.jobs import jobs
+from jobs.views.peek import peek, peek_new
 from jobs.views.query import query, query_cancel, query_file, query_new
 from jobs.views.queues import pool_slots, queues
 from jobs.views.report import report, report_edition, reports
@@ -43,6 +44,12 @@ from jobs.views.schedules import (
     schedule_resume,
 )
 from jobs.views.secrets import secret_add, secret_delete, secret_replace, secrets
+from jobs.views.source_files import (
+    source_file_delete,
+    source_files,
+    source_folder_new,
+    source_upload,
+)
 from jobs.views.verify import metric_verify
 
 urlpatterns = [
@@ -86,6 +93,12 @@ urlpatterns = [
     path("secrets/add/", secret_add, name="secret_add"),
     path("secrets/<slug:name>/replace/", secret_replace, name="secret_replace"),
     path("secrets/<slug:name>/delete/", secret_delete, name="secret_delete"),
+    path("files/", source_files, name="source_files"),
+    path("files/upload/", source_upload, name="source_upload"),
+    path("files/folder/", source_folder_new, name="source_folder_new"),
+    path("files/delete/", source_file_delete, name="source_file_delete"),
+    path("files/look/", peek_new, name="peek_new"),
+    path("files/look/<int:number>/", peek, name="peek"),
     path("runs/<int:number>/files/<uuid:pk>/", artifact, name="artifact"),
     path("reports/", reports, name="reports"),
     path("reports/new/", report_new, name="report_new"),

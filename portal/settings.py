@@ -128,6 +128,8 @@ LAKE_SCHEMA = conf.text("LAKE_SCHEMA", "ducklake")
 LAKE_DATA = conf.text("LAKE_DATA", str(VAR / "lake"))
 # Files that extract-load jobs may read lie below this folder.
 SOURCE_FOLDER = conf.text("SOURCE_FOLDER", str(VAR / "files"))
+# The largest file that people bring in by the portal, in MB.
+SOURCE_FILE_MB = conf.integer("SOURCE_FILE_MB", 512, least=1, most=1_000_000)
 # dbt projects lie below this one, each in a folder of its own.
 DBT_FOLDER = conf.text("DBT_FOLDER", str(VAR / "dbt"))
 LAKE_MEMORY = conf.text("LAKE_MEMORY", "1GB")

@@ -8,6 +8,7 @@ from jobs.api import (
     alert_views,
     backfill_views,
     definition_views,
+    file_views,
     query_views,
     report_views,
     schedule_views,
@@ -100,6 +101,8 @@ urlpatterns = [
         report_views.EditionFileView.as_view(),
         name="api_report_file",
     ),
+    path("files", file_views.FilesView.as_view(), name="api_files"),
+    path("files/<path:path>", file_views.FileView.as_view(), name="api_file"),
     path("queries", query_views.QueriesView.as_view(), name="api_queries"),
     path("queries/<int:number>", query_views.QueryView.as_view(), name="api_query"),
 ]

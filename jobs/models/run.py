@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from jobs.choices import (
     ASKED_KINDS,
     FOLLOWING_KINDS,
-    QUERY_JOB,
+    OWN_JOBS,
     Reason,
     RunState,
     Trigger,
@@ -41,14 +41,15 @@ class RunQuerySet(models.QuerySet["Run"]):
     """Choose runs."""
 
     def visible_to(self, user: User) -> Self:
-        """Keep the runs of jobs that this person may know of; of queries only their own, whoever they are.
+        """Keep the runs of jobs that this person may know of; of what people ask only their own.
 
-        What somebody asked stands in a query's parameters, log, events and errors: so its run is theirs.
+        What somebody asked stands in a run's parameters, log, events and errors: so its run is theirs.
         """
         if not user.may(Permission.VIEW_JOBS):
             return self.none()
-        jobs = Job.objects.visible_to(user).exclude(key=QUERY_JOB)
-        return self.filter(Q(job__in=jobs) | Q(job__in=Job.objects.filter(key=QUERY_JOB), requested_by=user))
+        jobs = Job.objects.visible_to(user).exclude(key__in=OWN_JOBS)
+        own = Job.objects.filter(key__in=OWN_JOBS)
+        return self.filter(Q(job__in=jobs) | Q(job__in=own, requested_by=user))
 
     def ordinary(self) -> Self:
         """Leave out the runs that only stand behind other pages, such as queries and verifications."""

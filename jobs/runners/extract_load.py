@@ -77,6 +77,7 @@ class Files(BaseModel):
             "(SOURCE_FOLDER). {partition} stands for the run's partition."
         ),
         examples=["orders/*.csv"],
+        json_schema_extra={"widget": "source_file"},
     )
     format: Literal["csv", "parquet", "json"] = Field(
         default="csv", title=gettext_noop("Format"), json_schema_extra={"labels": dict(_FORMATS)}

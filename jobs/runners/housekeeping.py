@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, ConfigDict
 
+from jobs.choices import PEEK_JOB
 from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
 from portal.audit.actions import Actor
@@ -21,6 +22,8 @@ from portal.warehouse.port import Snapshot, Warehouse
 ORPHANED: Final = dt.timedelta(days=7)
 # A run reads the newest snapshot and records what it read when it ends, which is within a day.
 LEAST: Final = dt.timedelta(days=1)
+# The rows that somebody saw of a source file are only for that moment.
+SEEN_FOR: Final = dt.timedelta(days=1)
 
 
 class HousekeepingConfig(BaseModel):
@@ -82,6 +85,7 @@ class HousekeepingRunner:
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Forget the results, and put into the audit trail what has gone; the run keeps the numbers."""
         if not outputs["dry_run"]:
+            forget_looks(timezone.now())
             outputs["results_forgotten"] = forget_uncited(
                 now=timezone.now(),
                 about=("job", run.job.key, run.job.name_en),
@@ -90,6 +94,12 @@ class HousekeepingRunner:
                 files=outputs["files_deleted"] + outputs["orphans_deleted"],
             )
         return outputs
+
+
+def forget_looks(now: dt.datetime) -> int:
+    """Forget what was seen of source files some time ago; who looked, and where, stays."""
+    looks = Run.objects.filter(job__key=PEEK_JOB, finished_at__lt=now - SEEN_FOR)
+    return looks.exclude(outputs={}).update(outputs={})
 
 
 def _limit(now: dt.datetime) -> dt.datetime | None:

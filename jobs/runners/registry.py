@@ -22,13 +22,14 @@ RUNNERS: dict[str, str] = {
     "report": "jobs.runners.report.ReportRunner",
     "verify": "jobs.runners.verify.VerifyRunner",
     "query": "jobs.runners.query.QueryRunner",
+    "peek": "jobs.runners.peek.PeekRunner",
     "http": "jobs.runners.http.HttpRunner",
     "airflow_dag": "jobs.runners.airflow.AirflowDagRunner",
     "housekeeping": "jobs.runners.housekeeping.HousekeepingRunner",
     "job_files": "jobs.runners.job_files.JobFilesRunner",
 }
 # Kinds of the portal's own jobs: nobody makes another of them by hand or from a file.
-SYSTEM_KINDS = frozenset({"query", "verify", "housekeeping", "job_files"})
+SYSTEM_KINDS = frozenset({"query", "peek", "verify", "housekeeping", "job_files"})
 
 
 @cache

@@ -32,6 +32,11 @@ def source_folder() -> Path:
     return Path(settings.SOURCE_FOLDER).resolve()
 
 
+def endings(file_format: str) -> tuple[str, ...]:
+    """Return how the names of files of a format end."""
+    return _ENDINGS[file_format]
+
+
 def plain_parts(path: str) -> tuple[str, ...]:
     """Return the parts of a path below the folder; raises RefusedPath where it leads elsewhere."""
     parts = PurePosixPath(path).parts

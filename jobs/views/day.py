@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs.choices import QUERY_JOB, RunState
+from jobs.choices import OWN_JOBS, RunState
 from jobs.day import (
     MOST_RUNS,
     day_of,
@@ -33,8 +33,10 @@ def runs_day(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     now = timezone.now()
     day = day_of(request.GET.get("day", ""), now=now)
-    visible = Job.objects.visible_to(user).exclude(key=QUERY_JOB)
-    found, chosen = choose(DayFilter, request.GET, Run.objects.visible_to(user).exclude(job__key=QUERY_JOB))
+    visible = Job.objects.visible_to(user).exclude(key__in=OWN_JOBS)
+    found, chosen = choose(
+        DayFilter, request.GET, Run.objects.visible_to(user).exclude(job__key__in=OWN_JOBS)
+    )
     hours = hours_of(request.GET.get("from", ""), request.GET.get("to", ""), day)
     shown = day.part(*hours) if hours else day
     runs, more = runs_of(shown, found)

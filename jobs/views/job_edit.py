@@ -1,6 +1,7 @@
 """Make a job, from its kind or from another job, and change it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import messages
@@ -22,6 +23,7 @@ from jobs.exceptions import ChangedMeanwhile, DefinedElsewhere, InvalidDefinitio
 from jobs.job_forms import JobForm, vars_of
 from jobs.kinds import all_kinds, kind_of
 from jobs.models import Job
+from jobs.peeks import from_query
 from jobs.runners.registry import RUNNERS, SYSTEM_KINDS, runner_for
 from portal.accounts.access import require, signed_in
 from portal.accounts.models import User
@@ -56,7 +58,7 @@ def job_make(request: HttpRequest, kind: str) -> HttpResponse:
     if kind == REPORT_KIND and not model and request.method != "POST":
         # Reports have an editor of their own, with a preview.
         return redirect("report_new")
-    start = _copy(user, model, kind) if model else blank(user, kind)
+    start = _copy(user, model, kind) if model else _of_file(blank(user, kind), request)
     form = JobForm(user=user, definition=start, new=True, data=request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -194,6 +196,13 @@ def blank(user: User, kind: str) -> JobDefinition:
         owner_email=user.email,
         schedules=None,
     )
+
+
+def _of_file(start: JobDefinition, request: HttpRequest) -> JobDefinition:
+    """Return the draft with the source that a link from the list of files names."""
+    if start.kind != "extract_load" or not request.GET.get("source"):
+        return start
+    return replace(start, config={"source": from_query(request.GET.dict())})
 
 
 def _copy(user: User, key: str, kind: str) -> JobDefinition:

@@ -37,6 +37,7 @@ GROUPS: Final[dict[str, Promise]] = {
     "watch": gettext_lazy("Watching"),
     "delivery": gettext_lazy("Deliveries"),
     "secret": gettext_lazy("Secrets"),
+    "source_file": gettext_lazy("Source files"),
     "webhook": gettext_lazy("Webhooks"),
 }
 
@@ -132,6 +133,9 @@ SENTENCES: Final[dict[str, Promise]] = {
     "secret.replaced": gettext_lazy("replaced the value of the secret {object}"),
     "secret.rotated": gettext_lazy("sealed all secrets with the key {object}"),
     "session.ended": gettext_lazy("ended a session: {object}"),
+    "source_file.added": gettext_lazy("put the source file {object} in place"),
+    "source_file.deleted": gettext_lazy("deleted the source file {object}"),
+    "source_file.folder_made": gettext_lazy("made the folder {object} for source files"),
     "team.added": gettext_lazy("added the team {object}"),
     "team.changed": gettext_lazy("changed the team {object}"),
     "token.created": gettext_lazy("made the token {object}"),

@@ -27,7 +27,7 @@ def read(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Reading:
     if not wanted or source.add_columns:
         for file in source.files:
             if set(headers[file.path]) - set(wanted):
-                found = _types(connection, file, headers[file.path], source)
+                found = types(connection, file, headers[file.path], source)
                 wanted |= {name: kind for name, kind in found.items() if name not in wanted}
     for file in source.files:
         require_columns(file, headers[file.path], source, wanted)
@@ -83,7 +83,7 @@ def _header(file: SourceFile, source: FileSource) -> list[str]:
     return names
 
 
-def _types(
+def types(
     connection: duckdb.DuckDBPyConnection, file: SourceFile, names: Sequence[str], source: FileSource
 ) -> dict[str, str]:
     """Return the narrowest type that fits all of the first values of each column."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 import duckdb
 
 from portal.said import said
-from portal.warehouse import asking, expiring, files, profiles, staging
+from portal.warehouse import asking, expiring, files, peeking, profiles, staging
 from portal.warehouse.attaching import attach
 from portal.warehouse.checks import quoted
 from portal.warehouse.errors import (
@@ -29,6 +29,7 @@ from portal.warehouse.port import (
     Expired,
     FileSource,
     Fingerprint,
+    Peek,
     Publishable,
     Reading,
     Snapshot,
@@ -209,6 +210,12 @@ class DuckLakeWarehouse:
         connection = self._connection(None)
         with as_query_error():
             return files.stage(connection, source, target=target, folder=folder)
+
+    def peek(self, source: FileSource, *, folder: Path, rows: int, timeout: float) -> Peek:
+        """Look at the beginning of the first file as ``stage_files`` would read it."""
+        connection = self._connection(None)
+        with as_query_error(), interrupted_after(connection, timeout):
+            return peeking.peek(connection, source, folder=folder, rows=rows)
 
     def stage_query(self, sql: str, *, target: str, folder: Path, timeout: float = 3600.0) -> StagedTable:
         """Write what one SELECT returns to staging under ``folder``; raises as ``read`` does."""

@@ -40,7 +40,7 @@ def stage(
     for name, (kind, expression) in (derived or {}).items():
         added[name] = f"TRY(CAST({expression} AS {kind}))"
     more = "".join(f", {value} AS {quoted_name(name)}" for name, value in added.items())
-    reading = _READERS[source.format](connection, source)
+    reading = reading_of(connection, source)
     try:
         sql = f"SELECT *{more} FROM ({reading.sql(source.files)})"  # noqa: S608
         path = staging.write(connection, sql, target=target, folder=folder)
@@ -48,14 +48,19 @@ def stage(
         raise
     except duckdb.Error:
         staging.forget_rejects(connection)
-        _require_readable(connection, source, reading)
+        require_readable(connection, source, reading)
         raise
     if source.format == "csv" and (reject := staging.first_reject(connection, source.files)):
         raise reject
     return staging.staged_at(connection, path, target=target, files=source)
 
 
-def _require_readable(connection: duckdb.DuckDBPyConnection, source: FileSource, reading: Reading) -> None:
+def reading_of(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Reading:
+    """Return how the files are read; raises BadRow, MissingInput."""
+    return _READERS[source.format](connection, source)
+
+
+def require_readable(connection: duckdb.DuckDBPyConnection, source: FileSource, reading: Reading) -> None:
     """Raise BadRow or MissingInput for the first file that cannot be read to its end."""
     for file in source.files:
         alone = replace(source, files=(file,))

@@ -191,6 +191,19 @@ class Reading:
     snapshot: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What the beginning of a source looks like: its columns, the first rows, and why it cannot be loaded.
+
+    ``whole`` says that all of it was looked at, so that without a ``problem`` it can be read to its end.
+    """
+
+    columns: tuple[ColumnInfo, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    problem: Exception | None = None
+    whole: bool = True
+
+
 class Warehouse(Protocol):
     """An engine that holds tables, publishes them in one transaction and can look back at old snapshots."""
 
@@ -293,6 +306,12 @@ class Warehouse(Protocol):
 
     def stage_files(self, source: FileSource, *, target: str, folder: Path) -> StagedTable:
         """Read files strictly into staging under ``folder``; raises BadRow, MissingInput."""
+
+    def peek(self, source: FileSource, *, folder: Path, rows: int, timeout: float) -> Peek:
+        """Look at the beginning of the first file as ``stage_files`` would read it.
+
+        ``folder`` is for what has to be written for that. Raises QueryTimeout and QueryTooLarge.
+        """
 
     def stage_query(self, sql: str, *, target: str, folder: Path, timeout: float = 3600.0) -> StagedTable:
         """Write what one SELECT returns to staging under ``folder``; raises as ``read`` does."""

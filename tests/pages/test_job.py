@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import LineageEdge
-from jobs.choices import QUERY_JOB, QUERY_KIND, Condition, RunState, Trigger
+from jobs.choices import PEEK_JOB, PEEK_KIND, QUERY_JOB, QUERY_KIND, Condition, RunState, Trigger
 from jobs.models import Alert, Run, Schedule
 from portal.accounts.models import Team
 from portal.audit.models import AuditEvent
@@ -367,11 +367,14 @@ def test_runs_in_one_of_two_states_come_once_and_unsorted(
     assert "SELECT DISTINCT" not in str(asked.captured_queries), "it would sort every failed run of the job"
 
 
-def test_of_the_job_behind_queries_everybody_reads_their_own_runs(client: Client, cast: Cast) -> None:
-    job = make_job(QUERY_JOB, kind=QUERY_KIND)
+@pytest.mark.parametrize(("key", "kind"), [(QUERY_JOB, QUERY_KIND), (PEEK_JOB, PEEK_KIND)])
+def test_of_a_job_behind_what_people_ask_everybody_reads_their_own_runs(
+    client: Client, cast: Cast, key: str, kind: str
+) -> None:
+    job = make_job(key, kind=kind)
     own, other = make_run(job, by=cast.ben), make_run(job, by=cast.dan)
     client.force_login(cast.ben)
-    for path in (f"/jobs/{QUERY_JOB}/", f"/jobs/{QUERY_JOB}/?state={own.state}"):
+    for path in (f"/jobs/{key}/", f"/jobs/{key}/?state={own.state}"):
         page = text(client, path)
         assert f'"/runs/{own.number}/"' in page
         assert f'"/runs/{other.number}/"' not in page

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from catalog.choices import Visibility
 from catalog.models import MetricPoint
-from jobs.actions import secrets
+from jobs.actions import peeks, secrets
 from jobs.choices import QUERY_JOB, Condition, RunState
 from jobs.models import Alert
+from jobs.runners.extract_load import Files
 from portal.accounts.actions import people as people_actions
 from portal.accounts.actions import tokens as token_actions
 from portal.accounts.models import SavedView, Team, User
@@ -117,6 +118,9 @@ class World:
         self.query = jobs_factory.make_run(
             asking, RunState.QUEUED, by=self.people["ben"], params={"sql": "SELECT 1", "parameters": {}}
         )
+
+        dan = self.people["dan"]
+        self.peek = peeks.look(source=Files(path="a.csv"), by=TESTER, requested_by=dan)
 
     def _make_catalog(self) -> None:
         for kind, team in (("company", "data"), ("finance", "finance"), ("data", "data")):
@@ -305,6 +309,12 @@ class World:
 
     def _query(self, kind: str) -> dict[str, Any]:
         return {"number": self.query.number if kind == "bens" else NOBODY}
+
+    def _peek(self, kind: str) -> dict[str, Any]:
+        return {"number": self.peek.number if kind == "dans" else NOBODY}
+
+    def _source_file(self, kind: str) -> dict[str, Any]:
+        return {"path": f"{kind}/a.csv"}
 
     def _secret(self, kind: str) -> dict[str, Any]:
         return {"name": kind}

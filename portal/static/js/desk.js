@@ -14,6 +14,7 @@ import "./steps.js";
 import "./answering.js";
 import "./discussion.js";
 import "./query.js";
+import "./files.js";
 import "./beside.js";
 import "./narrow.js";
 import "./tips.js";
