@@ -85,10 +85,15 @@ class Fold:
         return any(each.at_work for each in self.parts)
 
     @property
-    def beside(self) -> Node | None:
-        """One of the parts, where all of them stand beside the same choice."""
-        places = {(each.beside, each.beside_values) for each in self.parts}
-        return self.parts[0] if len(places) == 1 and self.parts[0].beside else None
+    def beside(self) -> str:
+        """The control beside which all of the parts are shown; "" where one is always there."""
+        controls = {each.beside for each in self.parts}
+        return controls.pop() if len(controls) == 1 else ""
+
+    @property
+    def beside_values(self) -> str:
+        """The values of that control for which one of the parts is shown."""
+        return " ".join(dict.fromkeys(" ".join(each.beside_values for each in self.parts).split()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.choices import ErrorClass, RunState
 from jobs.models import Run
-from jobs.runners.extract_load import Files
+from jobs.runners.load_config import Files
 from jobs.source_files import delimiter_of, format_of
 from portal.said import retold
 from portal.ui import formats

@@ -8,7 +8,7 @@ from jobs.actions.runs import trigger
 from jobs.choices import PEEK_JOB, PEEK_KIND, Trigger
 from jobs.exceptions import TooManyPeeks
 from jobs.models import Job, Pool, Run
-from jobs.runners.extract_load import Files
+from jobs.runners.load_config import Files
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.audit.actions import Actor

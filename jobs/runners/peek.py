@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.models import Job, Run
 from jobs.runners.apart import apart
 from jobs.runners.base import Context, Step
-from jobs.runners.extract_load import Files
+from jobs.runners.load_config import Files
 from jobs.runners.sources import RefusedPath, find_files, source_folder
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission

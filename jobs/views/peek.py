@@ -20,7 +20,7 @@ from jobs.config_forms import SchemaForm
 from jobs.exceptions import InvalidParameters, JobDisabled, TooManyPeeks
 from jobs.models import Run
 from jobs.queue import why_waiting
-from jobs.runners.extract_load import ExtractLoadConfig, Files
+from jobs.runners.load_config import ExtractLoadConfig, Files
 from portal.accounts.access import require, signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission

@@ -88,11 +88,17 @@ def test_a_new_load_asks_for_what_its_choices_need(visitor: Callable[..., Visito
     page = dan.open("/jobs/new/extract_load/")
     column, delimiter = page.get_by_label("Partition column"), page.get_by_label("Delimiter")
     expect(column).to_be_hidden()
+    expect(delimiter).to_be_hidden()
+    page.locator("summary", has_text="How the file is written").click()
     expect(delimiter).to_be_visible()
     page.get_by_label("Mode").select_option("partition")
     expect(column).to_be_editable()
-    page.get_by_label("Format").first.select_option("parquet")
+    page.get_by_label("Format").first.select_option("json")
     expect(delimiter).to_be_hidden()
+    expect(page.get_by_label("Encoding", exact=True)).to_be_visible()
+    # Nothing is left to say of such a file.
+    page.get_by_label("Format").first.select_option("parquet")
+    expect(page.locator("summary", has_text="How the file is written")).to_be_hidden()
     page.get_by_label("PostgreSQL").check()
     expect(page.get_by_label("Database").first).to_be_visible()
     # What is hidden is not sent: the error speaks of what is missing, and shows its place.

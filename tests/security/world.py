@@ -16,7 +16,7 @@ from catalog.models import MetricPoint
 from jobs.actions import peeks, secrets
 from jobs.choices import QUERY_JOB, Condition, RunState
 from jobs.models import Alert
-from jobs.runners.extract_load import Files
+from jobs.runners.load_config import Files
 from portal.accounts.actions import people as people_actions
 from portal.accounts.actions import tokens as token_actions
 from portal.accounts.models import SavedView, Team, User

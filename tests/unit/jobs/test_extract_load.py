@@ -19,7 +19,7 @@ from jobs.checks import problems
 from jobs.complaints import complaints
 from jobs.config_forms import SchemaForm
 from jobs.models import Job, Run, RunLog
-from jobs.runners.extract_load import ExtractLoadConfig
+from jobs.runners.load_config import ExtractLoadConfig
 from jobs.runners.rules import CheckRule, checks_of
 from jobs.runners.sources import RefusedPath, find_files
 from portal.audit.models import AuditEvent

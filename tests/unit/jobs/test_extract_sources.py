@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from jobs.actions import secrets
 from jobs.models import Job, Run, RunLog
-from jobs.runners.extract_load import ExtractLoadConfig
 from jobs.runners.extraction.models import HttpApi
+from jobs.runners.load_config import ExtractLoadConfig
 from tests.conftest import Cast
 from tests.lake import Lake
 from tests.receiver import Receiver

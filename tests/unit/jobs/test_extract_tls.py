@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from jobs.actions import secrets
 from jobs.models import Job
-from jobs.runners.extract_load import ExtractLoadConfig
+from jobs.runners.load_config import ExtractLoadConfig
 from portal.outgoing import reach
 from tests.conftest import Cast
 from tests.lake import Lake

@@ -15,8 +15,8 @@ from jobs import peeks
 from jobs.actions.peeks import MOST_OPEN, look
 from jobs.exceptions import TooManyPeeks
 from jobs.models import Run, RunEvent
-from jobs.runners.extract_load import Files
 from jobs.runners.housekeeping import SEEN_FOR, forget_looks
+from jobs.runners.load_config import Files
 from portal.accounts.models import User
 from portal.audit.actions import Actor
 from portal.warehouse import peeking

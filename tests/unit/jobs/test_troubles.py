@@ -15,7 +15,7 @@ from jobs.choices import Trigger
 from jobs.complaints import complaints
 from jobs.faults import fault_of
 from jobs.models import Run, RunLog
-from jobs.runners.extract_load import ExtractLoadConfig
+from jobs.runners.load_config import ExtractLoadConfig
 from portal.audit.actions import Actor
 from tests.conftest import Cast
 from tests.factories.catalog import dataset
