@@ -1,5 +1,5 @@
 // Source files: dropped anywhere on their page or chosen, each is sent by itself with its progress.
-const upload = document.querySelector("form[data-upload]");
+const upload = document.querySelector("form[data-bring]");
 
 function line(name) {
   const row = document.createElement("li");
