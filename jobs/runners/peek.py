@@ -37,7 +37,7 @@ class PeekConfig(BaseModel):
 class NobodyLooks(Exception):
     """The person who asked is gone, or may not make jobs any more."""
 
-    error_class = "bad_input"
+    error_class = "settings"
 
     def __init__(self) -> None:
         super().__init__(said("Whoever asked this may not make jobs any more."))
