@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import duckdb
 
+from portal.said import said
 from portal.warehouse import asking, csv_files, files, staging
 from portal.warehouse.errors import BadRow, WarehouseError
 from portal.warehouse.lines import header_of
@@ -29,7 +30,7 @@ def peek(connection: duckdb.DuckDBPyConnection, source: FileSource, *, folder: P
     whole = source.format == "parquet" or not _copy_head(file, source, head)
     try:
         if file.path.stat().st_size == 0:
-            raise BadRow(file=file.name, line=1, column="", reason="the file is empty")
+            raise BadRow(file=file.name, line=1, column="", reason=said("the file is empty"))
         if whole:
             source = in_utf_8(replace(source, files=(file,)), folder)
         else:

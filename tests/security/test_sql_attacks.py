@@ -184,6 +184,7 @@ _PUT_TOGETHER = {
     "portal/warehouse/expiring.py": 3,
     "portal/warehouse/guessing.py": 1,
     "portal/warehouse/keeping.py": 1,
+    "portal/warehouse/peeking.py": 3,
     "portal/warehouse/profiles.py": 8,
     "portal/warehouse/publishing.py": 18,
     "portal/warehouse/staging.py": 1,
