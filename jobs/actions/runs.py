@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from jsonschema import Draft202012Validator
 
+from jobs.chains import failed_after
 from jobs.choices import FOLLOWING_KINDS, RunState, Trigger
 from jobs.engine.wake import wake
 from jobs.exceptions import (
@@ -108,7 +109,7 @@ def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
 
 def to_run_again(*, after: Run, by: User) -> list[Run]:
     """Return the failed runs further on in the chain whose jobs this person may start."""
-    failed = Run.objects.visible_to(by).failed_after(after)
+    failed = failed_after(after, by)
     jobs = Job.objects.filter(pk__in={run.job_id for run in failed})
     allowed = set(jobs.allowing(by, Permission.RUN_JOBS).values_list("pk", flat=True)) if failed else set()
     return [run for run in failed if run.job_id in allowed]

@@ -27,7 +27,7 @@ from portal.accounts.prepared import Prepared
 from portal.said import retold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from datetime import timedelta
 
 BY_HAND = (Trigger.MANUAL, Trigger.API)
@@ -120,44 +120,11 @@ class RunQuerySet(models.QuerySet["Run"]):
             standing.job = run.job
         return standing
 
-    def started_by(self, *runs: "Run") -> Self:
-        """Keep the runs that the success of these has started."""
-        return self.begun({run.job_id for run in runs}, {f"run:{run.pk}" for run in runs})
-
     def begun(self, after: "Collection[int]", principals: "Collection[str]") -> Self:
         """Keep the runs that these principals, runs of these jobs, have started."""
         jobs = Job.objects.filter(Q(after__in=after) | Q(data_triggers__isnull=False))
         # With the job first the look-up is by the unique key of (job, principal, key).
         return self.filter(job__in=jobs, principal__in=principals, trigger__in=[Trigger.AFTER, Trigger.DATA])
-
-    def failed_after(self, run: "Run") -> "list[Run]":
-        """Return the runs that this run has led to and that did not succeed, the first in each branch.
-
-        A run that was started again is judged by its newest repetition. Two queries for each step away.
-        """
-        found: list[Run] = []
-        front, seen = [run], {run.pk}
-        while front and len(seen) < LONGEST_CHAIN:
-            newest = self._newest_of(self.started_by(*front).select_related("job"))
-            front = []
-            for each in newest:
-                if each.pk in seen:
-                    continue
-                seen.add(each.pk)
-                if each.state == RunState.SUCCEEDED:
-                    front.append(each)
-                elif each.state in RunState.ends():
-                    found.append(each)
-        return found
-
-    def _newest_of(self, runs: "Iterable[Run]") -> "list[Run]":
-        """Return each run, or where it was started again its newest repetition."""
-        runs = list(runs)
-        if not runs:
-            return []
-        again = self.filter(rerun_of__in=runs).select_related("job").order_by("rerun_of_id", "-id")
-        newest = {each.rerun_of_id: each for each in again.distinct("rerun_of_id")}
-        return [newest.get(each.pk, each) for each in runs]
 
     def jobs_leading_to(self, run: "Run") -> set[int]:
         """Return the jobs of the runs that led to this one, its own included."""

@@ -17,6 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from jobs import logs
 from jobs.access import access_run, attempts_of, files_of, sees_all_of
 from jobs.actions import runs
+from jobs.chains import begun_by
 from jobs.charts import history_of, lanes, summary_of
 from jobs.choices import Reason, RunState, Trigger
 from jobs.exceptions import CancelMissed, InvalidParameters, JobDisabled, RunAlreadyEnded
@@ -39,11 +40,6 @@ from portal.ui.htmx import wants_part
 HISTORY = 24
 _ORIGIN: Prepared[Run] = Prepared(
     lambda *, user, run: Run.objects.visible_to(user).filter(pk=run).select_related("job")
-)
-_BEGUN: Prepared[Run] = Prepared(
-    lambda *, user, jobs, principals: (
-        Run.objects.visible_to(user).begun(jobs, principals).select_related("job")
-    )
 )
 
 
@@ -168,11 +164,7 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     hurt = shown.state in RunState.unhappy() and not any(
         later.id > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )
-    begun = (
-        _BEGUN(user=user, jobs={shown.job_id}, principals={f"run:{shown.pk}"})
-        if shown.state == RunState.SUCCEEDED
-        else []
-    )
+    begun = begun_by([shown], user) if shown.state == RunState.SUCCEEDED else []
     return {
         "kind": kind_of(shown.job.kind),
         "origin": _ORIGIN.first(user=user, run=shown.origin_id) if shown.origin_id else None,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from jobs.actions import runs
+from jobs.chains import failed_after
 from jobs.choices import ErrorClass, RunState
 from jobs.engine import finish
 from jobs.engine.claim import Claim, claim
@@ -42,12 +43,12 @@ def chain(make_job: Make) -> Job:
 def test_it_goes_on_from_what_failed(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
     root = start(chain)
     assert work(failing={"right"}) == ["first", "left", "right"]
-    assert [run.job.key for run in Run.objects.failed_after(root)] == ["right"]
+    assert [run.job.key for run in failed_after(root, cast.dan)] == ["right"]
     started = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
     assert [run.job.key for run in started] == ["right"]
-    assert Run.objects.failed_after(root) == []
+    assert failed_after(root, cast.dan) == []
     assert work(failing=set()) == ["right", "last"]
-    assert Run.objects.failed_after(root) == []
+    assert failed_after(root, cast.dan) == []
 
 
 def test_a_double_click_and_a_second_failure(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
@@ -60,7 +61,7 @@ def test_a_double_click_and_a_second_failure(chain: Job, start: Callable[..., Ru
     second = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
     assert [run.job.key for run in second] == ["right"]
     assert work(failing={"last"}) == ["right", "last"]
-    assert [run.job.key for run in Run.objects.failed_after(root)] == ["last"]
+    assert [run.job.key for run in failed_after(root, cast.dan)] == ["last"]
 
 
 def test_what_is_off_or_invisible_is_left_out(chain: Job, start: Callable[..., Run], cast: Cast) -> None:

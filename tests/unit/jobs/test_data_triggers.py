@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from catalog.models import Dataset
 from jobs.actions import data_triggers
 from jobs.actions.data_triggers import Wish
+from jobs.chains import begun_by
 from jobs.choices import Gathering, RunState, Trigger
 from jobs.engine import finish
 from jobs.engine.claim import Claim, claim
@@ -37,7 +38,7 @@ def publish(run: Run, *datasets: Dataset) -> list[Run]:
     return DataTrigger.objects.fire(run, [each.asset.key for each in datasets])
 
 
-def test_any_of_them_starts_the_job(make_job: Make, start: Start) -> None:
+def test_any_of_them_starts_the_job(make_job: Make, start: Start, cast: Cast) -> None:
     flights, weather, other = dataset("ops.flights"), dataset("ops.weather"), dataset("ops.other")
     waiting = make_job("waiting")
     data_triggers.add(job=waiting, wish=Wish(datasets=[flights, weather]), by=TESTS)
@@ -47,7 +48,7 @@ def test_any_of_them_starts_the_job(make_job: Make, start: Start) -> None:
     assert (started.job, started.trigger, started.state) == (waiting, Trigger.DATA, RunState.QUEUED)
     assert started.params == {"seconds": 0.0, "note": ""}, "the defaults"
     assert started.origin_id == load.pk
-    assert list(Run.objects.started_by(load)) == [started]
+    assert begun_by([load], cast.dan) == [started]
 
 
 def test_the_same_news_starts_it_once(make_job: Make, start: Start) -> None:
