@@ -1,12 +1,16 @@
 """Small drawings made by hand: sparkline, histogram, bars, ring. Widths from data are SVG attributes."""
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from portal.ui.formats import DASH, clock, here
 
 SPARK_WIDTH, SPARK_HEIGHT = 88.0, 28.0
 
@@ -77,6 +81,36 @@ def hist(values: Sequence[float]) -> SafeString:
     return format_html(
         '<svg class="hist" viewBox="0 0 84 20" aria-hidden="true">{}</svg>',
         format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}"/>', bars),
+    )
+
+
+_WARNING, _ERROR = ' class="w"', ' class="e"'
+_TONES: Final = {"warning": _WARNING, "warn": _WARNING, "error": _ERROR, "critical": _ERROR}
+
+
+class Line(Protocol):
+    """A line of a log, as it is shown."""
+
+    number: int
+    at: dt.datetime | None
+    level: str
+    message: str
+
+
+def log_lines(lines: Iterable[Line]) -> SafeString:
+    """Write lines of a log as list items; without format_html, since a page has up to a thousand."""
+    words = escape(gettext("Line %(number)s"))
+    return SafeString("\n".join(_log_line(line, words) for line in lines))
+
+
+def _log_line(line: Line, words: str) -> str:
+    tone, number, at = _TONES.get(line.level, ""), line.number, f"<time>{DASH}</time>"
+    if line.at is not None:
+        at = f'<time datetime="{here(line.at).isoformat()}">{clock(line.at, seconds=True)}</time>'
+    return (
+        f'<li{tone} id="L{number}">'
+        f'<a class="at" href="#L{number}" aria-label="{words % {"number": number}}">{number}</a>{at}'
+        f'<span class="lv">{escape(line.level)}</span><span class="tx">{escape(line.message)}</span></li>'
     )
 
 

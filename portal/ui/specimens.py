@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from django import forms
@@ -201,7 +202,7 @@ def _steps() -> list[dict[str, Any]]:
     ]
 
 
-def _lines(now: dt.datetime) -> list[dict[str, Any]]:
+def _lines(now: dt.datetime) -> list[drawings.Line]:
     said = (
         ("info", "claimed by worker-2, fence 2, lease 30 s"),
         ("info", "flights.csv: 336,776 rows, 19 columns"),
@@ -210,7 +211,7 @@ def _lines(now: dt.datetime) -> list[dict[str, Any]]:
         ("error", "flights.csv, line 48,213, column dep_time: 'abc' is not a number"),
     )
     return [
-        {"number": index, "at": now + dt.timedelta(seconds=index), "level": level, "message": message}
+        SimpleNamespace(number=index, at=now + dt.timedelta(seconds=index), level=level, message=message)
         for index, (level, message) in enumerate(said, start=1)
     ]
 

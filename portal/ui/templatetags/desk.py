@@ -101,6 +101,12 @@ def ticked(text: str) -> SafeString:
     return format_html_join("", "{}", ((part,) for part in shown))
 
 
+@register.simple_tag
+def log_lines(lines: Iterable[drawings.Line]) -> SafeString:
+    """Show lines of a log as list items."""
+    return drawings.log_lines(lines)
+
+
 @register.filter
 def ago(value: dt.datetime | None) -> str:
     """Show a moment relative to now, with the exact time on hover."""

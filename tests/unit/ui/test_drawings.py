@@ -1,7 +1,11 @@
 """Small drawings put each value where it belongs."""
 
+import datetime as dt
 import re
 from types import SimpleNamespace
+
+from django.utils import timezone
+from django.utils.translation import override
 
 from portal.ui import drawings
 from portal.ui.lineage import layout, shortened
@@ -83,3 +87,21 @@ def test_a_long_label_is_cut_and_hangul_counts_double():
     assert shortened("short") == "short"
     assert shortened("a" * 40) == "a" * 24 + "…"
     assert shortened("가" * 20) == "가" * 11 + "…"
+
+
+def test_lines_of_a_log_say_what_was_written_and_nothing_else() -> None:
+    at = dt.datetime(2026, 3, 1, 6, 40, 12, tzinfo=dt.UTC)
+    lines = [
+        SimpleNamespace(number=7, at=at, level="warn", message='</span><script>alert(1)</script> "x" & y'),
+        SimpleNamespace(number=8, at=None, level="<b>", message="plain"),
+    ]
+    with timezone.override("UTC"), override("ko"):
+        drawn = drawings.log_lines(lines)
+    assert '<li class="w" id="L7">' in drawn
+    assert '<time datetime="2026-03-01T06:40:12+00:00">06:40:12</time>' in drawn
+    assert "&lt;/span&gt;&lt;script&gt;alert(1)&lt;/script&gt; &quot;x&quot; &amp; y" in drawn
+    assert '<li id="L8">' in drawn
+    assert "<time>–</time>" in drawn
+    assert "<script" not in drawn
+    assert "<b>" not in drawn
+    assert "줄" in drawn
