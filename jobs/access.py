@@ -284,17 +284,17 @@ def hides(run: Run, citation: Citation, user: User) -> bool:
 def access_query(user: User, number: int) -> Run:
     """Return a person's own query by its number; what somebody else asked does not exist for them."""
     require(user, Permission.RUN_SQL)
-    own = Run.objects.filter(job__key=QUERY_JOB, requested_by=user)
-    run = own.select_related(*_RUN_RELATED).filter(number=number).first() if number < 2**63 else None
-    if run is None:
-        raise Http404
-    return run
+    return _own_run(user, QUERY_JOB, number)
 
 
 def access_peek(user: User, number: int) -> Run:
     """Return a person's own look into a source file; what somebody else looked into is missing here."""
     require(user, Permission.EDIT_JOBS)
-    own = Run.objects.filter(job__key=PEEK_JOB, requested_by=user)
+    return _own_run(user, PEEK_JOB, number)
+
+
+def _own_run(user: User, job: str, number: int) -> Run:
+    own = Run.objects.filter(job__key=job, requested_by=user)
     run = own.select_related(*_RUN_RELATED).filter(number=number).first() if number < 2**63 else None
     if run is None:
         raise Http404

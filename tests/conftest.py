@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -157,3 +158,12 @@ def _passwords_cost_little() -> Iterator[None]:
 def _counts_beside_the_menu_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what the menu counted: it is asked again every few seconds, and tests pin a page's queries."""
     monkeypatch.setattr(navigation, "_BADGE_SECONDS", 3600)
+
+
+@pytest.fixture
+def files(settings: Any, tmp_path: Path) -> Path:
+    """An empty folder of source files."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    settings.SOURCE_FOLDER = str(folder)
+    return folder

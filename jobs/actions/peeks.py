@@ -1,10 +1,10 @@
 """Look into a source file: queue a look that somebody asked for."""
 
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.db import transaction
 
 from jobs.actions.jobs import JobDefinition, register
-from jobs.actions.runs import trigger
+from jobs.actions.runs import has_room, trigger
 from jobs.choices import PEEK_JOB, PEEK_KIND, Trigger
 from jobs.exceptions import TooManyPeeks
 from jobs.models import Job, Pool, Run
@@ -63,12 +63,7 @@ def look(*, source: Files, by: Actor, requested_by: User) -> Run:
         raise PermissionDenied
     job = _job()
     with transaction.atomic():
-        # Of two that come at once neither would count the other: the second waits here.
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"peeks of {requested_by.pk}"]
-            )
-        if Run.objects.open().filter(job=job, requested_by=requested_by).count() >= MOST_OPEN:
+        if not has_room(job=job, asker=requested_by, most=MOST_OPEN):
             raise TooManyPeeks
         return trigger(
             job=job,

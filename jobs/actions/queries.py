@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.db import transaction
 
 from catalog.readable import readable_tables
 from jobs.actions.jobs import JobDefinition, register
-from jobs.actions.runs import Triggered, trigger
+from jobs.actions.runs import Triggered, has_room, trigger
 from jobs.choices import QUERY_JOB, QUERY_KIND, Isolation, Trigger
 from jobs.exceptions import IdempotencyConflict, TooManyQueries
 from jobs.models import Job, Pool, Run
@@ -112,7 +112,8 @@ def ask_once(
     prepared = prepare(sql, dialect=DIALECT, tables=tables, parameters=parameters.keys())
     judged = sealed(prepared, tables, dialect=DIALECT, reader=str(requested_by.pk))
     with transaction.atomic():
-        _count_open(job, requested_by)
+        if not has_room(job=job, asker=requested_by, most=MOST_OPEN):
+            raise TooManyQueries
         return trigger(
             job=job,
             params={"sql": prepared.sql, **sent, "judged": judged},
@@ -126,15 +127,6 @@ def ask_once(
 
 # What a query depends on; compared with the row at each query.
 _STATED = {name: getattr(ASK_THE_LAKE, name) for name in ("config", "parameters_schema", "isolation")}
-
-
-def _count_open(job: Job, asker: User) -> None:
-    """Raise TooManyQueries where the person has as many open as anybody may."""
-    # Of two that come at once neither would count the other: the second waits here until the first is stored.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"queries of {asker.pk}"])
-    if Run.objects.open().filter(job=job, requested_by=asker).count() >= MOST_OPEN:
-        raise TooManyQueries
 
 
 def _earlier(job: Job, principal: str, key: str | None) -> Run | None:

@@ -5,7 +5,7 @@ import json
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from jsonschema import Draft202012Validator
 
@@ -113,6 +113,14 @@ def to_run_again(*, after: Run, by: User) -> list[Run]:
     jobs = Job.objects.filter(pk__in={run.job_id for run in failed})
     allowed = set(jobs.allowing(by, Permission.RUN_JOBS).values_list("pk", flat=True)) if failed else set()
     return [run for run in failed if run.job_id in allowed]
+
+
+def has_room(*, job: Job, asker: User, most: int) -> bool:
+    """Say whether somebody has fewer than ``most`` runs of this job open; others wait for our commit."""
+    # Of two that come at once neither would count the other: the second waits here until the first is stored.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{job.key} of {asker.pk}"])
+    return Run.objects.open().filter(job=job, requested_by=asker).count() < most
 
 
 @transaction.atomic

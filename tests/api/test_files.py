@@ -16,14 +16,6 @@ SCOPES = ["jobs:write"]
 
 
 @pytest.fixture
-def files(settings: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    settings.SOURCE_FOLDER = str(folder)
-    return folder
-
-
-@pytest.fixture
 def headers(cast: Cast) -> dict[str, str]:
     return bearer(cast.dan, *SCOPES)
 

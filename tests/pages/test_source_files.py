@@ -23,14 +23,6 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def files(settings: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    settings.SOURCE_FOLDER = str(folder)
-    return folder
-
-
-@pytest.fixture
 def dan(client: Client, cast: Cast, files: Path) -> Client:
     client.force_login(cast.dan)
     return client

@@ -33,14 +33,6 @@ from tests.unit.jobs.loading import make, message_of, succeed, work_off
 ORDERS = "id,day,amount,city,code\n1,2026-01-01,10.5,Seoul,007\n2,2026-01-01,20,Busan,010\n"
 
 
-@pytest.fixture
-def files(settings: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    settings.SOURCE_FOLDER = str(folder)
-    return folder
-
-
 def config(path: str = "orders.csv", **changes: Any) -> dict[str, Any]:
     source = {"path": path, **changes.pop("source", {})}
     return {"source": source, "target": "sales.orders", **changes}

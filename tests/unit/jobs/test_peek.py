@@ -25,14 +25,6 @@ from tests.lake import Lake
 from tests.unit.jobs.loading import finish
 
 
-@pytest.fixture
-def files(settings: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    settings.SOURCE_FOLDER = str(folder)
-    return folder
-
-
 def asked(user: User, path: str, **options: Any) -> Run:
     return look(source=Files(path=path, **options), by=Actor.person(user), requested_by=user)
 

@@ -31,14 +31,6 @@ NOT_PUBLIC = (
 ORDERS = "id,day,amount\n1,2026-01-01,10.5\n2,2026-01-02,20\n"
 
 
-@pytest.fixture
-def files(settings: Any, tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    settings.SOURCE_FOLDER = str(folder)
-    return folder
-
-
 def load(source: dict[str, Any], **changes: Any) -> Run:
     return work_off(make("extract_load", {"source": source, "target": "sales.orders", **changes}))
 
