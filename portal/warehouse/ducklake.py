@@ -19,7 +19,7 @@ from portal.warehouse.errors import (
     WarehouseBusy,
     WarehouseError,
 )
-from portal.warehouse.guarding import as_query_error, fetch, first_line, interrupted_after, one_select
+from portal.warehouse.guarding import Watchdog, as_query_error, fetch, first_line, one_select
 from portal.warehouse.lines import place_of_record, require_header
 from portal.warehouse.port import (
     Check,
@@ -57,6 +57,7 @@ class DuckLakeWarehouse:
         self._read_only, self._folders = read_only, tuple(folders)
         self._at: dict[int | None, duckdb.DuckDBPyConnection] = {}
         self._connection(None)
+        self._watchdog = Watchdog(self.interrupt)
 
     @property
     def engine(self) -> str:
@@ -75,6 +76,7 @@ class DuckLakeWarehouse:
 
     def close(self) -> None:
         """Let go of connections, files and memory."""
+        self._watchdog.close()
         while self._at:
             self._at.popitem()[1].close()
 
@@ -91,7 +93,7 @@ class DuckLakeWarehouse:
     ) -> Table:
         """Run one SELECT as of a snapshot (None: the newest); raises QueryTimeout, QueryFailed."""
         connection = self._connection(snapshot)
-        with as_query_error(), interrupted_after(connection, timeout):
+        with as_query_error(), self._watchdog.within(timeout):
             statement = one_select(connection, sql)
             cursor = connection.execute(statement, dict(params) if params else None)
             rows = cursor.fetchmany(limit + 1)
@@ -109,7 +111,7 @@ class DuckLakeWarehouse:
     ) -> Reading:
         """Run one SELECT on the newest snapshot, and say which one that was; see the port."""
         connection = self._connection(None)
-        with as_query_error(sql), interrupted_after(connection, timeout):
+        with as_query_error(sql), self._watchdog.within(timeout):
             statement = one_select(connection, sql)
             # What was stopped at the worst moment may have left its transaction open.
             _roll_back(connection)
@@ -214,13 +216,13 @@ class DuckLakeWarehouse:
     def peek(self, source: FileSource, *, folder: Path, rows: int, timeout: float) -> Peek:
         """Look at the beginning of the first file as ``stage_files`` would read it."""
         connection = self._connection(None)
-        with as_query_error(), interrupted_after(connection, timeout):
+        with as_query_error(), self._watchdog.within(timeout):
             return peeking.peek(connection, source, folder=folder, rows=rows)
 
     def stage_query(self, sql: str, *, target: str, folder: Path, timeout: float = 3600.0) -> StagedTable:
         """Write what one SELECT returns to staging under ``folder``; raises as ``read`` does."""
         connection = self._connection(None)
-        with as_query_error(sql), interrupted_after(connection, timeout):
+        with as_query_error(sql), self._watchdog.within(timeout):
             one_select(connection, sql)
             path = staging.write(connection, sql, target=target, folder=folder)
             return staging.staged_at(connection, path, target=target)

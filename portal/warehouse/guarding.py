@@ -3,6 +3,7 @@
 import contextlib
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,21 +17,62 @@ _PIECE = 500
 _PLACE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 
 
-@contextlib.contextmanager
-def interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Stop what runs inside after so many seconds; raises QueryTimeout."""
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException:
-        message = said(
-            "The query took longer than %(seconds)s seconds and was stopped.", seconds=f"{seconds:g}"
-        )
-        raise QueryTimeout(message) from None
-    finally:
-        timer.cancel()
+class Watchdog:
+    """Stop what an engine does when its time is over.
+
+    Its one thread begins before any statement: one that begins while a statement has taken all the memory
+    may die before it has said that it runs, and whoever began it then waits for that for ever.
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        """Begin to watch; ``stop`` is called from another thread."""
+        self._stop = stop
+        self._changed = threading.Condition()
+        self._ends: float | None = None
+        self._gone = False
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Stop what runs inside after so many seconds; raises QueryTimeout."""
+        self._let(time.monotonic() + seconds)
+        try:
+            yield
+        except duckdb.InterruptException:
+            message = said(
+                "The query took longer than %(seconds)s seconds and was stopped.", seconds=f"{seconds:g}"
+            )
+            raise QueryTimeout(message) from None
+        finally:
+            self._let(None)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        with self._changed:
+            self._gone = True
+            self._changed.notify()
+
+    def _let(self, ends: float | None) -> None:
+        with self._changed:
+            self._ends = ends
+            if ends is not None:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while not self._gone:
+            # What it watches may leave it nothing to wait with: it looks again when that has ended.
+            with contextlib.suppress(MemoryError):
+                self._look()
+
+    def _look(self) -> None:
+        with self._changed:
+            left = None if self._ends is None else self._ends - time.monotonic()
+            if left is not None and left <= 0:
+                # While the lock is held nothing else can have begun, so no later statement is stopped.
+                self._ends = None
+                self._stop()
+            elif not self._gone:
+                self._changed.wait(left)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
@@ -143,6 +144,35 @@ def test_a_query_is_cut_at_its_limit_and_stopped_at_its_time(lake: Lake) -> None
         with pytest.raises(QueryTimeout):
             warehouse.query("SELECT count(*) FROM range(10000000000000)", timeout=0.2)
         assert warehouse.row_count("ops.words") == 50
+
+
+def test_a_query_begins_no_thread_and_is_stopped_at_its_time_all_the_same(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # While a statement has all the memory a new thread may die early, and its beginner waits for it for ever.
+    def refuse(thread: threading.Thread) -> None:
+        message = f"{thread.name} begins"
+        raise AssertionError(message)
+
+    lake.publish("ops.words", ONE)
+    with lake.reader() as warehouse:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(QueryTimeout):
+                warehouse.read("SELECT count(*) FROM range(10000000000000)", limit=1, timeout=0.2)
+            assert warehouse.read("SELECT 1 AS n", limit=1, timeout=60).rows == [(1,)]
+
+
+def test_an_engine_that_is_closed_leaves_no_thread(lake: Lake) -> None:
+    def watching() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name == "watchdog"}
+
+    lake.publish("ops.words", ONE)
+    before = watching()
+    with lake.reader():
+        (ours,) = watching() - before
+    ours.join(timeout=10)
+    assert not ours.is_alive()
 
 
 def test_parameters_are_bound(lake: Lake) -> None:
