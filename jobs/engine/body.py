@@ -26,6 +26,7 @@ from jobs.engine.log_pump import LEVELS, MARK
 from jobs.engine.work import error_message, make_folder, work
 from jobs.runners.base import Kept
 from jobs.runners.registry import runner_for
+from portal.descriptors import close_all_but
 
 WAITING_TITLE = "data-desk: waits for a run"
 RESULT_FD = 3
@@ -124,7 +125,7 @@ def run_body(control: socket.socket, *, parent: int) -> NoReturn:
         with open(claim_fd, "rb", closefd=False) as file:
             claim = Claim.from_json(file.read())
         direct_output(log_fd, result_fd)
-        _close_all_but({0, 1, 2, RESULT_FD})
+        close_all_but({0, 1, 2, RESULT_FD})
         setproctitle(f"data-desk: run {claim.number} {claim.job_key}")
         if runner_for(claim.kind).confined:
             confine_body(write=[make_folder(claim)])
@@ -218,7 +219,7 @@ def _reset_descriptors(log_fd: int, result_fd: int, ours: frozenset[int]) -> Non
     psycopg2.extensions.set_wait_callback(None)
     os.dup2(null, 0)
     direct_output(log_fd, result_fd)
-    _close_all_but(kept)
+    close_all_but(kept)
 
 
 def direct_output(log_fd: int, result_fd: int) -> None:
@@ -228,17 +229,6 @@ def direct_output(log_fd: int, result_fd: int) -> None:
     result_copy = fcntl.fcntl(result_fd, fcntl.F_DUPFD_CLOEXEC, RESULT_FD + 1)
     for source, target in ((log_copy, 1), (log_copy, 2), (result_copy, RESULT_FD)):
         os.dup2(source, target, inheritable=target != RESULT_FD)
-
-
-def _close_all_but(kept: set[int]) -> None:
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    start = 0
-    for number in sorted(kept):
-        if start < number:
-            # Python hands an empty range to the kernel as «up to the last»: all would be closed.
-            os.closerange(start, number)
-        start = number + 1
-    os.closerange(start, limit)
 
 
 def _limit_resources() -> None:

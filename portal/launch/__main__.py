@@ -15,7 +15,9 @@ from portal.configuration import LOOPBACK, ROOT, ConfigurationError, Mode
 from portal.embedded import servers
 from portal.embedded.process import EmbeddedError, lock, private_folder
 from portal.launch.checks import check_broker, check_database, open_port
-from portal.launch.children import LISTEN, MCP_LISTEN, RELOAD, Child, commands, end_with_parent
+from portal.launch.children import Child, commands, end_with_parent
+from portal.launch.copies import load
+from portal.launch.handed import LISTEN, MCP_LISTEN, RELOAD
 from portal.launch.screen import complain, say, step
 from portal.launch.supervisor import Signals, Supervisor
 
@@ -88,6 +90,8 @@ def _run(start: Start, signals: Signals, stack: ExitStack, began: float) -> int:
     supervisor = Supervisor(children, signals)
     try:
         with step("Web, worker and clock"):
+            if not start.reload:
+                load()
             started = supervisor.start(f"{start.address}/livez")
         if not started:
             return 0 if signals.stops else FAILED
@@ -155,7 +159,7 @@ def _stop_servers(var: Path) -> None:
 
 
 def _prepare(signals: Signals) -> dict[str, str] | None:
-    """Run the preparation in a process of its own (it loads all of Django; this one stays small)."""
+    """Run the preparation in a process of its own: what it needs and leaves behind goes with it."""
     reader, writer = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "portal.launch.prepare", str(writer)],

@@ -9,19 +9,17 @@ from importlib import import_module
 
 import django
 
+from portal.launch.copies import SHARED
+
 # What the supervisor, the preparation, web, worker with its bodies, clock and MCP server load.
 LOADED = (
     "portal.launch.__main__",
     "portal.launch.prepare",
     "django.core.management.commands.migrate",
-    "gunicorn.app.wsgiapp",
+    *SHARED,
     "gunicorn.workers.gthread",
-    "portal.urls",
-    "portal.wsgi",
     "celery.__main__",
     "celery.bin.celery",
-    "celery.bin.worker",
-    "jobs.engine.worker",
     "jobs.engine.inline",
     "jobs.management.commands.clock",
     "holidays.countries",

@@ -13,16 +13,13 @@ from pathlib import Path
 
 from portal.configuration import ROOT
 from portal.embedded.process import LOG_LIMIT, last_lines
+from portal.launch.copies import Copy
 from portal.launch.screen import complain, say
 
 LONGEST_PAUSE = 30.0
 # Who ran this long was healthy: its next end is a new trouble, not the same one again.
 HEALTHY = 60.0
 PR_SET_PDEATHSIG = 1
-# How gunicorn.py and portal.mcp learn of their ports, which are open already, and of `make dev`.
-LISTEN = "DESK_LISTEN"
-MCP_LISTEN = "MCP_LISTEN"
-RELOAD = "DESK_RELOAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,12 @@ class Command:
     """A program to keep running; `patience` is how many seconds it may take to end."""
 
     name: str
-    arguments: tuple[str, ...]
-    patience: float
+    module: str
+    arguments: tuple[str, ...] = ()
+    patience: float = 10
     sockets: tuple[int, ...] = ()
+    # Whether it begins as a copy of what starts it, which has loaded what it needs.
+    copied: bool = False
 
 
 class Child:
@@ -43,7 +43,7 @@ class Child:
         self.log = log
         self._env = env
         self._to_terminal = to_terminal
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Copy | None = None
         self._started = 0.0
         self._pause = 0.0
         self._again_at = 0.0
@@ -55,9 +55,15 @@ class Child:
 
     def start(self) -> None:
         """Start it; with its starter killed, the kernel tells it to end."""
-        output = None if self._to_terminal else os.fdopen(_open_log(self.log), "ab")
-        self._process = subprocess.Popen(
-            self.command.arguments,
+        output = sys.stdout.fileno() if self._to_terminal else _open_log(self.log)
+        self._process = self._copy(output) if self.command.copied else self._run(output)
+        if not self._to_terminal:
+            os.close(output)
+        self._started = time.monotonic()
+
+    def _run(self, output: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", self.command.module, *self.command.arguments],
             cwd=ROOT,
             env=self._env,
             stdin=subprocess.DEVNULL,
@@ -67,9 +73,16 @@ class Child:
             pass_fds=self.command.sockets,
             preexec_fn=end_with_parent(os.getpid()),  # noqa: PLW1509 - this process has one thread
         )
-        if output:
-            output.close()
-        self._started = time.monotonic()
+
+    def _copy(self, output: int) -> Copy:
+        return Copy(
+            self.command.module,
+            self.command.arguments,
+            env=self._env,
+            output=output,
+            sockets=self.command.sockets,
+            first=end_with_parent(os.getpid()),
+        )
 
     def watch(self) -> None:
         """Start it again where it died, each time a little later."""
@@ -111,6 +124,8 @@ class Child:
         """End it and everything in its session at once."""
         self._kill_rest()
         if self._process is not None:
+            # A copy may not have its session yet.
+            self._process.kill()
             self._process.wait()
 
     def end_of_log(self) -> str:
@@ -138,16 +153,18 @@ class Child:
 
 def commands(listener: int, mcp: int | None, *, reload: bool) -> list[Command]:
     """Return what runs beside the servers: web, worker, clock and, where it has a port, the MCP server."""
-    python = sys.executable
-    web = (python, "-m", "gunicorn", "-c", "python:portal.launch.gunicorn")
+    # What is reloaded when the code changes loads it itself.
+    copied = not reload
     level = "DEBUG" if reload else "INFO"
+    web = ("-c", "python:portal.launch.gunicorn")
     found = [
-        Command("web", web, patience=35, sockets=(listener,)),
-        Command("worker", (python, "-m", "celery", "-A", "portal", "worker", "-l", level), patience=40),
-        Command("clock", (python, "manage.py", "clock"), patience=15),
+        Command("web", "gunicorn", web, patience=35, sockets=(listener,), copied=copied),
+        Command("worker", "celery", ("-A", "portal", "worker", "-l", level), patience=40, copied=copied),
+        Command("clock", "manage", ("clock",), patience=15, copied=copied),
     ]
     if mcp is not None:
-        found.append(Command("mcp", (python, "-m", "portal.mcp"), patience=10, sockets=(mcp,)))
+        # It has none of the portal's secrets: it asks the web as anybody does.
+        found.append(Command("mcp", "portal.mcp", patience=10, sockets=(mcp,)))
     return found
 
 

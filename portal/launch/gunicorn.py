@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 
 from portal import configuration as conf
-from portal.launch.children import LISTEN, RELOAD
+from portal.launch.handed import LISTEN, RELOAD
 
 _dev = os.environ.get(RELOAD) == "1"
 

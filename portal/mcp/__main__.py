@@ -7,7 +7,7 @@ import uvicorn
 from setproctitle import setproctitle
 
 from portal import configuration as conf
-from portal.launch.children import MCP_LISTEN
+from portal.launch.handed import MCP_LISTEN
 from portal.mcp.server import application
 
 
