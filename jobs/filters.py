@@ -1,12 +1,11 @@
 """Filters of the lists of jobs and runs; pages and API share them, and the URL holds them."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any, Final, cast
 
 import django_filters
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, QueryDict
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from jobs.choices import Condition, RunState, Trigger
@@ -15,6 +14,7 @@ from jobs.models.job import JobQuerySet
 from jobs.models.run import RunQuerySet
 from portal.accounts.access import signed_in
 from portal.accounts.models import Team, User
+from portal.ui.days import begin_of, end_of
 from portal.ui.filtering import given_filters
 
 _SETS: Final[dict[str, frozenset[RunState]]] = {"unhappy": RunState.unhappy(), "open": RunState.open()}
@@ -120,11 +120,11 @@ class RunListFilter(django_filters.FilterSet):
 
     def from_day(self, runs: RunQuerySet, _name: str, day: date) -> QuerySet[Run]:
         """Keep what was asked for on this day of the reader's zone, or later."""
-        return runs.filter(created_at__gte=_begin_of(day))
+        return runs.filter(created_at__gte=begin_of(day))
 
     def to_day(self, runs: RunQuerySet, _name: str, day: date) -> QuerySet[Run]:
         """Keep what was asked for before the end of this day."""
-        return runs.filter(created_at__lt=_begin_of(day + timedelta(days=1)))
+        return runs.filter(created_at__lt=end_of(day))
 
     def as_they_are(self, runs: RunQuerySet, _name: str, _value: bool) -> QuerySet[Run]:
         """Leave ``aside`` to filter_queryset, which also knows when it was not given."""
@@ -185,10 +185,6 @@ def choose(
     """Return the filtered queryset and the values that counted; without filters it is the queryset itself."""
     found, values = given_filters(kind, data, queryset=queryset)
     return (queryset if found is None else found.qs), values
-
-
-def _begin_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def owners_of(jobs: JobQuerySet) -> QuerySet[User]:

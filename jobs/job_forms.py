@@ -18,6 +18,7 @@ from jobs.form_parts import Part
 from jobs.lists import rearranged
 from jobs.models import Job, Pool
 from jobs.parameter_rows import Asked, AskedOfPipeline, Row, asked_of, schema_of
+from jobs.peeks import with_columns
 from jobs.runners.registry import runner_for
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
@@ -211,7 +212,7 @@ class JobForm:
     def __init__(
         self, *, user: User, definition: JobDefinition, new: bool, data: QueryDict | None = None
     ) -> None:
-        changed = rearranged(data) if data is not None else None
+        changed = None if data is None else rearranged(data) or with_columns(data, user)
         self.redrawn = changed is not None
         self._base = definition
         # The list that only took or lost an item.

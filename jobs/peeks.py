@@ -5,14 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from jobs.access import access_peek
 from jobs.choices import ErrorClass, RunState
+from jobs.lists import MOST_ITEMS
 from jobs.models import Run
+from jobs.runners.landing import LoadedColumn
 from jobs.runners.load_config import Files
 from jobs.source_files import delimiter_of, format_of
+from portal.accounts.models import User
 from portal.said import retold
 from portal.ui import formats
 
@@ -48,6 +53,18 @@ class Seen:
     notes: list[str]
     whole: bool
 
+    @property
+    def declarable(self) -> bool:
+        """Whether a job can declare all of the file's columns with the types seen."""
+        if self.more_columns or len(self.columns) > MOST_ITEMS:
+            return False
+        try:
+            for column in self.columns:
+                LoadedColumn(name=column.name, type=column.type)
+        except ValueError:
+            return False
+        return True
+
 
 def seen_of(run: Run) -> Seen | None:
     """Return what was found in the file; None where nothing was, or not yet."""
@@ -71,6 +88,36 @@ def seen_of(run: Run) -> Seen | None:
         notes=[str(_NOTES[note]) for note in outputs.get("notes", ()) if note in _NOTES],
         whole=bool(outputs.get("whole", True)),
     )
+
+
+def with_columns(data: QueryDict, user: User) -> QueryDict | None:
+    """Return what a job's form sent with the columns that a look of one's own has seen; None if not asked to.
+
+    The button ``do`` says «take PATH NUMBER». What was said of a column by its name stays, its type too;
+    columns that the file does not have go. Raises Http404 for a look that is not the person's own.
+    """
+    word, _space, rest = data.get("do", "").partition(" ")
+    path, _space, number = rest.partition(" ")
+    if word != "take" or not number.isdecimal():
+        return None
+    seen = seen_of(access_peek(user, int(number)))
+    changed = data.copy()
+    if seen is None or not seen.declarable:
+        return changed
+    head = f"{path}."
+    said: dict[str, dict[str, list[str]]] = {}
+    for name in data:
+        index, dot, field = name.removeprefix(head).partition(".")
+        if name.startswith(head) and dot:
+            said.setdefault(index, {})[field] = data.getlist(name)
+            del changed[name]
+    known = {fields["name"][0]: fields for fields in said.values() if fields.get("name")}
+    for index, column in enumerate(seen.columns):
+        fields = known.get(column.name) or {"name": [column.name], "type": [column.type]}
+        for field, values in fields.items():
+            changed.setlist(f"{head}{index}.{field}", values)
+    changed[f"{path}:list"] = str(len(seen.columns))
+    return changed
 
 
 def problem_of(run: Run) -> str:

@@ -35,6 +35,7 @@ def peek_new(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     require(user, Permission.EDIT_JOBS)
     source, refused = _source(request, user)
+    for_form = not {"source.path", "path"} & set(request.POST)
     run = None
     if source is not None:
         try:
@@ -50,7 +51,7 @@ def peek_new(request: HttpRequest) -> HttpResponse:
         # A part that says why is swapped in as any other; a page says it by its status too.
         return render(request, template, {"refused": refused}, status=200 if wants_part(request) else 422)
     if wants_part(request):
-        return render(request, "jobs/files/look.html", _look_of(run))
+        return render(request, "jobs/files/look.html", {**_look_of(run), "for_form": for_form})
     return redirect("peek", run.number)
 
 
@@ -61,7 +62,7 @@ def peek(request: HttpRequest, number: int) -> HttpResponse:
     run = access_peek(signed_in(request), number)
     context = _look_of(run)
     if request.GET.get("part") == "look" and wants_part(request):
-        return render(request, "jobs/files/look.html", context)
+        return render(request, "jobs/files/look.html", {**context, "for_form": "for" in request.GET})
     form = SchemaForm(peeks.form_schema(), path="source", value=run.params)
     return render(request, "jobs/file_look.html", {**context, "form": form})
 

@@ -20,7 +20,7 @@ _MISSING: Final = object()
 def kept(user: User, name: str, seconds: int, make: Callable[[], T]) -> T:
     """Return what ``make`` gave this person at most so many seconds ago, else what it gives now.
 
-    The value is pickled into the cache; without a cache it is made each time.
+    The cache takes whatever can be pickled; without a cache the value is made each time.
     """
     who = (sorted(user.roles), sorted(user.team_ids), get_language(), user.time_zone)
     key = f"kept:{name}:{user.pk}:{salted_hmac(name, repr(who)).hexdigest()}"

@@ -10,7 +10,6 @@ from typing import Final
 import django_filters
 from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from catalog.models import Asset
@@ -19,14 +18,12 @@ from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.audit.models import AuditEvent, AuditSeal, group_of_action
 from portal.audit.wording import GROUPS, actor_name, sentence
+from portal.ui.days import begin_of, end_of
 
 ORDER: Final = ("-at", "-id")
 # The choice of the list; everybody else's events are found by a click on their name.
 PEOPLE_SHOWN: Final = 300
 ASSET_PAGES: Final = ("dataset", "metric")
-# Days at the ends of the calendar have no day before or behind them, in some time zone or other.
-FIRST_DAY: Final = dt.date(1, 1, 3)
-LAST_DAY: Final = dt.date(9999, 12, 28)
 
 Thing = tuple[str, str]
 
@@ -72,15 +69,11 @@ class TrailFilter(django_filters.FilterSet):
 
     def from_day(self, events: QuerySet[AuditEvent], _name: str, day: dt.date) -> QuerySet[AuditEvent]:
         """Keep events from the start of the day on, in the reader's time zone."""
-        return events.filter(at__gte=_start(min(day, LAST_DAY)))
+        return events.filter(at__gte=begin_of(day))
 
     def to_day(self, events: QuerySet[AuditEvent], _name: str, day: dt.date) -> QuerySet[AuditEvent]:
         """Keep events up to the end of the day."""
-        return events.filter(at__lt=_start(min(day, LAST_DAY) + dt.timedelta(days=1)))
-
-
-def _start(day: dt.date) -> dt.datetime:
-    return timezone.make_aware(dt.datetime.combine(max(day, FIRST_DAY), dt.time.min))
+        return events.filter(at__lt=end_of(day))
 
 
 def rows(events: list[AuditEvent], reader: User) -> list[Row]:

@@ -9,10 +9,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from jobs import source_files
+from jobs.actions.peeks import look
 from jobs.actions.source_files import Incoming, keep, safe_name
 from jobs.choices import RunState
 from jobs.exceptions import FileRefused, NameTaken
 from jobs.models import Job, Run
+from jobs.runners.load_config import Files
+from portal.accounts.models import User
 from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
 from tests.conftest import Cast
@@ -502,3 +505,84 @@ def test_who_edits_one_job_only_gets_no_list_of_files(client: Client, cast: Cast
     page = text(client, "/jobs/loads/edit/")
     assert "hush" not in page
     assert "/files/look/" not in page
+
+
+# --- the columns of a look, in a job's form
+
+COLUMNS = [{"name": "Zip", "type": "BIGINT"}, {"name": "day", "type": "DATE"}]
+DECLARED = {
+    "config.source:choice": "files",
+    "config.source.files.path": "a.csv",
+    "config.source.files.format": "csv",
+    "config.target": "shop.orders",
+    "config.columns:list": "2",
+    "config.columns.0.name": "gone",
+    "config.columns.0.type": "DATE",
+    "config.columns.1.name": "Zip",
+    "config.columns.1.type": "VARCHAR",
+    "config.columns.1.description_en": "Where it went",
+    "name_en": "Orders",
+}
+
+
+def ended(person: User, *, columns: list[dict[str, str]] = COLUMNS, **outputs: Any) -> Run:
+    run = look(source=Files(path="a.csv"), by=Actor.person(person), requested_by=person)
+    run.state, run.started_at, run.finished_at = RunState.SUCCEEDED, run.created_at, run.created_at
+    run.outputs = {"file": "a.csv", "columns": columns, "rows": [], "column_count": len(columns), **outputs}
+    run.save()
+    return run
+
+
+def shown_of(client: Client, run: Run, query: str = "&for=form") -> str:
+    return client.get(f"/files/look/{run.number}/?part=look{query}", headers=HTMX).content.decode()
+
+
+def test_what_a_look_has_seen_is_taken_into_the_form(dan: Client, cast: Cast, files: Path) -> None:
+    (files / "a.csv").write_text("Zip,day\n1,2026-01-02\n")
+    started = dan.post("/files/look/", DECLARED, headers=HTMX).content.decode()
+    assert "part=look&amp;for=form" in started
+    Run.objects.all().delete()
+    run = ended(cast.dan)
+    assert f'value="take config.columns {run.number}"' in shown_of(dan, run)
+    assert "take config.columns" not in shown_of(dan, run, ""), "its own page has no form to take them into"
+    page = dan.post("/jobs/new/extract_load/", {**DECLARED, "do": f"take config.columns {run.number}"})
+    form = page.context["form"]
+    assert page.status_code == 200
+    assert Job.objects.filter(kind="extract_load").count() == 0
+    columns = {name: form.config.data[name] for name in form.config.data if name.startswith("config.columns")}
+    assert columns == {
+        "config.columns:list": "2",
+        "config.columns.0.name": "Zip",
+        "config.columns.0.type": "VARCHAR",
+        "config.columns.0.description_en": "Where it went",
+        "config.columns.1.name": "day",
+        "config.columns.1.type": "DATE",
+    }
+    assert 'value="Orders"' in page.content.decode(), "the rest of the form stays"
+
+
+def test_only_a_look_of_ones_own_is_taken(dan: Client, cast: Cast, files: Path) -> None:
+    theirs = ended(cast.dan)
+    theirs.requested_by = cast.ada
+    theirs.save()
+    for number in (theirs.number, theirs.number + 1, "9" * 30):
+        sent = {**DECLARED, "do": f"take config.columns {number}"}
+        assert dan.post("/jobs/new/extract_load/", sent).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("columns", "outputs"),
+    [
+        ([{"name": "a", "type": "STRUCT(b BIGINT)"}], {}),
+        (COLUMNS, {"column_count": 3}),
+        ([{"name": f"c{number}", "type": "DATE"} for number in range(201)], {}),
+    ],
+    ids=["a type that no form takes", "not all columns were kept", "more than a form has"],
+)
+def test_columns_that_cannot_be_declared_are_not_offered(
+    dan: Client, cast: Cast, files: Path, columns: list[dict[str, str]], outputs: dict[str, Any]
+) -> None:
+    run = ended(cast.dan, columns=columns, **outputs)
+    assert "take config.columns" not in shown_of(dan, run)
+    page = dan.post("/jobs/new/extract_load/", {**DECLARED, "do": f"take config.columns {run.number}"})
+    assert page.context["form"].config.data["config.columns.0.name"] == "gone", "nothing has changed"

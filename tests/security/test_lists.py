@@ -6,7 +6,18 @@ from tests.security.policy import table
 from tests.security.world import KEYS, NAMES
 
 LISTS = ["/", "/catalog/", "/jobs/", "/jobs/load-flights/", "/runs/", "/catalog/datasets/flights/lineage/"]
+LISTS += [
+    "/runs/day/",
+    "/reports/",
+    "/queues/",
+    "/queries/",
+    "/files/",
+    "/webhooks/",
+    "/inbox/",
+    "/requests/",
+]
 API_LISTS = ["/api/v1/jobs", "/api/v1/runs", "/api/v1/alerts", "/api/v1/datasets", "/api/v1/metrics"]
+API_LISTS += ["/api/v1/reports", "/api/v1/questions", "/api/v1/jobs/load-flights/backfills"]
 QUERIES = [
     "",
     "?q=secret",

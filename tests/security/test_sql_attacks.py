@@ -302,6 +302,18 @@ NONSENSE = (
     "actor=1e999999",
     "search=%00",
     "days=1e999999",
+    "since=0001-01-01",
+    "since=9999-12-31",
+    "until=0001-01-01",
+    "until=9999-12-31",
+    "day=9999-12-31",
+    "from=%00",
+    "to=%00",
+    "folder=%00",
+    "table=%00",
+    "source=%00",
+    "metric=%00",
+    "run=%00",
 )
 _SLOW = 5.0
 
@@ -317,9 +329,27 @@ def _lists() -> list[tuple[str, str]]:
         "/inbox/",
         "/audit/",
         "/requests/triage/",
+        "/runs/",
+        "/runs/day/",
+        "/reports/",
+        "/queues/",
+        "/audit/deliveries/",
     )
-    api = ("/api/v1/jobs", "/api/v1/runs", "/api/v1/datasets", "/api/v1/metrics", "/api/v1/questions")
-    return [("cleo", page) for page in pages] + [("token_read", page) for page in api]
+    makers = ("/jobs/new/python/", "/files/", "/webhooks/", "/secrets/", "/reports/new/")
+    api = (
+        "/api/v1/jobs",
+        "/api/v1/runs",
+        "/api/v1/alerts",
+        "/api/v1/reports",
+        "/api/v1/datasets",
+        "/api/v1/metrics",
+        "/api/v1/questions",
+    )
+    return [
+        *(("cleo", page) for page in pages),
+        *(("dan", page) for page in makers),
+        *(("token_read", page) for page in api),
+    ]
 
 
 @pytest.mark.parametrize(("who", "path"), _lists(), ids=[path for _who, path in _lists()])
