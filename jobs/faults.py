@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.choices import ErrorClass
 from jobs.models import Run
+from portal.accounts.models import User
+from portal.accounts.permissions import Permission
 
 _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
     ErrorClass.USER_CODE: (
@@ -70,8 +72,12 @@ class Fault:
     detail: str
 
 
-def fault_of(run: Run) -> Fault | None:
-    """Return what went wrong with the run; None where nothing did."""
+def fault_of(run: Run, *, reader: User | None = None) -> Fault | None:
+    """Return what went wrong with the run; None where nothing did.
+
+    The technical details quote code and SQL: they are for a ``reader`` who may run or change the job, or who
+    asked for the run. Who sees the run sees the rest of it, as its log.
+    """
     if not run.error:
         return None
     kind = str(run.error.get("class", ""))
@@ -80,5 +86,10 @@ def fault_of(run: Run) -> Fault | None:
         whose=str(whose),
         message=run.trouble,
         advice=str(advice),
-        detail=str(run.error.get("detail", "")),
+        detail=str(run.error.get("detail", "")) if reader and _mends(reader, run) else "",
     )
+
+
+def _mends(reader: User, run: Run) -> bool:
+    needed = (Permission.RUN_JOBS, Permission.EDIT_JOBS)
+    return run.requested_by_id == reader.pk or any(run.job.allows(reader, each) for each in needed)

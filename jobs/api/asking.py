@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from rest_framework.request import Request
 
+from jobs.access import access_run
 from jobs.exceptions import (
     FieldError,
     IdempotencyConflict,
@@ -14,7 +16,7 @@ from jobs.exceptions import (
     RefusedTrigger,
     WrittenInCode,
 )
-from jobs.models import Job
+from jobs.models import Job, Run
 from portal.accounts.models import ApiToken, User
 from portal.api.permissions import token_may_run
 from portal.api.problems import Problem
@@ -33,6 +35,14 @@ def token_for(request: Request, job: Job) -> ApiToken:
     if not token_may_run(token, job.key):
         raise PermissionDenied
     return token
+
+
+def run_for(request: Request, run_id: UUID | int) -> Run:
+    """Return a run that the token may follow: with ``jobs:read`` any, else one of a job that it may start."""
+    run = access_run(user_of(request), run_id)
+    if "jobs:read" not in cast("ApiToken", request.auth).scopes:
+        token_for(request, run.job)
+    return run
 
 
 def whole_number(request: Request, name: str, *, default: int, least: int = 0, most: int) -> int:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from jobs import logs
 from jobs.access import access_artifact, access_job, access_run, newest_definitions, sees_all_of
 from jobs.actions import runs
-from jobs.api.asking import or_problem, token_for, user_of, whole_number
+from jobs.api.asking import or_problem, run_for, token_for, user_of, whole_number
 from jobs.api.definition_views import (
     ANSWERS,
     BODY,
@@ -196,6 +196,7 @@ class RunView(APIView):
     """One run."""
 
     required_scopes = {"GET": "jobs:read"}
+    or_scopes = {"GET": "jobs:run"}
 
     @extend_schema(
         operation_id="runs_read",
@@ -214,7 +215,7 @@ class RunView(APIView):
     def get(self, request: Request, run_id: UUID | int) -> Response:
         """Read a run as it stands now, or wait a little for its end."""
         wait = whole_number(request, "wait", default=0, most=LONGEST)
-        run = access_run(user_of(request), run_id)
+        run = run_for(request, run_id)
         if wait and run.is_open:
             wait_for_end(run.pk, wait)
             run = access_run(user_of(request), run_id)
@@ -225,6 +226,7 @@ class RunLogView(APIView):
     """The log of a run."""
 
     required_scopes = {"GET": "jobs:read"}
+    or_scopes = {"GET": "jobs:run"}
 
     @extend_schema(
         operation_id="runs_log",
@@ -241,7 +243,7 @@ class RunLogView(APIView):
         after = whole_number(request, "after", default=0, most=2**31 - 2)
         limit = whole_number(request, "limit", default=logs.PAGE, least=1, most=logs.PAGE)
         # The state is read before the lines: a run that had ended by then writes no more.
-        run = access_run(user_of(request), run_id)
+        run = run_for(request, run_id)
         lines = logs.read_after(run, after, count=limit)
         answer = {
             "lines": lines,
@@ -255,6 +257,7 @@ class RunArtifactsView(APIView):
     """The files that a run keeps."""
 
     required_scopes = {"GET": "jobs:read"}
+    or_scopes = {"GET": "jobs:run"}
 
     @extend_schema(
         operation_id="runs_artifacts",
@@ -264,7 +267,7 @@ class RunArtifactsView(APIView):
     )
     def get(self, request: Request, run_id: UUID | int) -> Response:
         """List the files of a run, at most 100, in the order in which it made them."""
-        run = access_run(user_of(request), run_id)
+        run = run_for(request, run_id)
         # The files of a report hold rows: they are for who may see every table that it reads.
         files = run.artifacts.all() if sees_all_of(user_of(request), run) else run.artifacts.none()
         return Response(ArtifactSerializer(files, many=True).data)
@@ -274,6 +277,7 @@ class RunArtifactView(APIView):
     """One file of a run."""
 
     required_scopes = {"GET": "jobs:read"}
+    or_scopes = {"GET": "jobs:run"}
 
     @extend_schema(
         operation_id="runs_artifact",
@@ -283,6 +287,7 @@ class RunArtifactView(APIView):
     )
     def get(self, request: Request, run_id: UUID | int, pk: UUID) -> FileResponse:
         """Download a file; its SHA-256 stands in the list."""
+        run_for(request, run_id)
         return file_response(access_artifact(user_of(request), run_id, pk))
 
 

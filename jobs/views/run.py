@@ -140,7 +140,7 @@ def _live(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "lanes": lanes(attempts_of(shown), now=now),
         "outputs": shown_outputs(shown, user),
         "artifacts": _files(shown, user),
-        "fault": fault_of(shown) if _went_wrong(shown) else None,
+        "fault": fault_of(shown, reader=user) if _went_wrong(shown) else None,
         "may_mend": shown.job.made_here and shown.job.allows(user, Permission.EDIT_JOBS),
     }
 

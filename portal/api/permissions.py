@@ -12,8 +12,9 @@ from portal.accounts.scopes import covers, permission_of
 class ScopePermission(BasePermission):
     """Ask the view's ``required_scopes`` (method → scope) of the token, and of its owner's roles.
 
-    A view without an entry for the method refuses: what nobody declared is not open. ``jobs:run`` is
-    also met by a token for one job (``jobs:run:load-flights``); the view then asks ``token_may_run``.
+    A view without an entry for the method refuses: what nobody declared is not open. A scope that it names in
+    ``or_scopes`` does as well. ``jobs:run`` is also met by a token for one job (``jobs:run:load-flights``);
+    the view then asks ``token_may_run``.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -26,7 +27,9 @@ class ScopePermission(BasePermission):
         if needed is None:
             # DRF answers 405 by itself for a method that the view does not have.
             return request.method not in view.allowed_methods
-        return covers(token.scopes, needed) and token.owner.may(permission_of(needed))
+        others: dict[str, str] = getattr(view, "or_scopes", {})
+        enough = {needed, others.get("GET" if request.method == "HEAD" else str(request.method), needed)}
+        return any(covers(token.scopes, each) and token.owner.may(permission_of(each)) for each in enough)
 
 
 def token_may_run(token: ApiToken, job_key: str) -> bool:

@@ -82,9 +82,10 @@ class ScopedSchema(AutoSchema):
     """Describe an operation together with the scope that it asks for."""
 
     def get_extensions(self) -> Document:
-        """Name the scope in ``x-required-scope``."""
-        scopes: dict[str, str] = getattr(self.view, "required_scopes", {})
-        return {"x-required-scope": scopes[self.method]} if self.method in scopes else {}
+        """Name the scope in ``x-required-scope``, and one that does as well in ``x-or-scope``."""
+        told = {"x-required-scope": "required_scopes", "x-or-scope": "or_scopes"}
+        scopes = {word: getattr(self.view, name, {}).get(self.method) for word, name in told.items()}
+        return {word: scope for word, scope in scopes.items() if scope}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -218,7 +218,7 @@ def _note(row: Delivery, **values: object) -> None:
 
 
 def _shown(answer: Answer) -> str:
-    """Return the answer's first characters; no new way in: jobs of its owner read the same hosts."""
+    """Return the answer's first characters (ADR 15)."""
     return answer.body[: SHOWN * 4].decode("utf-8", "replace").replace("\x00", "�")[:SHOWN]
 
 

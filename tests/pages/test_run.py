@@ -104,6 +104,26 @@ def test_only_who_may_edit_the_job_is_led_to_its_form(client: Client, cast: Cast
     assert "/edit/" not in text(client, f"/runs/{run.number}/")
 
 
+@pytest.mark.parametrize(("person", "shown"), [("dan", True), ("ben", True), ("ada", False), ("finn", False)])
+def test_a45_the_traceback_is_for_who_runs_or_changes_the_job(
+    client: Client, cast: Cast, person: str, shown: bool
+) -> None:
+    reader = getattr(cast, person)
+    client.force_login(reader)
+    error = {"class": "user_code", "message": "It broke.", "detail": "Traceback: SELECT secret FROM hidden"}
+    run = make_run(make_job(), RunState.FAILED, error=error)
+    page = client.get(f"/runs/{run.number}/").content.decode()
+    assert "It broke." in page
+    assert ("SELECT secret" in page) is shown
+    run.requested_by = reader
+    run.save()
+    assert "SELECT secret" in client.get(f"/runs/{run.number}/").content.decode(), "who asked reads all of it"
+    run.requested_by = None
+    run.save()
+    run.job.runners.add(reader)
+    assert "SELECT secret" in client.get(f"/runs/{run.number}/").content.decode(), "whom the job names, too"
+
+
 def test_a_failure_names_who_is_hurt_until_the_job_recovers(dan: Client, cast: Cast) -> None:
     job, follower = make_job(), make_job("report")
     follower.after.add(job)

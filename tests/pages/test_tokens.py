@@ -38,7 +38,7 @@ def test_a_token_may_be_made_for_one_job(client, cast):
 def test_the_form_names_the_scopes_as_the_documents_do(client, cast):
     client.force_login(cast.dan)
     page = client.get("/account/tokens/add/").content.decode()
-    assert "Run any job that you may run, and cancel runs <code>jobs:run</code>" in page
+    assert "Run any job that you may run, follow its runs and cancel them <code>jobs:run</code>" in page
 
 
 def test_a_token_that_may_do_nothing_is_refused(client, cast):

@@ -87,7 +87,9 @@ class Route:
             return 403
         if token["owner"] not in self.kinds[kind]:
             return 404
-        return 403 if rule.only and kind not in rule.only else rule.gives
+        # Which kind of object the one job of a token is.
+        of_one_job = any(scope.startswith("jobs:run:") for scope in token["scopes"])
+        return 403 if of_one_job and rule.only and kind not in rule.only else rule.gives
 
 
 @cache
