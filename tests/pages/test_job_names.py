@@ -129,6 +129,12 @@ def test_a_model_may_be_stored_before_the_table_that_it_reads_is_there(dan: Clie
     assert dan.post("/jobs/new/sql_model/", form).status_code == 302
 
 
+def test_a_wrong_target_is_told_by_an_example(dan: Client) -> None:
+    said = "It does not have the form that is asked for. This one has: sales.orders"
+    form = {**MODEL, "config.sql": "SELECT id FROM ops.raw", "config.target": "shop orders!"}
+    assert refused(dan, "sql_model", form) == {"config.target": said}
+
+
 def test_all_that_is_wrong_is_said_at_once(dan: Client) -> None:
     wrong = {"name_en": "", "timeout": "6h30", "done_by": "6h30", "config.target": "nowhere"}
     assert {"name_en", "timeout", "done_by", "config.target"} == set(
