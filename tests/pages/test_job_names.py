@@ -135,6 +135,14 @@ def test_a_wrong_target_is_told_by_an_example(dan: Client) -> None:
     assert refused(dan, "sql_model", form) == {"config.target": said}
 
 
+def test_limits_between_which_nothing_lies_are_refused(dan: Client, orders: None) -> None:
+    limits = {"config.checks.0.minimum": "100", "config.checks.0.maximum": "50"}
+    form = {**CHECK, **limits, "config.checks.0.check": "range", "config.checks.0.columns": "id"}
+    assert refused(dan, "quality_check", form) == {
+        "config.checks.0.maximum": "It is below the minimum: no value could be between them."
+    }
+
+
 def test_all_that_is_wrong_is_said_at_once(dan: Client) -> None:
     wrong = {"name_en": "", "timeout": "6h30", "done_by": "6h30", "config.target": "nowhere"}
     assert {"name_en", "timeout", "done_by", "config.target"} == set(
