@@ -129,6 +129,12 @@ def test_a_model_may_be_stored_before_the_table_that_it_reads_is_there(dan: Clie
     assert dan.post("/jobs/new/sql_model/", form).status_code == 302
 
 
+def test_a_long_text_is_kept_without_the_line_ends_of_browsers(dan: Client) -> None:
+    form = {**MODEL, "config.sql": "SELECT id\r\nFROM ops.raw"}
+    assert dan.post("/jobs/new/sql_model/", form).status_code == 302
+    assert Job.objects.get().config["sql"] == "SELECT id\nFROM ops.raw"
+
+
 def test_a_wrong_target_is_told_by_an_example(dan: Client) -> None:
     said = "It does not have the form that is asked for. This one has: sales.orders"
     form = {**MODEL, "config.sql": "SELECT id FROM ops.raw", "config.target": "shop orders!"}
