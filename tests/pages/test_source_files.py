@@ -304,7 +304,7 @@ def test_of_two_that_bring_one_name_at_once_one_succeeds(cast: Cast, files: Path
 def test_a_taken_name_is_replaced_only_where_that_is_chosen(dan: Client, files: Path, tmp_path: Path) -> None:
     (files / "a.csv").write_text("old")
     refused = dan.post("/files/upload/", {"file": csv("a.csv", b"new")}, headers=HTMX)
-    assert "already something of this name" in refused.content.decode()
+    assert "choose «Replace files of the same name» and upload it again" in refused.content.decode()
     assert (files / "a.csv").read_text() == "old"
     dan.post("/files/upload/", {"file": csv("a.csv", b"new"), "replace": "on"})
     assert (files / "a.csv").read_text() == "new"
@@ -449,6 +449,7 @@ def test_a_look_is_queued_and_its_page_asks_until_it_has_ended(dan: Client, cast
     assert "hx-get" not in part
     assert "&lt;b&gt;" in part
     assert "a.tsv, line 9: odd" in part
+    assert "choose its encoding and delimiter" in part
     assert "<html" not in part
     other = Client()
     other.force_login(cast.cleo)
