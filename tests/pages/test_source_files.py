@@ -451,6 +451,11 @@ def test_a_look_is_queued_and_its_page_asks_until_it_has_ended(dan: Client, cast
     assert "a.tsv, line 9: odd" in part
     assert "choose its encoding and delimiter" in part
     assert "<html" not in part
+    # The engine may refuse the whole file, as one in UTF-16: then nothing was seen, and the hint stands too.
+    Run.objects.filter(pk=run.pk).update(
+        state=RunState.FAILED, outputs={}, error={"class": "user_code", "message": "odd"}
+    )
+    assert "choose its encoding and delimiter" in text(dan, f"/files/look/{run.number}/")
     other = Client()
     other.force_login(cast.cleo)
     assert other.get(f"/files/look/{run.number}/").status_code == 404
