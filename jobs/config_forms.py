@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from jobs.exceptions import FieldError
 from jobs.field_choices import CHOICES, SUGGESTIONS, choice_of, tool_of
-from jobs.fields import JsonField, NullsField, PairsField, SuggestingInput
+from jobs.fields import JsonField, LongTextField, NullsField, PairsField, SuggestingInput
 from jobs.form_parts import Node
 from jobs.forms import Parameter, Schema, field_of, resolve
 from jobs.lists import MOST_ITEMS, number_in
@@ -268,7 +268,7 @@ def _field(parameter: Parameter, reader: User | None, value: Any) -> forms.Field
     }
     if widget in LONG_TEXTS:
         area = forms.Textarea({"rows": LONG_TEXTS[widget], "spellcheck": "false", "class": "code"})
-        return forms.CharField(**common, widget=area, max_length=schema.get("maxLength", LONGEST))
+        return LongTextField(**common, widget=area, max_length=schema.get("maxLength", LONGEST))
     if widget == "nulls":
         return NullsField(**common)
     if widget in SUGGESTIONS:

@@ -30,6 +30,14 @@ class LinesField(forms.CharField):
         super().run_validators("\n".join(value))
 
 
+class LongTextField(forms.CharField):
+    """A text of many lines. A browser sends CR LF, which would be kept, and shown in a spreadsheet."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the text with the ends of lines as they were typed."""
+        return (super().to_python(value) or "").replace("\r\n", "\n")
+
+
 class SuggestingInput(forms.TextInput):
     """A line that offers some texts and takes any."""
 

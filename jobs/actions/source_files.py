@@ -124,7 +124,10 @@ def _require_size(size: int) -> None:
 
 def _taken() -> NameTaken:
     return NameTaken(
-        _("There is already something of this name here. Choose «Replace» to put yours in its place.")
+        _(
+            "There is already something of this name here. To put yours in its place, choose «Replace files "
+            "of the same name» and upload it again."
+        )
     )
 
 

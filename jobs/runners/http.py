@@ -117,7 +117,8 @@ class HttpConfig(BaseModel):
     @field_validator("url")
     @classmethod
     def _leads_somewhere(cls, url: str) -> str:
-        if "{{" in urlsplit(url).netloc or not urlsplit(url).netloc:
+        # An address that begins with a parameter has no host yet: the parameter would choose it.
+        if "{{" in urlsplit(url).netloc or url.lstrip().startswith("{{"):
             raise ValueError(said("the host is written out: no parameter may choose where a secret goes"))
         try:
             check_url(_PLACE.sub("x", url))

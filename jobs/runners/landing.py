@@ -46,7 +46,6 @@ def free_schema(name: str) -> str:
 # A key of the catalog and a table of the lake at once.
 TargetName = Annotated[
     str,
-    AfterValidator(free_schema),
     Field(
         pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$",
         title=gettext_noop("Target table"),
@@ -55,6 +54,8 @@ TargetName = Annotated[
         ),
         examples=["sales.orders"],
     ),
+    # Behind the pattern: in front of it the schema has no pattern, and no form could say it by the example.
+    AfterValidator(free_schema),
 ]
 
 

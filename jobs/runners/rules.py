@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from catalog.published import PublishedCheck
+from jobs.complaints import WrongField
 from portal.said import said
 from portal.warehouse import checks
 from portal.warehouse.errors import RefusedSql
@@ -104,6 +105,8 @@ class CheckRule(BaseModel):
         }
         if not needs[self.check]:
             raise ValueError(words[self.check])
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise WrongField("maximum", said("It is below the minimum: no value could be between them."))
         return self
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
@@ -179,15 +178,24 @@ class SqlModelRunner:
         ]
 
     def problems(self, config: dict[str, Any], reader: User) -> Iterator[tuple[str, str]]:
-        """Refuse a model that reads what it makes; what else is wrong with its SQL its runs tell."""
-        with suppress(RefusedSql):
-            for table in select_of(config["sql"], dialect=DIALECT).find_all(exp.Table):
-                if f"{table.db}.{table.name}".casefold() == config["target"]:
-                    yield (
-                        "sql",
-                        gettext("It reads {table}, which it makes itself.").format(table=config["target"]),
-                    )
-                    return
+        """Refuse SQL that no run could take; whether its tables and columns are there its runs tell."""
+        try:
+            _require_names(config["sql"])
+        except RefusedSql as error:
+            yield "sql", said_of(error)
+            return
+        tree = select_of(config["sql"], dialect=DIALECT)
+        if taken := tree.find(exp.Placeholder, exp.Parameter):
+            yield (
+                "sql",
+                gettext("A model takes no parameters: write a value in place of ${name}.").format(
+                    name=taken.name
+                ),
+            )
+        if any(
+            f"{table.db}.{table.name}".casefold() == config["target"] for table in tree.find_all(exp.Table)
+        ):
+            yield "sql", gettext("It reads {table}, which it makes itself.").format(table=config["target"])
 
     def run(self, context: Context) -> dict[str, Any]:
         """Return the published dataset under ``published``."""

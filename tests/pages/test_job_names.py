@@ -107,6 +107,48 @@ def test_a_model_does_not_read_itself(dan: Client) -> None:
     assert refused(dan, "sql_model", MODEL) == {"config.sql": "It reads marts.orders, which it makes itself."}
 
 
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("DELETE FROM ops.raw", "Only a SELECT may be sent, not DELETE."),
+        ("SELECT count(*) FROM ops.raw", "Column 1 has no name: write … AS name."),
+        (
+            "SELECT id FROM ops.raw WHERE day = $day",
+            "A model takes no parameters: write a value in place of $day.",
+        ),
+    ],
+)
+def test_a_model_that_no_run_could_take_is_refused_before_it_is_stored(
+    dan: Client, sql: str, said: str
+) -> None:
+    assert refused(dan, "sql_model", {**MODEL, "config.sql": sql}) == {"config.sql": said}
+
+
+def test_a_model_may_be_stored_before_the_table_that_it_reads_is_there(dan: Client) -> None:
+    form = {**MODEL, "config.sql": "SELECT id FROM ops.not_yet"}
+    assert dan.post("/jobs/new/sql_model/", form).status_code == 302
+
+
+def test_a_long_text_is_kept_without_the_line_ends_of_browsers(dan: Client) -> None:
+    form = {**MODEL, "config.sql": "SELECT id\r\nFROM ops.raw"}
+    assert dan.post("/jobs/new/sql_model/", form).status_code == 302
+    assert Job.objects.get().config["sql"] == "SELECT id\nFROM ops.raw"
+
+
+def test_a_wrong_target_is_told_by_an_example(dan: Client) -> None:
+    said = "It does not have the form that is asked for. This one has: sales.orders"
+    form = {**MODEL, "config.sql": "SELECT id FROM ops.raw", "config.target": "shop orders!"}
+    assert refused(dan, "sql_model", form) == {"config.target": said}
+
+
+def test_limits_between_which_nothing_lies_are_refused(dan: Client, orders: None) -> None:
+    limits = {"config.checks.0.minimum": "100", "config.checks.0.maximum": "50"}
+    form = {**CHECK, **limits, "config.checks.0.check": "range", "config.checks.0.columns": "id"}
+    assert refused(dan, "quality_check", form) == {
+        "config.checks.0.maximum": "It is below the minimum: no value could be between them."
+    }
+
+
 def test_all_that_is_wrong_is_said_at_once(dan: Client) -> None:
     wrong = {"name_en": "", "timeout": "6h30", "done_by": "6h30", "config.target": "nowhere"}
     assert {"name_en", "timeout", "done_by", "config.target"} == set(

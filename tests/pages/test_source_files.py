@@ -307,7 +307,7 @@ def test_of_two_that_bring_one_name_at_once_one_succeeds(cast: Cast, files: Path
 def test_a_taken_name_is_replaced_only_where_that_is_chosen(dan: Client, files: Path, tmp_path: Path) -> None:
     (files / "a.csv").write_text("old")
     refused = dan.post("/files/upload/", {"file": csv("a.csv", b"new")}, headers=HTMX)
-    assert "already something of this name" in refused.content.decode()
+    assert "choose «Replace files of the same name» and upload it again" in refused.content.decode()
     assert (files / "a.csv").read_text() == "old"
     dan.post("/files/upload/", {"file": csv("a.csv", b"new"), "replace": "on"})
     assert (files / "a.csv").read_text() == "new"
@@ -452,7 +452,13 @@ def test_a_look_is_queued_and_its_page_asks_until_it_has_ended(dan: Client, cast
     assert "hx-get" not in part
     assert "&lt;b&gt;" in part
     assert "a.tsv, line 9: odd" in part
+    assert "choose its encoding and delimiter" in part
     assert "<html" not in part
+    # The engine may refuse the whole file, as one in UTF-16: then nothing was seen, and the hint stands too.
+    Run.objects.filter(pk=run.pk).update(
+        state=RunState.FAILED, outputs={}, error={"class": "user_code", "message": "odd"}
+    )
+    assert "choose its encoding and delimiter" in text(dan, f"/files/look/{run.number}/")
     other = Client()
     other.force_login(cast.cleo)
     assert other.get(f"/files/look/{run.number}/").status_code == 404

@@ -164,6 +164,8 @@ def test_what_is_missing_is_said_before_anything_is_sent(server):
     ("config", "words"),
     [
         ({"url": "http://example.com/"}, "begins with https"),
+        ({"url": "nonsense"}, "begins with https"),
+        ({"url": "example.com/{{ day }}"}, "begins with https"),
         ({"url": "https://{{ host }}/"}, "host is written out"),
         ({"url": "https://x{{ host }}.example/"}, "host is written out"),
         ({"url": "{{ url }}"}, "host is written out"),
