@@ -112,10 +112,10 @@ def with_columns(data: QueryDict, user: User) -> QueryDict | None:
             said.setdefault(index, {})[field] = data.getlist(name)
             del changed[name]
     known = {fields["name"][0]: fields for fields in said.values() if fields.get("name")}
-    for index, column in enumerate(seen.columns):
+    for place, column in enumerate(seen.columns):
         fields = known.get(column.name) or {"name": [column.name], "type": [column.type]}
         for field, values in fields.items():
-            changed.setlist(f"{head}{index}.{field}", values)
+            changed.setlist(f"{head}{place}.{field}", values)
     changed[f"{path}:list"] = str(len(seen.columns))
     return changed
 
