@@ -62,6 +62,7 @@ _SENTENCES: Final[Mapping[str, Promise]] = {
     "publish_answer": gettext_lazy("published the answer"),
     "reconsider": gettext_lazy("took it up again"),
     "release": gettext_lazy("gave it back to the queue"),
+    "remind": gettext_lazy("reminded the asker"),
     "reopen": gettext_lazy("reopened it"),
     "reply": gettext_lazy("replied"),
     "resume": gettext_lazy("went on without a reply"),

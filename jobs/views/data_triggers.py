@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -12,6 +12,7 @@ from jobs.actions import data_triggers
 from jobs.exceptions import RefusedTrigger
 from jobs.models import DataTrigger, Job
 from jobs.schedule_forms import DataTriggerForm, trigger_initial
+from jobs.views.schedules import to_starts
 from portal.accounts.access import signed_in
 from portal.accounts.permissions import Permission
 from portal.audit.actions import actor_of
@@ -36,7 +37,7 @@ def trigger_delete(request: HttpRequest, key: str, trigger_id: int) -> HttpRespo
     trigger = access_trigger(signed_in(request), key, trigger_id, for_=Permission.EDIT_JOBS)
     data_triggers.remove(trigger=trigger, by=actor_of(request))
     messages.success(request, _("Deleted. The runs that it started stay."))
-    return redirect("job", key)
+    return to_starts(key)
 
 
 @require_POST
@@ -45,7 +46,7 @@ def trigger_pause(request: HttpRequest, key: str, trigger_id: int) -> HttpRespon
     trigger = access_trigger(signed_in(request), key, trigger_id, for_=Permission.EDIT_JOBS)
     data_triggers.pause(trigger=trigger, by=actor_of(request))
     messages.success(request, _("Paused. New data starts nothing until you resume it."))
-    return redirect("job", key)
+    return to_starts(key)
 
 
 @require_POST
@@ -59,7 +60,7 @@ def trigger_resume(request: HttpRequest, key: str, trigger_id: int) -> HttpRespo
         messages.error(request, text)
     else:
         messages.success(request, _("Resumed. What was published meanwhile starts nothing."))
-    return redirect("job", key)
+    return to_starts(key)
 
 
 def _answer(request: HttpRequest, job: Job, trigger: DataTrigger | None) -> HttpResponse:
@@ -83,6 +84,6 @@ def _answer(request: HttpRequest, job: Job, trigger: DataTrigger | None) -> Http
                 form.add_errors(error.errors)
             else:
                 messages.success(request, _("Saved. The next published data counts."))
-                return redirect("job", job.key)
+                return to_starts(job.key)
     context = {"job": job, "trigger": trigger, "form": form}
     return render(request, "jobs/trigger.html", context, status=status)

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -52,7 +53,7 @@ def schedule_edit(request: HttpRequest, key: str, schedule_id: int) -> HttpRespo
     schedule = access_schedule(signed_in(request), key, schedule_id, for_=Permission.EDIT_JOBS)
     if schedule.from_code:
         messages.info(request, _("The job’s definition states this schedule: change it there."))
-        return redirect("job", key)
+        return to_starts(key)
     return _answer(request, schedule.job, schedule)
 
 
@@ -66,7 +67,7 @@ def schedule_delete(request: HttpRequest, key: str, schedule_id: int) -> HttpRes
         messages.info(request, _("The job’s definition states this schedule: change it there."))
     else:
         messages.success(request, _("Deleted. The runs that it started stay."))
-    return redirect("job", key)
+    return to_starts(key)
 
 
 @require_POST
@@ -76,7 +77,7 @@ def schedule_pause(request: HttpRequest, key: str, schedule_id: int) -> HttpResp
     schedule = access_schedule(user, key, schedule_id, for_=Permission.EDIT_JOBS)
     schedules.pause(schedule=schedule, by=actor_of(request))
     messages.success(request, _("Paused. The schedule starts nothing until you resume it."))
-    return redirect("job", key)
+    return to_starts(key)
 
 
 @require_POST
@@ -91,7 +92,12 @@ def schedule_resume(request: HttpRequest, key: str, schedule_id: int) -> HttpRes
         messages.error(request, text)
     else:
         messages.success(request, _("Resumed. What was missed meanwhile is not caught up."))
-    return redirect("job", key)
+    return to_starts(key)
+
+
+def to_starts(key: str) -> HttpResponse:
+    """Lead back to where the job's page says what starts it: on a phone that is far below its top."""
+    return redirect(reverse("job", args=[key], fragment="starts"))
 
 
 def _answer(request: HttpRequest, job: Job, schedule: Schedule | None) -> HttpResponse:
@@ -122,7 +128,7 @@ def _save(request: HttpRequest, job: Job, schedule: Schedule | None, initial: di
             form.add_errors(error.errors)
         else:
             messages.success(request, _("Saved. It goes on from its next start."))
-            return redirect("job", job.key)
+            return to_starts(job.key)
     return _page(request, job, schedule, form, initial, status=422)
 
 

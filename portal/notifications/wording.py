@@ -41,6 +41,7 @@ KINDS: Final[dict[str, Wording]] = {
     "question.needs_info": Wording(
         gettext_lazy("{actor} needs to know something about {object}"), Sort.FOR_ME, "ask"
     ),
+    "question.reminded": Wording(gettext_lazy("{object} still waits for your reply"), Sort.FOR_ME, "ask"),
     "question.replied": Wording(gettext_lazy("{actor} replied to {object}"), Sort.FOR_ME, "ask"),
     "question.in_review": Wording(
         gettext_lazy("{actor} asks you to review the answer to {object}"), Sort.FOR_ME, "eye"

@@ -134,9 +134,9 @@ def _grouped(value: Number, pattern: str, code: str) -> str:
 
 
 def percent(value: Number, decimals: int = 1) -> str:
-    """Show a share of 0–1: «76.2 %»; none and all are whole: «0 %», «100 %»."""
+    """Show a share of 0–1: «76.2 %», in Korean «76.2%»; none and all are whole: «0 %», «100 %»."""
     share = float(value)
-    return f"{number(share * 100, 0 if share in {0.0, 1.0} else decimals)}{NBSP}%"
+    return together(number(share * 100, 0 if share in {0.0, 1.0} else decimals), "%")
 
 
 def size(value: Number) -> str:
@@ -170,11 +170,10 @@ def measured(
 
 
 def together(figure: str, unit: str) -> str:
-    """Join a number and its unit as the language writes them: «10.8 min», «10.8분», «76.2 %»."""
+    """Join a number and its unit as the language writes them: «10.8 min», «76.2 %», «10.8분», «76.2%»."""
     if not unit:
         return figure
-    closed = language() == "ko" and not unit.startswith("%")
-    return f"{figure}{'' if closed else NBSP}{unit}"
+    return f"{figure}{'' if language() == 'ko' else NBSP}{unit}"
 
 
 def change(

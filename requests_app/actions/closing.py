@@ -50,7 +50,7 @@ def remind(*, question: DataRequest) -> bool:
         at=moment.now(),
     )
     record("question.remind", by=CLOCK, about=about(question), reminder=question.reminders)
-    news.to_asker(question, "question.needs_info", by=CLOCK, reminder=question.reminders)
+    news.to_asker(question, "question.reminded", by=CLOCK, reminder=question.reminders)
     return True
 
 

@@ -70,6 +70,12 @@ def _ben_answers_with_evidence(ben: Visitor, number: int) -> None:
     page = ben.open(f"/requests/{number}/answer/")
     page.locator("#editor textarea[name=body]").fill("**Newark lost most**: see the table below.")
     page.get_by_role("button", name="Save the draft").click()
+    # The parts of the card stand below each other: side by side a phone cuts off the metrics to cite.
+    expect(page.locator("#metrics-found")).to_be_visible()
+    sizes = page.locator("#proof").evaluate(
+        "card => [...card.children].map(e => e.offsetWidth - card.clientWidth)"
+    )
+    assert set(sizes) == {0}
     page.get_by_role("link", name="Run a query").click()
     _refused_sql_is_kept(page)
     page.locator("textarea[name=sql]").fill(SQL)

@@ -44,7 +44,7 @@ class TestSchedule:
 
     def test_a_cron_schedule_is_added(self, dan: Client) -> None:
         job = make_job()
-        assert dan.post(NEW, CRON)["Location"] == "/jobs/load-weather/"
+        assert dan.post(NEW, CRON)["Location"] == "/jobs/load-weather/#starts"
         made = job.schedules.get()
         assert (made.cron, made.zone, made.interval, made.from_code) == (
             "30 6 * * 1-5",
@@ -172,7 +172,7 @@ class TestSchedule:
         made = make_schedule(make_job(), from_code=True)
         path = f"/jobs/load-weather/schedules/{made.pk}/"
         assert path + '"' not in dan.get("/jobs/load-weather/").content.decode()
-        assert dan.get(path)["Location"] == "/jobs/load-weather/"
+        assert dan.get(path)["Location"] == "/jobs/load-weather/#starts"
         dan.post(f"{path}delete/")
         assert Schedule.objects.exists()
 

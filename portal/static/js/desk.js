@@ -8,6 +8,7 @@ import "./log.js";
 import "./copy.js";
 import "./confirm.js";
 import "./asking.js";
+import "./mend.js";
 import "./palette.js";
 import "./ago.js";
 import "./steps.js";

@@ -16,5 +16,6 @@ for (const boxes of document.querySelectorAll("fieldset[data-narrow]")) {
   });
   // Enter would send the form.
   line.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-  boxes.before(line);
+  // Below the list's name, else it seems to belong to the field above.
+  choices[0].before(line);
 }

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from portal.audit.actions import Actor
-from requests_app import moment, ticking
+from requests_app import moment, story, ticking
 from requests_app.actions import answers, asker, discussed, triage, work
 from requests_app.choices import ClockOutcome, SlaState, State
 from requests_app.models import DataRequest, SlaClock
@@ -223,6 +223,12 @@ class TestTick:
         assert seen[6] == (2, State.NEEDS_INFO)
         assert seen[8][1] == State.CLOSED
         assert question.resolution == "no_reply"
+        told = story.story_of(question, cast.ada)[0]
+        assert [each.text for each in told if each.who == "Data Desk"] == [
+            "closed it: the asker did not reply",
+            "reminded the asker",
+            "reminded the asker",
+        ]
 
     def test_an_answer_nobody_objects_to_is_accepted_after_five_working_days(self, question, cast):
         with at(1):

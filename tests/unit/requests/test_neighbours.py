@@ -8,8 +8,9 @@ from portal.discussion.subjects import subjects
 from portal.events import nodes, usages
 from portal.evidence.actions import cite
 from portal.notifications.models import Notification
+from portal.notifications.wording import text
 from requests_app.access import evidence_readable
-from requests_app.actions import questions, triage, work
+from requests_app.actions import closing, questions, triage, work
 from requests_app.models import DataRequest
 from tests.factories import catalog as catalog_factory
 from tests.factories.questions import bring, make_pool, make_question
@@ -116,6 +117,14 @@ def test_each_step_tells_whom_it_concerns(cast):
     assert kinds_for(cast.ada)[2:] == ["question.undone", "question.taken", "question.answered"]
     assert "question.answered" in kinds_for(cast.finn)
     assert "question.answered" not in kinds_for(cast.ben)
+
+
+def test_a_reminder_says_what_is_waited_for_and_not_that_the_portal_asks(cast):
+    question = make_question(cast.ada)
+    triage.ask_back(question=question, user=cast.cleo, by=Actor.person(cast.cleo), note="Which?")
+    assert closing.remind(question=question)
+    news = Notification.objects.filter(recipient=cast.ada).order_by("-pk")[0]
+    assert text(news, "REQ-1") == "REQ-1 still waits for your reply"
 
 
 def test_the_asker_of_a_duplicate_hears_of_the_answer(cast):

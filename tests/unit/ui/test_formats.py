@@ -96,6 +96,8 @@ def test_a_metrics_value_carries_its_unit():
         assert plain(formats.change(0.8, kind="minutes")) == "+0.8 min"
     with translation.override("ko"):
         assert formats.together(*formats.measured(10.8, kind="minutes")) == "10.8분"
+        assert formats.percent(0.762) == "76.2%"
+        assert formats.together(*formats.measured(0.762, kind="percent")) == "76.2%"
         assert formats.change(-0.0031, kind="percent") == "−0.3%p"
         assert formats.measured(1234.5, kind="currency", currency="KRW", decimals=0) == ("₩1,234", "")
 
