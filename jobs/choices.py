@@ -20,6 +20,8 @@ ASKED_KINDS = frozenset({QUERY_KIND, PEEK_KIND, "verify"})
 REPORT_KIND = "report"
 # Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
 FOLLOWING_KINDS = frozenset({"airflow_dag"})
+# Kinds whose work takes no parameters: neither their form nor a backfill asks for any.
+PLAIN_KINDS = frozenset({"sql_model", "quality_check", "metric_refresh"})
 DBT_KIND = "dbt"
 # What its readers are told of a new edition.
 REPORT_READY = "report.ready"

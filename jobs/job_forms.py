@@ -3,12 +3,13 @@
 from typing import Any, Final, cast
 
 from django import forms
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from jobs.checks import TIME, config_problems
-from jobs.choices import OnConflict
+from jobs.choices import PLAIN_KINDS, OnConflict
 from jobs.config_forms import SchemaForm
 from jobs.definitions import JobDefinition
 from jobs.durations import SecondsField
@@ -19,7 +20,7 @@ from jobs.lists import rearranged
 from jobs.models import Job, Pool
 from jobs.parameter_rows import Asked, AskedOfPipeline, Row, asked_of, schema_of
 from jobs.peeks import with_columns
-from jobs.runners.registry import runner_for
+from jobs.runners.registry import SYSTEM_KINDS, runner_for
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 
@@ -199,7 +200,8 @@ class CommonForm(forms.Form):
         fields["runner_teams"].choices = fields["editor_teams"].choices = teams
         pools = list(Pool.objects.order_by("key").values_list("key", flat=True))
         fields["pool"].choices = [(key, key) for key in dict.fromkeys(["default", *pools])]
-        before = Job.objects.visible_to(user).exclude(key=definition.key).order_by("key")
+        own = Q(kind__in=SYSTEM_KINDS) & ~Q(key__in=definition.after)
+        before = Job.objects.visible_to(user).exclude(Q(key=definition.key) | own).order_by("key")
         fields["after"].choices = [(job.key, f"{job.name} ({job.key})") for job in before]
 
 
@@ -265,6 +267,11 @@ class JobForm:
     running = property(lambda self: self.part("running"))
     alerts = property(lambda self: self.part("alerts"))
     limits = property(lambda self: self.part("limits"))
+
+    @property
+    def takes_parameters(self) -> bool:
+        """Whether a job of this kind does anything with parameters; those of an older definition are shown."""
+        return self.kind not in PLAIN_KINDS or bool(self.asked)
 
     @property
     def asks_now(self) -> bool:

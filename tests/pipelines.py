@@ -20,6 +20,7 @@ from jobs.engine.fork_server import TITLE
 from jobs.models import Job
 from jobs.runners.base import Context, Step
 from jobs.runners.pipelines import pipeline
+from portal.said import said
 
 
 class Seconds(BaseModel):
@@ -112,6 +113,15 @@ def segfault(context: Context) -> dict[str, Any]:
 @pipeline("test-bad-input", name_en="Bad input", name_ko="잘못된 입력")
 def bad_input(context: Context) -> dict[str, Any]:
     raise Faulty("line 7: not a number")
+
+
+class Unanswered(Exception):
+    error_class = "elsewhere"
+
+
+@pipeline("test-unanswered", name_en="Unanswered", name_ko="무응답")
+def unanswered(context: Context) -> dict[str, Any]:
+    raise Unanswered(said("It did not answer within %(seconds)s seconds.", seconds=3))
 
 
 @pipeline("test-strange", name_en="Strange", name_ko="이상한 말", parameters=Seconds)

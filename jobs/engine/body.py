@@ -31,6 +31,7 @@ from portal.descriptors import close_all_but
 WAITING_TITLE = "data-desk: waits for a run"
 RESULT_FD = 3
 EXIT_OK, EXIT_FAILED = 0, 1
+_WITHOUT_CODE = frozenset({ErrorClass.BAD_INPUT, ErrorClass.SETTINGS, ErrorClass.CHECK_FAILED})
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 _LETTERS = {word: letter for letter, word in LEVELS.items()}
@@ -157,9 +158,12 @@ def do_work(claim: Claim, reporter: PipeReporter, logger: logging.Logger, kept: 
         reporter.tell(message)
         if kept is not None and message["class"] == ErrorClass.WAREHOUSE:
             kept.broken = True
-        # Wrong data and settings are told by their place; the way through the code helps only who writes it.
-        no_code = message["class"] in {ErrorClass.BAD_INPUT, ErrorClass.SETTINGS, ErrorClass.CHECK_FAILED}
-        if detail := message["message"] if no_code else message["detail"]:
+        # What was foreseen is told in a sentence; the way through the code, which the run's page keeps, helps
+        # only who writes it.
+        foreseen = message["class"] in _WITHOUT_CODE or (
+            "said" in message and message["class"] != ErrorClass.USER_CODE
+        )
+        if detail := message["message"] if foreseen else message["detail"]:
             logger.log(logging.ERROR, "%s", detail)
         return EXIT_FAILED
     return EXIT_OK

@@ -15,7 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from jobs.access import access_backfill, access_job
 from jobs.actions import backfills
-from jobs.choices import RunState
+from jobs.choices import PLAIN_KINDS, RunState
 from jobs.exceptions import IdempotencyConflict, JobDisabled, RefusedTrigger
 from jobs.history import usual_duration
 from jobs.models import Backfill, Job, Run
@@ -156,7 +156,7 @@ def _page(
     context = {
         "job": job,
         "form": form,
-        "possible": bool(parameters_for(job.parameters_schema)),
+        "possible": job.kind not in PLAIN_KINDS and bool(parameters_for(job.parameters_schema)),
         "partitions": partitions,
         "takes": _rounded(usual * len(partitions) / at_a_time) if usual and partitions else None,
         "limited": parallel > job.max_active_runs,

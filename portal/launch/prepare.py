@@ -33,6 +33,8 @@ UNUSED_STATIC = ("rest_framework", "admin")
 
 def prepare() -> dict[str, str]:
     """Do what is missing and return what the welcome has to tell."""
+    # A restored backup may have opened to others what runs and people keep there.
+    private_folder(Path(settings.VAR))
     with _one_at_a_time():
         _migrate()
         _texts()

@@ -29,8 +29,8 @@ class Watchdog:
     """Stop what an engine does when its time is over.
 
     Its one thread begins before any statement: one that begins while a statement has taken all the memory
-    may die before it has said that it runs, and whoever began it then waits for that for ever. The thread does
-    not keep the engine alive: one that nobody closes lets go of its connections when nobody has it any more.
+    may die before it has said that it runs, and whoever began it then waits for that for ever. The thread
+    does not keep the engine alive: one that nobody closes goes when nobody has it any more.
     """
 
     def __init__(self, engine: Interruptible) -> None:

@@ -148,6 +148,14 @@ def test_bad_input_is_not_tried_again(running: Processes) -> None:
     assert "Traceback" in run.error["detail"]
 
 
+def test_a_foreseen_failure_is_logged_in_its_sentence(running: Processes) -> None:
+    run = ended(start(job("test-unanswered", max_attempts=1)))
+    sentence = "It did not answer within 3 seconds."
+    assert (run.state, run.error["class"], run.error["message"]) == (RunState.FAILED, "elsewhere", sentence)
+    assert log_lines(run) == [sentence]
+    assert "Traceback" in run.error["detail"]
+
+
 def test_what_no_column_can_keep_ends_no_run(running: Processes) -> None:
     strange = job("test-strange", max_active_runs=2)
     # Longer than the lease: a beat that is refused would be taken for silence.

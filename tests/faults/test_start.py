@@ -162,8 +162,12 @@ def test_after_kill_9_of_the_supervisor_the_next_start_takes_the_servers_over(de
     first.process.wait()
     assert wait_until(lambda: not first.processes(), seconds=45), "web, worker or clock live on"
     assert server_pids(first) == before
+    folders = (first.var, first.var / "lake")
+    for folder in folders:
+        folder.chmod(0o777)
     second = desk(PORT=str(first.port)).start().ready()
     assert "taken over" in second.output
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700, 0o700], "A47"
     assert server_pids(second) == before
     assert second.stop() == 0
     assert server_pids(second) == set()

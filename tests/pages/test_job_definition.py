@@ -91,6 +91,23 @@ class TestMaking:
             assert label in page
         assert 'name="config.timeout" value="120"' in page
 
+    @pytest.mark.parametrize(
+        ("kind", "asks"),
+        [("http", True), ("extract_load", True), ("sql_model", False), ("quality_check", False)],
+    )
+    def test_what_it_asks_for_is_asked_only_where_the_kind_takes_it(
+        self, dan: Client, kind: str, asks: bool
+    ) -> None:
+        page = dan.get(f"/jobs/new/{kind}/").content.decode()
+        assert ("What it asks for when it starts" in page) is asks
+
+    def test_the_portal_s_own_jobs_are_not_offered_to_start_after(self, dan: Client) -> None:
+        make_job("peek", kind="peek")
+        make_job("load-weather")
+        page = dan.get(MAKE).content.decode()
+        assert "(load-weather)" in page
+        assert "(peek)" not in page
+
     def test_a_list_in_which_something_always_stands_is_not_called_optional(self, dan: Client) -> None:
         page = dan.get("/jobs/new/extract_load/").content.decode()
         assert re.search(r"<label[^>]*>Mode</label>", page)
