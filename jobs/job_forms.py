@@ -270,7 +270,7 @@ class JobForm:
 
     @property
     def takes_parameters(self) -> bool:
-        """Whether a job of this kind does anything with parameters; those of an older definition are shown."""
+        """Whether a job of this kind takes parameters; those of an older definition are shown."""
         return self.kind not in PLAIN_KINDS or bool(self.asked)
 
     @property
