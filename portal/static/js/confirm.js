@@ -9,9 +9,12 @@ document.addEventListener("submit", (event) => {
   dialog.showModal();
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "yes") return;
-    form.dataset.confirmed = "1";
-    form.requestSubmit(submitter ?? undefined);
-    delete form.dataset.confirmed;
+    // A part of the page that looks again by itself may have drawn the form anew meanwhile.
+    const drawn = form.isConnected ? form : document.querySelector(`form[data-confirm="${dialog.id}"]`);
+    if (!drawn) return;
+    drawn.dataset.confirmed = "1";
+    drawn.requestSubmit(drawn === form ? submitter : undefined);
+    delete drawn.dataset.confirmed;
   }, { once: true });
 });
 

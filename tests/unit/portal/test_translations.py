@@ -4,11 +4,16 @@ import os
 from gettext import GNUTranslations
 from pathlib import Path
 
+import django
 import pytest
 from babel.messages.catalog import Message
+from babel.messages.mofile import read_mo
 from babel.messages.pofile import write_po
+from django import forms
+from django.utils.translation import override
 
 from portal.ui import translations
+from portal.ui.told_by_django import TOLD
 
 
 @pytest.fixture
@@ -147,3 +152,21 @@ def test_django_reads_what_babel_compiles(tree: Path) -> None:
     assert korean.gettext("Save") == "저장"
     assert korean.ngettext("%(n)s run", "%(n)s runs", 7) % {"n": 7} == "실행 7건"
     assert korean.pgettext("verb", "Run") == "실행"
+
+
+def test_what_django_says_in_forms_is_said_as_we_say_it() -> None:
+    class Asked(forms.Form):
+        name = forms.CharField()
+        count = forms.IntegerField(max_value=3)
+        key = forms.CharField(max_length=2)
+
+    with override("ko"):
+        told = [error for errors in Asked({"count": "7", "key": "abcd"}).errors.values() for error in errors]
+    assert told == ["꼭 입력해 주세요.", "3 이하여야 해요.", "2자 이하로 적어 주세요(지금 4자)."]
+
+
+def test_django_still_says_what_we_say_anew() -> None:
+    path = Path(django.__file__).parent / "conf" / "locale" / "ko" / "LC_MESSAGES" / "django.mo"
+    with path.open("rb") as file:
+        theirs = {message.id if isinstance(message.id, str) else message.id[0] for message in read_mo(file)}
+    assert {text for text in TOLD if isinstance(text, str)} <= theirs
