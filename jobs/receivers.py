@@ -19,6 +19,7 @@ from jobs.kinds import kind_of
 from jobs.marks import PEOPLE, beyond
 from jobs.models import Job, Run
 from jobs.openlineage import write_lineage
+from jobs.run_rows import first_line
 from jobs.telling import tell_of_runs
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
@@ -73,6 +74,21 @@ def numbered_run_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
     return {str(run.number): _run_node(run) for run in runs}
 
 
+def failure_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
+    """Return a node for each of these failed runs (keys are ids), named by its job, with what went wrong."""
+    runs = Run.objects.visible_to(user).filter(pk__in=_ids(keys)).select_related("job")
+    return {
+        str(run.pk): Node(
+            label=run.job.name,
+            url=reverse("run", args=[run.number]),
+            icon="play",
+            tone=RunState(run.state).tone,
+            state=first_line(run),
+        )
+        for run in runs
+    }
+
+
 def edition_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
     """Return a node for each of these editions of reports (keys are runs' ids) that they may know of."""
     runs = Run.objects.visible_to(user).filter(
@@ -121,6 +137,7 @@ def register() -> None:
     """Answer for jobs and runs: how they look and are discussed; let the clock tell of their ends."""
     nodes.register("job", job_nodes)
     nodes.register("run", run_nodes)
+    nodes.register("failure", failure_nodes)
     nodes.register("report", edition_nodes)
     citers.register("report", edition_keepers)
     enclosures.register(REPORT_READY, edition_pdf)

@@ -62,7 +62,7 @@ def _failed(run: Run) -> int:
     return notify(
         to=[user for user in people if user is not None],
         kind="run.failed",
-        about=("job", run.job.key),
+        about=("job", run.job.key) if run.backfill_id else ("failure", str(run.pk)),
         by=_BY,
         data={"run": run.number},
         once=f"backfill:{run.backfill_id}" if run.backfill_id else f"run:{run.pk}",

@@ -1,6 +1,7 @@
 """Notifications as the inbox shows them: one row for what was said about one thing."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.utils.safestring import SafeString
 
@@ -8,6 +9,9 @@ from portal.accounts.models import User
 from portal.events import Node, nodes
 from portal.notifications.models import Notification
 from portal.notifications.wording import html, wording_of
+
+# What news of a failed run are about.
+FAILURE: Final = "failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,11 @@ class Row:
     text: SafeString
     icon: str
     count: int
+
+    @property
+    def cause(self) -> str:
+        """What went wrong, of news about a failure."""
+        return self.node.state if self.newest.about_kind == FAILURE else ""
 
     @property
     def is_unread(self) -> bool:

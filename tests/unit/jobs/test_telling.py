@@ -36,7 +36,7 @@ def told():
 
 def test_requester_and_owner_hear_of_the_failure_and_of_the_recovery_once(cast):
     job = make_job(owner=cast.ben)
-    end(job, RunState.FAILED, by=cast.ada)
+    failed = end(job, RunState.FAILED, by=cast.ada)
     tell()
     end(job, RunState.SUCCEEDED)
     tell()
@@ -45,10 +45,26 @@ def test_requester_and_owner_hear_of_the_failure_and_of_the_recovery_once(cast):
     tell()
     assert sorted(told()) == [
         ("jobs.alerts", "Ben", str(AlertDigest.objects.get().pk)),
-        ("run.failed", "Ada", "load-weather"),
+        ("run.failed", "Ada", str(failed.pk)),
         ("run.recovered", "Ada", "load-weather"),
         ("run.recovered", "Ben", "load-weather"),
     ]
+
+
+def test_news_of_a_failure_name_its_cause_and_lead_to_its_run(client, cast):
+    failed = end(make_job(owner=cast.ben), RunState.FAILED, by=cast.dan)
+    tell()
+    client.force_login(cast.dan)
+    page = client.get("/inbox/").content.decode()
+    assert "Load weather" in page
+    assert "weather.csv line 412" in page
+    news = Notification.objects.get(recipient=cast.dan, kind="run.failed")
+    assert client.post(f"/inbox/{news.pk}/open/")["Location"] == f"/runs/{failed.number}/"
+    failed.job.visibility = "team"
+    failed.job.save()
+    client.force_login(cast.finn)
+    Notification.objects.update(recipient=cast.finn)
+    assert "line 412" not in client.get("/inbox/").content.decode()
 
 
 def test_a_run_whose_workers_died_is_told_too(cast):
