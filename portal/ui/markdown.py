@@ -108,6 +108,11 @@ def safe_address(address: str) -> bool:
     return bool(_OUTWARD.fullmatch(address) or _INWARD.fullmatch(address))
 
 
+def leads_out(address: str) -> bool:
+    """Say whether a link leads out of the portal, and so anywhere a page of paper or a file may lead."""
+    return safe_address(address) and _OUTWARD.fullmatch(address) is not None
+
+
 def _is_laborious(text: str) -> bool:
     lines = text.splitlines()
     if len(lines) > MOST_LINES or any(line.count("|") > MOST_CELLS_A_LINE for line in lines):
@@ -257,17 +262,20 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
 
 
 def commonmark() -> MarkdownIt:
-    """Return a parser of CommonMark without raw HTML, in which emphasis works within Korean words, too."""
+    """Return a parser of CommonMark with tables, without raw HTML and links that may not be.
+
+    Emphasis works within Korean words, too.
+    """
     made = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": NESTING})
     made.inline.ruler.at("emphasis", _emphasis)
+    made.enable(["table", "strikethrough"])
+    made.validateLink = safe_address  # type: ignore[assignment, method-assign]
     return made
 
 
 def _made() -> MarkdownIt:
     rules: dict[str, Callable[..., str]] = {"image": _image, "th_open": _cell, "td_open": _cell}
     made = commonmark()
-    made.enable(["table", "strikethrough"])
-    made.validateLink = safe_address  # type: ignore[assignment, method-assign]
     made.core.ruler.push("enrich", _enrich)
     made.core.ruler.push("lower_headings", _lower_headings)
     for name, rule in rules.items():

@@ -117,6 +117,13 @@ def test_an_edition_keeps_figures_as_evidence_and_no_value_in_its_run(trips: Any
     assert "2013" not in str([each for each in run.outputs["sections"] if each["kind"] == "query"])
 
 
+def test_tables_and_links_of_a_text_are_printed(trips: Any, cast: Cast) -> None:
+    text = "Read [more](https://example.org/more).\n\n| a | b |\n|---|---|\n| 1 | |\n\n| alone |\n|---|\n"
+    run = edition(make_report({**TEXT, "text_en": text}, owner=cast.ben.email))
+    assert (run.state, run.error) == (RunState.SUCCEEDED, {})
+    assert b"https://example.org/more" in body_of(run, "-en.pdf")
+
+
 def test_its_files_are_pdf_in_both_languages_spreadsheet_and_csv(trips: Any, cast: Cast) -> None:
     run = edition(make_report(TEXT, QUERY, owner=cast.ben.email))
     assert body_of(run, "-en.pdf").startswith(b"%PDF-")

@@ -28,3 +28,25 @@ def test_stars_beside_hangul_mean_emphasis(written: str, shown: str) -> None:
 def test_the_pdf_emphasises_what_the_page_does() -> None:
     (block,) = prose.blocks("**3.6%**예요.")
     assert [(span["text"], span["bold"]) for span in block["spans"]] == [("3.6%", True), ("예요.", False)]
+
+
+def test_a_table_of_a_text_is_one_in_the_pdf() -> None:
+    (table,) = prose.blocks("| Carrier | Late |\n|---|---:|\n| **UA** | 12% |\n| AA |\n")
+    told = [["".join(span["text"] for span in cell) for cell in row] for row in table["rows"]]
+    assert (table["kind"], told) == ("table", [["Carrier", "Late"], ["UA", "12%"], ["AA", ""]])
+    assert table["rows"][1][0][0]["bold"]
+
+
+def test_a_link_keeps_its_address_in_the_pdf_where_paper_may_lead_there() -> None:
+    (block,) = prose.blocks(
+        "[a](https://example.org/a) [b](/catalog/) [c](javascript:x) ~~d~~ [`e`](mailto:e@example.org)"
+    )
+    led = [(span["text"].strip(), span["url"]) for span in block["spans"] if span["text"].strip()]
+    assert led == [
+        ("a", "https://example.org/a"),
+        ("b", ""),
+        ("[c](javascript:x)", ""),
+        ("d", ""),
+        ("e", "mailto:e@example.org"),
+    ]
+    assert [span["text"] for span in block["spans"] if span["struck"]] == ["d"]
