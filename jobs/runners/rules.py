@@ -12,7 +12,7 @@ from jobs.complaints import WrongField
 from portal.said import said
 from portal.warehouse import checks
 from portal.warehouse.errors import RefusedSql
-from portal.warehouse.expressions import condition
+from portal.warehouse.expressions import condition, parsed
 from portal.warehouse.port import Check, CheckResult, ColumnInfo
 
 _CHECKS: Final = {
@@ -23,6 +23,8 @@ _CHECKS: Final = {
     "row_count": gettext_noop("Number of rows"),
     "expression": gettext_noop("A condition in SQL"),
 }
+# What people write SQL of the lake in.
+DIALECT: Final = "duckdb"
 _SEVERITIES: Final = {
     "block": gettext_noop("The run fails"),
     "warn": gettext_noop("It is only shown"),
@@ -107,6 +109,11 @@ class CheckRule(BaseModel):
             raise ValueError(words[self.check])
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise WrongField("maximum", said("It is below the minimum: no value could be between them."))
+        if self.check == "expression":
+            try:
+                parsed(self.expression, dialect=DIALECT)
+            except RefusedSql as error:
+                raise WrongField("expression", error.message) from error
         return self
 
 

@@ -28,7 +28,7 @@ from jobs.runners.landing import (
     publish,
     record_published,
 )
-from jobs.runners.rules import CheckRule
+from jobs.runners.rules import DIALECT, CheckRule
 from jobs.runners.targets import require_table
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
@@ -38,8 +38,6 @@ from portal.warehouse.errors import QueryFailed, RefusedSql
 from portal.warehouse.lineage import Sources, column_sources
 from portal.warehouse.linting import LONGEST, Prepared, ReadableTable, prepare, select_of
 from portal.warehouse.port import CheckResult, How, StagedTable, StagedView, Warehouse
-
-DIALECT = "duckdb"
 
 
 class ModelRefused(Exception):

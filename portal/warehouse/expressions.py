@@ -19,9 +19,7 @@ def condition(text: str, *, columns: Mapping[str, str], dialect: str) -> str:
 
     It may use the columns (name → type) and the functions of every other query, no subquery, no parameter.
     """
-    tree = _parsed(text, dialect)
-    if next(tree.find_all(exp.Query, exp.Subquery), None) is not None:
-        raise RefusedSql(said("A condition looks at its own row only: write it without SELECT."))
+    tree = parsed(text, dialect=dialect)
     select = exp.select(exp.alias_(exp.paren(tree.copy()), "holds")).from_(exp.table_("rows", db="checked"))
     table = ReadableTable(name=_ROWS, columns=columns)
     try:
@@ -32,7 +30,8 @@ def condition(text: str, *, columns: Mapping[str, str], dialect: str) -> str:
     return tree.sql(dialect=dialect, comments=False)
 
 
-def _parsed(text: str, dialect: str) -> exp.Expr:
+def parsed(text: str, *, dialect: str) -> exp.Expr:
+    """Return the tree of a condition over one row, whatever its columns are; raises RefusedSql."""
     depth = most = 0
     for character in text:
         depth += (character in "([{") - (character in ")]}")
@@ -43,4 +42,6 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
         tree: exp.Expr = sqlglot.parse_one(text, into=exp.Condition, dialect=dialect)
     except (SqlglotError, RecursionError) as error:
         raise RefusedSql(said("The condition cannot be read: write it as after WHERE.")) from error
+    if next(tree.find_all(exp.Query, exp.Subquery), None) is not None:
+        raise RefusedSql(said("A condition looks at its own row only: write it without SELECT."))
     return tree

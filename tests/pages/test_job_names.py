@@ -149,6 +149,20 @@ def test_limits_between_which_nothing_lies_are_refused(dan: Client, orders: None
     }
 
 
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("id > 0 AND", "The condition cannot be read: write it as after WHERE."),
+        ("id IN (SELECT 1)", "A condition looks at its own row only: write it without SELECT."),
+    ],
+)
+def test_a_condition_that_no_run_could_put_is_refused(
+    dan: Client, orders: None, condition: str, told: str
+) -> None:
+    check = {"config.checks.0.check": "expression", "config.checks.0.expression": condition}
+    assert refused(dan, "quality_check", {**CHECK, **check}) == {"config.checks.0.expression": told}
+
+
 def test_all_that_is_wrong_is_said_at_once(dan: Client) -> None:
     wrong = {"name_en": "", "timeout": "6h30", "done_by": "6h30", "config.target": "nowhere"}
     assert {"name_en", "timeout", "done_by", "config.target"} == set(
