@@ -25,7 +25,7 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
     ),
     ErrorClass.CHECK_FAILED: (
         _("A check on the data failed"),
-        _("Nothing was published. The log says what the check found: mend the data or the check, run again."),
+        _("What failed its check is not published. Mend the data or the check, then run it again."),
     ),
     ErrorClass.WAREHOUSE: (
         _("The warehouse refused or did not answer"),
