@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Exists, QuerySet
 from django.urls import reverse
 
-from jobs.choices import RunState
+from jobs.choices import REPORT_KIND, RunState
 from jobs.marks import SILENT_JOBS, WEBHOOKS, beyond, event_word, forget, read_on
 from jobs.models import Run, RunEvent, TellingMark
 from portal.webhooks.actions import Happening, emit, heard_since, hearing
@@ -58,6 +58,14 @@ def _of(event: RunEvent, run: Run) -> Iterator[Happening]:
     yield Happening(
         event=word, about=("run", str(run.pk)), once=once, data={"run": _run(run, event)}, **common
     )
+    if word is Event.RUN_SUCCEEDED and run.job.kind == REPORT_KIND:
+        yield Happening(
+            event=Event.REPORT_PUBLISHED,
+            about=("report", str(run.pk)),
+            once=f"{Event.REPORT_PUBLISHED}:{run.pk}",
+            data={"report": _edition(run)},
+            **common,
+        )
     if word is Event.RUN_SUCCEEDED:
         for entry in run.outputs.get("datasets") or []:
             # A check names the dataset that it looked at, without rows of its own.
@@ -85,12 +93,23 @@ def _run(run: Run, event: RunEvent) -> dict[str, Any]:
         "attempt": run.attempt,
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "finished_at": run.finished_at.isoformat() if ended and run.finished_at else None,
-        "error": _error(run) if ended and run.state in _FAILED else None,
+        "error": run.told_error if ended and run.state in _FAILED else None,
     }
 
 
-def _error(run: Run) -> dict[str, str]:
-    return {"class": str(run.error.get("class", "")), "message": str(run.error.get("message", ""))[:1000]}
+def _edition(run: Run) -> dict[str, Any]:
+    sections = run.outputs.get("sections") or []
+    args = [run.job.key, run.number]
+    return {
+        "key": run.job.key,
+        "name": run.job.name_en,
+        "edition": run.number,
+        "url": settings.PUBLIC_URL + reverse("report_edition", args=args),
+        "api": settings.PUBLIC_URL + reverse("api_edition", args=args),
+        "incomplete": bool(run.outputs.get("incomplete")),
+        "sections": len(sections),
+        "failed_sections": sum("failed" in each for each in sections),
+    }
 
 
 def _dataset(entry: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from jobs.actions.alert_events import announce
 from jobs.choices import Condition
 from jobs.engine import slots
 from jobs.exceptions import InvalidSchedule
@@ -98,6 +99,7 @@ def open_alert(*, run: Run, condition: Condition) -> bool:
     AlertNews.objects.bulk_create(
         [AlertNews(alert_id=made[0], recipient=user) for user in _concerned(run, condition)]
     )
+    announce(Alert.objects.filter(pk=made[0]).select_related("job", "run"))
     return True
 
 
@@ -113,6 +115,7 @@ def close_alerts(*, run: Run) -> list[User]:
         if not closed:
             return []
         Alert.objects.filter(pk__in=closed).update(closed_at=Now())
+        announce(Alert.objects.filter(pk__in=closed).select_related("job", "run"))
         # Nobody wants to hear of what is over.
         AlertNews.objects.filter(alert__in=closed, digest=None).delete()
         told = AlertNews.objects.filter(alert__in=closed).values("recipient")

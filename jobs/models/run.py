@@ -335,6 +335,14 @@ class Run(models.Model):
         return retold(self.error.get("said"), str(self.error.get("message", "")))
 
     @property
+    def told_error(self) -> dict[str, str]:
+        """Class and message of what went wrong as other systems are told: English, at most 1,000 characters."""
+        return {
+            "class": str(self.error.get("class", "")),
+            "message": str(self.error.get("message", ""))[:1000],
+        }
+
+    @property
     def duration(self) -> "timedelta | None":
         """Time from the first start to the end; None before the end."""
         return self.finished_at - self.started_at if self.started_at and self.finished_at else None

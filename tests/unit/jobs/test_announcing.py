@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import announcing
+from jobs import announcing, telling
+from jobs.actions.alerts import open_late
 from jobs.actions.verifications import VERIFY_EVIDENCE
 from jobs.choices import QUERY_JOB, RunState
 from jobs.models import RunEvent, TellingMark
@@ -101,3 +102,68 @@ def test_nothing_is_read_while_nobody_listens_and_nothing_is_made_up_for(
     assert announcing.announce_runs() == 0
     end(run.job, RunState.CANCELLED)
     assert announcing.announce_runs() == 1
+
+
+def alerts_heard():
+    return [(body["type"], body["data"]["alert"]) for body in heard() if body["type"].startswith("alert.")]
+
+
+def test_an_alert_is_told_when_it_opens_and_when_it_closes_each_once(endpoint, settings):
+    job = make_job()
+    first = end(job, RunState.FAILED)
+    telling.tell_of_runs()
+    end(job, RunState.FAILED)
+    telling.tell_of_runs()
+    ((word, told),) = alerts_heard()
+    assert (word, told["condition"], told["closed_at"]) == ("alert.opened", "failed", None)
+    assert told["job"] == {"key": "load-weather", "name": "Load weather", "kind": "python"}
+    assert told["run"]["url"] == f"{settings.PUBLIC_URL}/runs/{first.number}/"
+    assert set(told["error"]) == {"class", "message"}
+    end(job, RunState.SUCCEEDED)
+    telling.tell_of_runs()
+    TellingMark.objects.update(event=0)
+    telling.tell_of_runs()
+    (_opened, (word, over)) = alerts_heard()
+    assert (word, over["id"]) == ("alert.closed", told["id"])
+    assert over["closed_at"]
+
+
+def test_what_is_late_is_told_without_an_error(endpoint):
+    job = make_job(late_after=60)
+    make_run(job, RunState.QUEUED, ago=120)
+    open_late()
+    open_late()
+    ((word, told),) = alerts_heard()
+    assert (word, told["condition"], told["error"]) == ("alert.opened", "late", None)
+
+
+def test_alerts_are_told_only_as_far_as_the_owner_of_the_endpoint_may_see(cast):
+    make_endpoint(cast.ada, events=list(Event))
+    make_endpoint(cast.dan, events=["run.failed"])
+    end(make_job(private=True, owner=cast.dan), RunState.FAILED)
+    telling.tell_of_runs()
+    assert alerts_heard() == []
+
+
+def test_a_new_edition_of_a_report_is_told_with_what_is_missing_and_no_figure(endpoint, settings):
+    job = make_job("weekly", kind="report")
+    sections = [{"kind": "query", "rows": [[42]]}, {"kind": "query", "failed": {"why": "slow"}}]
+    run = end(job, RunState.SUCCEEDED, outputs={"sections": sections, "incomplete": True})
+    announcing.announce_runs()
+    (report,) = [body["data"]["report"] for body in heard() if body["type"] == "report.published"]
+    assert report == {
+        "key": "weekly",
+        "name": job.name_en,
+        "edition": run.number,
+        "url": f"{settings.PUBLIC_URL}/reports/weekly/{run.number}/",
+        "api": f"{settings.PUBLIC_URL}/api/v1/reports/weekly/editions/{run.number}",
+        "incomplete": True,
+        "sections": 2,
+        "failed_sections": 1,
+    }
+
+
+def test_runs_of_other_jobs_are_no_editions(endpoint):
+    end(make_job(), RunState.SUCCEEDED)
+    announcing.announce_runs()
+    assert [body["type"] for body in heard()] == ["run.succeeded"]

@@ -12,7 +12,7 @@ from jobs import alerts, telling
 from jobs.actions.verifications import VERIFY_EVIDENCE
 from jobs.choices import QUERY_JOB, RunState
 from jobs.engine import clock
-from jobs.models import Alert, AlertDigest, Run, RunEvent, TellingMark
+from jobs.models import Alert, AlertDigest, Job, Run, RunEvent, TellingMark
 from portal.notifications.models import Notification
 from tests.factories.jobs import make_job, make_run
 
@@ -60,10 +60,10 @@ def test_news_of_a_failure_name_its_cause_and_lead_to_its_run(client, cast):
     assert "weather.csv line 412" in page
     news = Notification.objects.get(recipient=cast.dan, kind="run.failed")
     assert client.post(f"/inbox/{news.pk}/open/")["Location"] == f"/runs/{failed.number}/"
-    failed.job.visibility = "team"
-    failed.job.save()
     client.force_login(cast.finn)
     Notification.objects.update(recipient=cast.finn)
+    assert "line 412" in client.get("/inbox/").content.decode()
+    Job.objects.update(private=True, owner=cast.dan)
     assert "line 412" not in client.get("/inbox/").content.decode()
 
 
