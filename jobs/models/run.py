@@ -336,7 +336,7 @@ class Run(models.Model):
 
     @property
     def told_error(self) -> dict[str, str]:
-        """Class and message of what went wrong as other systems are told: English, at most 1,000 characters."""
+        """Class and message of what went wrong as other systems are told, in English and shortened."""
         return {
             "class": str(self.error.get("class", "")),
             "message": str(self.error.get("message", ""))[:1000],

@@ -62,9 +62,9 @@ def test_news_of_a_failure_name_its_cause_and_lead_to_its_run(client, cast):
     assert client.post(f"/inbox/{news.pk}/open/")["Location"] == f"/runs/{failed.number}/"
     client.force_login(cast.finn)
     Notification.objects.update(recipient=cast.finn)
-    assert "line 412" in client.get("/inbox/").content.decode()
+    assert "line 412" in client.get("/inbox/?show=all").content.decode()
     Job.objects.update(private=True, owner=cast.dan)
-    assert "line 412" not in client.get("/inbox/").content.decode()
+    assert "line 412" not in client.get("/inbox/?show=all").content.decode()
 
 
 def test_a_run_whose_workers_died_is_told_too(cast):
