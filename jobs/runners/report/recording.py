@@ -1,8 +1,12 @@
 """Keep an edition: each figure's evidence is cited by it, and who is to be told is told."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
+from catalog.actions.lineage import connect, replace_inputs
 from catalog.actions.metrics import keep_series
+from catalog.choices import NodeKind
+from catalog.models import Dataset
 from jobs.choices import REPORT_READY, RunState
 from jobs.models import EditionChart, Job, Run
 from jobs.runners.report.config import ReportConfig
@@ -46,16 +50,28 @@ def record_edition(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
     EditionChart.objects.bulk_create(charts)
     _let_go(run, keep=config.keep_editions, by=by)
     untold = _tell(run, config, by=by)
+    metrics = {section["metric"] for section in sections if "metric" in section}
+    incomplete = any("failed" in section for section in sections)
+    _connect(run, tables, metrics, all_of_it=not incomplete)
     return {
         "sections": sections,
-        "incomplete": any("failed" in section for section in sections),
+        "incomplete": incomplete,
         "files": outputs["files"],
         "untold": untold,
-        "reads": {
-            "tables": sorted(tables),
-            "metrics": sorted({section["metric"] for section in sections if "metric" in section}),
-        },
+        "reads": {"tables": sorted(tables), "metrics": sorted(metrics)},
     }
+
+
+def _connect(run: Run, tables: Collection[str], metrics: Collection[str], *, all_of_it: bool) -> None:
+    """Put down what the report is made of, so that who breaks that sees it; a part forgets nothing."""
+    keys = Dataset.objects.filter(physical_name__in=tables).values_list("asset__key", flat=True)
+    upstream = {(NodeKind.DATASET.value, key) for key in keys}
+    upstream |= {(NodeKind.METRIC.value, key) for key in metrics}
+    node = (NodeKind.JOB.value, run.job.key)
+    if all_of_it:
+        replace_inputs(node=node, upstream=upstream, source="run")
+    else:
+        connect(edges=[(each, node) for each in upstream], source="run")
 
 
 def _evidence(section: dict[str, Any], run: Run) -> Evidence | None:

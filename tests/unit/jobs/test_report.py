@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pydantic import ValidationError
 
-from catalog.choices import Visibility
+from catalog.actions.lineage import connect
+from catalog.choices import NodeKind, Visibility
+from catalog.lineage import step_around
+from catalog.models import LineageEdge
 from jobs.actions.definitions import change
 from jobs.actions.jobs import JobDefinition, definition_of, register
 from jobs.actions.runs import trigger
@@ -22,6 +26,7 @@ from jobs.choices import RunState, Source, Trigger
 from jobs.engine.claim import claim
 from jobs.engine.inline import run_inline
 from jobs.exceptions import InvalidDefinition
+from jobs.impact import fed_by
 from jobs.models import Artifact, EditionChart, Job, Run
 from jobs.runners.report.checking import refusals, unknown_recipients
 from jobs.runners.report.config import ReportConfig
@@ -34,6 +39,7 @@ from portal.notifications.models import Notification
 from portal.warehouse.linting import named_columns
 from tests.conftest import Cast
 from tests.factories import catalog
+from tests.factories.jobs import make_job, make_run
 from tests.lake import Lake
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +121,42 @@ def test_an_edition_keeps_figures_as_evidence_and_no_value_in_its_run(trips: Any
     assert run.outputs["incomplete"] is False
     assert run.outputs["reads"] == {"tables": ["ops.trips"], "metrics": []}
     assert "2013" not in str([each for each in run.outputs["sections"] if each["kind"] == "query"])
+
+
+def test_who_fills_what_a_report_reads_names_the_report(trips: Any, cast: Cast, client: Client) -> None:
+    load = make_job("load-trips")
+    connect(edges=[(("job", load.key), ("dataset", "trips"))], source="run")
+    report = make_report(TEXT, QUERY, owner=cast.ben.email)
+    assert [thing.key for thing in fed_by(load, cast.dan)] == ["trips"], "it has not been read yet"
+    edition(report)
+    assert [thing.key for thing in fed_by(load, cast.dan)] == ["trips", report.key]
+    assert fed_by(load, cast.dan)[-1].node.url == f"/reports/{report.key}/"
+    assert [each.key for each in step_around(NodeKind.DATASET, "trips", cast.dan).downstream] == [report.key]
+    client.force_login(cast.dan)
+    make_run(load, RunState.FAILED)
+    assert f'href="/reports/{report.key}/"' in client.get(f"/jobs/{load.key}/").content.decode()
+    report.private = True
+    report.save()
+    assert [thing.key for thing in fed_by(load, cast.finn)] == ["trips"]
+
+
+def test_a_section_that_fails_once_does_not_cut_the_report_off(trips: Any, cast: Cast) -> None:
+    report = make_report(
+        TEXT, QUERY, {**QUERY, "title_en": "More", "sql": "SELECT n FROM ops.more"}, owner=cast.ben.email
+    )
+
+    def inputs() -> set[str]:
+        return set(
+            LineageEdge.objects.filter(downstream_key=report.key).values_list("upstream_key", flat=True)
+        )
+
+    connect(edges=[(("dataset", "more"), ("job", report.key))], source="run")
+    assert edition(report).outputs["incomplete"] is True
+    assert inputs() == {"more", "trips"}
+    report.config["sections"].pop()
+    report.save()
+    assert edition(report).outputs["incomplete"] is False
+    assert inputs() == {"trips"}, "what it reads no longer is forgotten by a whole edition"
 
 
 def test_tables_and_links_of_a_text_are_printed(trips: Any, cast: Cast) -> None:
