@@ -4,7 +4,8 @@ import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from importlib import metadata
+from typing import Any, Final
 
 from django.conf import settings
 from pydantic import BaseModel
@@ -13,6 +14,8 @@ from jobs.exceptions import UnknownPipeline
 from jobs.runners.base import Context, Step
 from portal.said import said
 
+# Installed packages name their modules with pipelines under it.
+ENTRY_POINTS: Final = "data_desk.pipelines"
 Body = Callable[[Context], dict[str, Any] | None]
 
 
@@ -83,7 +86,7 @@ def pipeline(
 
 
 def pipelines() -> dict[str, Pipeline]:
-    """Return every pipeline of the modules named in JOB_PIPELINES, by key."""
+    """Return every pipeline of the modules that JOB_PIPELINES and installed packages name, by key."""
     _load()
     return dict(_REGISTERED)
 
@@ -101,3 +104,6 @@ def find(key: str) -> Pipeline:
 def _load() -> None:
     for module in settings.JOB_PIPELINES:
         importlib.import_module(module)
+    # Of one key two modules are refused, so their order does not matter.
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        importlib.import_module(entry.module)

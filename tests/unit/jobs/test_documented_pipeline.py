@@ -57,3 +57,28 @@ def test_the_example_fails_as_the_page_says(documented: ModuleType, lake: Lake, 
     run = counted(least=3)
     assert (run.state, run.error["class"]) == (RunState.FAILED, "bad_input")
     assert "2026-01-02 has 2 products" in run.error["message"]
+
+
+def test_an_installed_package_names_its_module_by_an_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("shop_pipelines.py").write_text(
+        "from jobs.runners.pipelines import pipeline\n"
+        "pipeline('shop-nightly', name_en='Nightly', name_ko='매일 밤')(lambda context: {})\n"
+    )
+    package = tmp_path / "shop-1.0.dist-info"
+    package.mkdir()
+    package.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
+    (entries,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/pipelines.md").read_text(), re.DOTALL)
+    group, line = entries.strip().splitlines()
+    name = group.removeprefix('[project.entry-points."').removesuffix('"]')
+    entry = line.replace("shop.pipelines", "shop_pipelines").replace('"', "")
+    package.joinpath("entry_points.txt").write_text(f"[{name}]\n{entry}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    pipelines._load.cache_clear()
+    try:
+        assert pipelines.find("shop-nightly").name_en == "Nightly"
+    finally:
+        pipelines._load.cache_clear()
+        pipelines._REGISTERED.pop("shop-nightly", None)
+        sys.modules.pop("shop_pipelines", None)
