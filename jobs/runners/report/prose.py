@@ -25,7 +25,8 @@ def blocks(text: str) -> list[Block]:
 
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
-    heading, marks, first = 0, [], False
+    heading, first = 0, False
+    marks: list[int] = []
     rest = iter(tokens)
     for token in rest:
         match token.type:
