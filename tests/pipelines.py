@@ -248,6 +248,16 @@ def read(context: Context) -> dict[str, Any]:
     return {"rows": [list(map(str, row)) for row in answer.rows], "pid": os.getpid()}
 
 
+@pipeline("test-keep-and-read", name_en="Keep and read", name_ko="남기고 읽기", parameters=Statement)
+def keep_and_read(context: Context) -> dict[str, Any]:
+    """Write the file that the run keeps before and after it has read."""
+    kept = context.artifact("rows.txt", media_type="text/plain")
+    kept.write_text("half")
+    with context.warehouse(read_only=True) as warehouse:
+        kept.write_text(str(warehouse.read(context.params.sql, limit=10, timeout=60).rows))
+    return {}
+
+
 class Attempts(BaseModel):
     """Statements for the engine, files to read, and one to write."""
 
