@@ -324,3 +324,15 @@ def files(context: Context) -> dict[str, Any]:
     if context.params.fail:
         raise Faulty("The numbers of June are missing.")
     return {}
+
+
+@pipeline("test-make-once", name_en="Make once", name_ko="한 번 만들기", parameters=Files)
+def make_once(context: Context) -> dict[str, Any]:
+    """Make a file that tells which attempt made it; the first one takes long, and may fail in the end."""
+    print(f"asleep {os.getpid()} {_supervisor()}", flush=True)  # noqa: T201
+    context.artifact(f"by-{context.fence}.txt", media_type="text/plain").write_text("made")
+    if context.fence == 1:
+        time.sleep(context.params.seconds)
+        if context.params.fail:
+            raise Faulty("The first attempt fails.")
+    return {"fence": context.fence}
