@@ -157,8 +157,9 @@ def flood(context: Context) -> dict[str, Any]:
     out = sys.stdout.buffer
     out.write(b"\xff\xfe broken \x00 bytes\n")
     out.write(b"token ddesk_abcdefghijklmnopqrstuvwxyz0123456789\n")
+    rest = b"x" * 1000
     for number in range(1_000_000):
-        out.write(b"line %d\n" % number)
+        out.write(b"line %d %s\n" % (number, rest))
     out.flush()
     return {}
 
