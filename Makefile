@@ -3,7 +3,7 @@
 #   make run     start the portal with demo data: PORT=8001, HOST, VAR and MODE=production change what their names say
 #   make test    run the tests
 .DEFAULT_GOAL := help
-.PHONY: help run dev test test-services test-airflow soak check format bench lock translations demo-remove clean install install-test install-dbt
+.PHONY: help run dev test test-services test-airflow soak mutants check format bench lock translations demo-remove clean install install-test install-dbt
 
 BIN := .venv/bin
 # Tools that load the settings but talk to no server get addresses that nobody answers at.
@@ -54,6 +54,9 @@ soak: install-test ## the chaos run 400 x 5, and the other tests of faults that 
 	@F01_KILLS=20 F06_SIGNALS=500 $(BIN)/python -m pytest -n 0 tests/faults/test_killed.py -k "f01 or f06"
 	@F24_ROWS=10000000 F24_MEMORY=512 $(BIN)/python -m pytest -n 0 -s tests/unit/jobs/test_large_load.py
 	@F30_STEPS=50000 $(BIN)/python -m pytest -n 0 tests/unit/requests/test_machine.py
+
+mutants: install-test ## take each defence away and expect its test to turn red; ARGS="F11 F12" names some
+	@$(BIN)/python -m tests.faults.mutants $(ARGS)
 
 check: install-test ## format, lint, types, layers, migrations, translations
 	@$(BIN)/ruff format --check --quiet $(CODE)

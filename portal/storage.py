@@ -4,6 +4,7 @@ A file is written under a temporary name, flushed to the disk and then renamed; 
 written after that. So a row without a file cannot be, and a file without a row is removed as litter.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -25,6 +26,7 @@ NAME_LENGTH: Final = 32
 PREFIX_LENGTH: Final = 2
 # So many of a file's first bytes are handed back: enough to tell what it is.
 HEAD: Final = 64 * 1024
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _TEMPORARY: Final = ".part"
 _LONGEST_NAME: Final = 200
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f/\\\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
@@ -115,6 +117,11 @@ class Store:
                 self.remove(name)
                 removed += 1
         return removed
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Say whether there was no space left on a disk, or none of one's share."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 def plain_file(handle: int, name: str) -> IO[bytes]:

@@ -157,8 +157,9 @@ def flood(context: Context) -> dict[str, Any]:
     out = sys.stdout.buffer
     out.write(b"\xff\xfe broken \x00 bytes\n")
     out.write(b"token ddesk_abcdefghijklmnopqrstuvwxyz0123456789\n")
+    rest = b"x" * 1000
     for number in range(1_000_000):
-        out.write(b"line %d\n" % number)
+        out.write(b"line %d %s\n" % (number, rest))
     out.flush()
     return {}
 
@@ -248,6 +249,16 @@ def read(context: Context) -> dict[str, Any]:
     return {"rows": [list(map(str, row)) for row in answer.rows], "pid": os.getpid()}
 
 
+@pipeline("test-keep-and-read", name_en="Keep and read", name_ko="남기고 읽기", parameters=Statement)
+def keep_and_read(context: Context) -> dict[str, Any]:
+    """Write the file that the run keeps before and after it has read."""
+    kept = context.artifact("rows.txt", media_type="text/plain")
+    kept.write_text("half")
+    with context.warehouse(read_only=True) as warehouse:
+        kept.write_text(str(warehouse.read(context.params.sql, limit=10, timeout=60).rows))
+    return {}
+
+
 class Attempts(BaseModel):
     """Statements for the engine, files to read, and one to write."""
 
@@ -314,3 +325,15 @@ def files(context: Context) -> dict[str, Any]:
     if context.params.fail:
         raise Faulty("The numbers of June are missing.")
     return {}
+
+
+@pipeline("test-make-once", name_en="Make once", name_ko="한 번 만들기", parameters=Files)
+def make_once(context: Context) -> dict[str, Any]:
+    """Make a file that tells which attempt made it; the first one takes long, and may fail in the end."""
+    print(f"asleep {os.getpid()} {_supervisor()}", flush=True)  # noqa: T201
+    context.artifact(f"by-{context.fence}.txt", media_type="text/plain").write_text("made")
+    if context.fence == 1:
+        time.sleep(context.params.seconds)
+        if context.params.fail:
+            raise Faulty("The first attempt fails.")
+    return {"fence": context.fence}

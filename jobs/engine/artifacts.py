@@ -5,7 +5,6 @@ through a folder it holds open, so a link or a path of the body's choice leads n
 store; the rows follow in the transaction that ends the run.
 """
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from jobs.engine.work import folder_of
 from jobs.models import Artifact
 from jobs.runners.base import MADE
 from portal.said import said
-from portal.storage import FileTooLarge, Stored, plain_file
+from portal.storage import FileTooLarge, Stored, is_full, plain_file
 
 MOST_FILES: Final = 100
 _CHUNK: Final = 1024 * 1024
@@ -61,7 +60,7 @@ class Taken:
             return [self._row(each) for each in self._announced]
         except OSError as error:
             self.drop()
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            if is_full(error):
                 message = said("There is no space left to keep the run's files.")
                 raise NotKept(message, ErrorClass.STORAGE) from error
             message = said("A file of the run could not be kept: %(why)s.", why=error.strerror)

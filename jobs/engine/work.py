@@ -14,6 +14,7 @@ from jobs.engine.claim import Claim
 from jobs.runners.base import Context, Elsewhere, Following, Kept, Reporter
 from jobs.runners.registry import runner_for
 from portal.said import Said, said, said_of
+from portal.storage import is_full
 
 
 def folder_of(claim: Claim) -> Path:
@@ -83,6 +84,8 @@ def error_message(error: BaseException) -> dict[str, Any]:
     text = said_of(error) or type(error).__name__
     if isinstance(error, MemoryError):
         text = said("The memory was not enough.")
+    elif is_full(error) or is_full(error.__cause__):
+        error_class, text = ErrorClass.STORAGE, said("There is no space left on the disk.")
     elif error_class == ErrorClass.USER_CODE and not isinstance(text, Said):
         text = f"{type(error).__name__}: {text}"
     try:

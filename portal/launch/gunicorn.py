@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connections
 
 from portal import configuration as conf
+from portal.launch.draining import DRAIN
 from portal.launch.handed import LISTEN, RELOAD
 
 _dev = os.environ.get(RELOAD) == "1"
@@ -16,7 +17,7 @@ wsgi_app = "portal.wsgi:application"
 # The supervisor opens the port and hands it on, so that it stays ours while the web restarts.
 bind = os.environ.get(LISTEN) or f"{conf.text('HOST', '127.0.0.1')}:{conf.integer('PORT', 8000, most=65535)}"
 workers = 1 if _dev else conf.integer("WEB_PROCESSES", 2, least=1, most=64)
-worker_class = "gthread"
+worker_class = "portal.launch.draining.DrainingWorker"
 threads = 8
 # More than these wait in the port's queue: with the files of a process they stay below the usual 1,024.
 worker_connections = 500
@@ -24,7 +25,7 @@ worker_connections = 500
 preload_app = not _dev
 reload = _dev
 timeout = 60
-graceful_timeout = 30
+graceful_timeout = 30 + DRAIN
 # A new connection for each request goes to the process that is free; one kept open would wait for a busy one.
 keepalive = 0
 max_requests = 0 if _dev else 20_000

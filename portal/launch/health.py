@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from jobs.queue import wakeup_lag
 from portal.accounts.permissions import Permission
+from portal.launch.leaving import Leaving
 
 OK: Final = "ok"
 PATIENCE: Final = 0.5
@@ -65,6 +66,11 @@ def _is_administrator(request: HttpRequest) -> bool:
     return bool(request.user.is_authenticated and request.user.may(Permission.MANAGE_PEOPLE))
 
 
+def _staying() -> None:
+    if Leaving.asked:
+        raise NotReadyError("this process was told to stop")
+
+
 def _database() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = %s", [int(PATIENCE * 1000)])
@@ -98,6 +104,7 @@ def _lake() -> None:
 
 
 CHECKS: Final[dict[str, Callable[[], None]]] = {
+    "process": _staying,
     "database": _database,
     "migrations": _migrations,
     "broker": _broker,

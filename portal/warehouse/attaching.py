@@ -12,6 +12,7 @@ from psycopg2.extensions import parse_dsn
 from portal.said import said
 from portal.warehouse.checks import literal
 from portal.warehouse.errors import SnapshotGone, WarehouseUnavailable
+from portal.warehouse.guarding import UNREACHABLE
 
 _EXTENSIONS = {
     "duckdb_extension_postgres_scanner": "postgres_scanner",
@@ -165,6 +166,4 @@ def _unavailable(error: duckdb.Error) -> str:
     words = str(error)
     if "does not exist" in words and "DuckLake" in words:
         return said("The lake is empty: nothing has been published yet.")
-    return said(
-        "The lake cannot be reached; check LAKE_URL (or DATABASE_URL), LAKE_READER_URL and LAKE_DATA."
-    )
+    return said(UNREACHABLE)

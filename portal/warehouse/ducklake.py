@@ -1,5 +1,6 @@
 """DuckLake: DuckDB in this process, the catalog in PostgreSQL, the rows in Parquet files."""
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,9 +18,15 @@ from portal.warehouse.checks import quoted
 from portal.warehouse.errors import (
     BadRow,
     WarehouseBusy,
-    WarehouseError,
 )
-from portal.warehouse.guarding import Watchdog, as_query_error, fetch, first_line, one_select
+from portal.warehouse.guarding import (
+    Watchdog,
+    as_query_error,
+    fetch,
+    is_ruined,
+    one_select,
+    raise_ours,
+)
 from portal.warehouse.lines import place_of_record, require_header
 from portal.warehouse.port import (
     Check,
@@ -41,6 +48,8 @@ from portal.warehouse.publishing import LEDGER, drop, register, replace
 
 _TRIES = 8
 _ROLL_BACKS = 100
+# The end of an engine that has given up would be the end of its process: such connections stay until then.
+_never_closed: list[duckdb.DuckDBPyConnection] = []
 _NEWEST = "SELECT id FROM ducklake_current_snapshot('lake')"
 
 
@@ -78,7 +87,11 @@ class DuckLakeWarehouse:
         """Let go of connections, files and memory."""
         self._watchdog.close()
         while self._at:
-            self._at.popitem()[1].close()
+            _, connection = self._at.popitem()
+            if is_ruined(connection):
+                _never_closed.append(connection)
+            else:
+                connection.close()
 
     # --- reading
 
@@ -304,8 +317,9 @@ class DuckLakeWarehouse:
                 _roll_back(connection)
                 time.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311
             except duckdb.Error as exc:
-                _roll_back(connection)
-                raise WarehouseError(first_line(exc)) from exc
+                with contextlib.suppress(duckdb.Error):
+                    _roll_back(connection)
+                raise_ours(exc)
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -332,6 +346,11 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         except duckdb.TransactionException:
             # A failed commit has already ended the transaction.
             return
+        except duckdb.Error as exc:
+            # The catalog went away and has ended the transaction on its side: the next try ends it on ours.
+            if type(exc) is duckdb.Error:
+                continue
+            raise
         return
     message = "A transaction could not be rolled back."
     raise duckdb.InterruptException(message)

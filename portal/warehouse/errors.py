@@ -31,6 +31,12 @@ class WarehouseUnavailable(WarehouseError):
     """The warehouse cannot be reached; see LAKE_URL and LAKE_DATA."""
 
 
+class WarehouseFull(WarehouseError):
+    """There is no space left where the engine writes."""
+
+    error_class = "storage_full"
+
+
 class SnapshotGone(WarehouseUnavailable):
     """The lake does not keep this snapshot any more."""
 

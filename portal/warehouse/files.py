@@ -11,6 +11,7 @@ from portal.said import said
 from portal.warehouse import csv_files, json_files, keeping, parquet_files, staging
 from portal.warehouse.checks import literal, quoted_name
 from portal.warehouse.errors import BadRow, Unit
+from portal.warehouse.guarding import is_outage
 from portal.warehouse.lines import place_of_json, place_of_record
 from portal.warehouse.port import FileSource, StagedTable
 from portal.warehouse.reading import Reading, unreadable
@@ -46,7 +47,9 @@ def stage(
         path = staging.write(connection, sql, target=target, folder=folder)
     except (duckdb.InterruptException, duckdb.OutOfMemoryException):
         raise
-    except duckdb.Error:
+    except duckdb.Error as error:
+        if is_outage(error):
+            raise
         staging.forget_rejects(connection)
         require_readable(connection, source, reading)
         raise
@@ -69,6 +72,8 @@ def require_readable(connection: duckdb.DuckDBPyConnection, source: FileSource, 
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
             raise
         except duckdb.Error as error:
+            if is_outage(error):
+                raise
             raise unreadable(file, error) from error
         reject = staging.first_reject(connection, [file]) if source.format == "csv" else None
         # Rows are counted without the rejected lines: what comes after one of these is placed too early, but

@@ -6,15 +6,41 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import duckdb
+from django.utils.translation import gettext_noop
 
 from portal.said import said
-from portal.warehouse.errors import QueryFailed, QueryTimeout, QueryTooLarge, WarehouseError
+from portal.warehouse.errors import (
+    QueryFailed,
+    QueryTimeout,
+    QueryTooLarge,
+    WarehouseError,
+    WarehouseFull,
+    WarehouseUnavailable,
+)
 
 # So many rows become Python's values at a time, so that a large answer is cut before it is all there.
 _PIECE = 500
+# A catalog that goes away in the middle may leave the engine in a state that it does not come out of.
+_RUINED = (duckdb.FatalException, duckdb.InternalException)
+# No statement of anybody's begins or ends a transaction: one that is over broke off.
+_BROKEN = (*_RUINED, duckdb.TransactionException)
+_NO_WAY = "Unable to connect to Postgres"
+_FULL = "No space left on device"
+_OUTAGE = re.compile(
+    r"server closed the connection|no connection to the server|terminating connection"
+    r"|could not (?:receive|send) data|SSL connection has been closed|the database system is "
+    # Of questions of the lake's own to its catalog; libpq may have no words.
+    r"|Failed to (?:execute|prepare) |unsuccessful (?:query|or closed pending query) result"
+    rf"|{_NO_WAY}|{_FULL}"
+)
+BROKEN_OFF = gettext_noop("The connection to the lake broke off.")
+NO_SPACE = gettext_noop("There is no space left on the disk.")
+UNREACHABLE = gettext_noop(
+    "The lake cannot be reached; check LAKE_URL (or DATABASE_URL), LAKE_READER_URL and LAKE_DATA."
+)
 _PLACE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 
 
@@ -38,6 +64,7 @@ class Watchdog:
         self._engine = weakref.ref(engine)
         self._changed = threading.Condition()
         self._ends: float | None = None
+        self._rang = False
         self._gone = False
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
         weakref.finalize(engine, self.close)
@@ -45,10 +72,14 @@ class Watchdog:
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Stop what runs inside after so many seconds; raises QueryTimeout."""
+        self._rang = False
         self._let(time.monotonic() + seconds)
         try:
             yield
         except duckdb.InterruptException:
+            if not self._rang:
+                # The engine stops the other threads of a statement that lost its catalog, and says only that.
+                raise WarehouseUnavailable(said(BROKEN_OFF)) from None
             message = said(
                 "The query took longer than %(seconds)s seconds and was stopped.", seconds=f"{seconds:g}"
             )
@@ -79,7 +110,7 @@ class Watchdog:
             left = None if self._ends is None else self._ends - time.monotonic()
             if left is not None and left <= 0:
                 # While the lock is held nothing else can have begun, so no later statement is stopped.
-                self._ends = None
+                self._ends, self._rang = None, True
                 if (engine := self._engine()) is not None:
                     engine.interrupt()
             elif not self._gone:
@@ -93,11 +124,41 @@ def as_query_error(sql: str = "") -> Iterator[None]:
         yield
     except (duckdb.OutOfMemoryException, MemoryError) as exc:
         raise QueryTooLarge(said("The query needs more memory than it may have.")) from exc
-    except (duckdb.IOException, duckdb.ConnectionException) as exc:
-        raise WarehouseError(first_line(exc)) from exc
     except duckdb.Error as exc:
+        if is_outage(exc) or isinstance(exc, duckdb.IOException | duckdb.ConnectionException):
+            raise_ours(exc)
         line, column = _place(str(exc), sql)
         raise QueryFailed(first_line(exc), line=line, column=column) from exc
+
+
+def is_outage(error: duckdb.Error) -> bool:
+    """Say whether the engine, its catalog or its disk failed, and neither the statement nor what it read."""
+    # What libpq says of a catalog that went away comes as no kind of its own, or within another error.
+    return isinstance(error, _BROKEN) or bool(_OUTAGE.search(str(error)))
+
+
+def raise_ours(error: duckdb.Error) -> NoReturn:
+    """Raise ours for an error that was not the statement's."""
+    words = str(error)
+    if _FULL in words:
+        raise WarehouseFull(said(NO_SPACE)) from error
+    # The engine's own words hold the catalog's address, and statements that nobody wrote.
+    if _NO_WAY in words:
+        raise WarehouseUnavailable(said(UNREACHABLE)) from None
+    if isinstance(error, _BROKEN) or _OUTAGE.search(words):
+        raise WarehouseUnavailable(said(BROKEN_OFF)) from None
+    raise WarehouseError(first_line(error)) from error
+
+
+def is_ruined(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether the engine behind a connection has given up: it answers nothing any more."""
+    try:
+        connection.execute("SELECT 1")
+    except _RUINED:
+        return True
+    except duckdb.Error:
+        return False
+    return False
 
 
 def one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:

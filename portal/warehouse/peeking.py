@@ -13,6 +13,7 @@ import duckdb
 from portal.said import said
 from portal.warehouse import asking, csv_files, files, staging
 from portal.warehouse.errors import BadRow, WarehouseError
+from portal.warehouse.guarding import is_outage
 from portal.warehouse.lines import header_of
 from portal.warehouse.port import ColumnInfo, FileSource, Peek, SourceFile
 from portal.warehouse.reading import Reading, unreadable
@@ -83,6 +84,8 @@ def _require_parquet(
     except (duckdb.InterruptException, duckdb.OutOfMemoryException):
         raise
     except duckdb.Error as error:
+        if is_outage(error):
+            raise
         raise unreadable(source.files[0], error) from error
 
 

@@ -1,4 +1,4 @@
-"""A way to the database that a test can cut: between a socket of its own and PostgreSQL's."""
+"""A way to the database that a test can cut or take away: between a socket of its own and PostgreSQL's."""
 
 import socket
 import tempfile
@@ -17,9 +17,14 @@ NAME = ".s.PGSQL.5432"
 
 
 class Way:
-    """Carries bytes to PostgreSQL and back; while it is cut they wait, as packets do that a network drops."""
+    """Carries bytes to PostgreSQL and back; while it is cut they wait, as packets do that a network drops.
 
-    def __init__(self) -> None:
+    ``to`` is the address that it leads to; None means the test database.
+    """
+
+    def __init__(self, to: str | None = None) -> None:
+        self._to = to or database_url()
+        self._down = threading.Event()
         # A short path: the names of sockets have little room.
         self._folder = tempfile.TemporaryDirectory(prefix="desk-way-")
         self._open = threading.Event()
@@ -32,8 +37,12 @@ class Way:
 
     @property
     def url(self) -> str:
-        """Return the address of the test database by this way."""
-        parts = urlsplit(database_url())
+        """Return the address that it leads to, by this way."""
+        return self.by(self._to)
+
+    def by(self, url: str) -> str:
+        """Return an address of the same server by this way."""
+        parts = urlsplit(url)
         login = parts.netloc.rpartition("@")[0]
         return parts._replace(netloc=f"{login}@{quote(self._folder.name, safe='')}").geturl()
 
@@ -46,14 +55,31 @@ class Way:
         finally:
             self._open.set()
 
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Break every connection off and let nobody in, as a server that is stopped does."""
+        self._down.set()
+        self._break_off()
+        try:
+            yield
+        finally:
+            self._down.clear()
+
     def close(self) -> None:
         """Take it down."""
         self._open.set()
-        for end in (self._listener, *self._ends):
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._break_off()
+        self._folder.cleanup()
+
+    def _break_off(self) -> None:
+        while self._ends:
+            end = self._ends.pop()
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
-        self._folder.cleanup()
 
     def _accept(self) -> None:
         while True:
@@ -61,7 +87,10 @@ class Way:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            far = _to_postgres()
+            if self._down.is_set():
+                near.close()
+                continue
+            far = _to_postgres(self._to)
             self._ends += [near, far]
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
@@ -75,8 +104,8 @@ class Way:
             target.shutdown(socket.SHUT_RDWR)
 
 
-def _to_postgres() -> socket.socket:
-    address = parse_dsn(database_url())
+def _to_postgres(url: str) -> socket.socket:
+    address = parse_dsn(url)
     host, port = address["host"], int(address.get("port", "5432"))
     if host.startswith("/"):
         far = socket.socket(socket.AF_UNIX)

@@ -5,18 +5,25 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from jobs.choices import Outcome, RunState
+from jobs.actions import runs
+from jobs.artifacts import ARTIFACTS
+from jobs.choices import Outcome, RunState, Trigger
 from jobs.models import Run, Worker
+from portal.accounts.models import User
+from portal.demo.people import load_people
+from portal.notifications.models import Notification
 from tests.faults.conftest import _clear
 from tests.faults.invariants import assert_invariants
 from tests.faults.own import OwnDatabase
 from tests.faults.partition import Way
 from tests.faults.processes import (
     LEASE,
+    TESTS,
     Broker,
     Processes,
     Started,
@@ -42,6 +49,25 @@ def taken_over(run: Run) -> None:
     assert [attempt.outcome for attempt in run.attempts.all()] == [Outcome.LOST, Outcome.SUCCEEDED]
     assert run.outputs == {"fence": run.attempts.last().fence}
     assert [event.kind for event in run.events.all()].count("succeeded") == 1
+    # Nothing that the first holder made or would have said is there.
+    assert [(each.name, each.fence) for each in run.artifacts.all()] == [(f"by-{run.fence}.txt", run.fence)]
+    assert not Notification.objects.filter(about_kind="failure", about_key=str(run.pk)).exists()
+
+
+def asked(user: User, **params: object) -> Run:
+    """Start a run that makes a file, for somebody who would be told if it failed."""
+    return runs.trigger(
+        job=job("test-make-once"),
+        params=params,
+        by=TESTS,
+        trigger=Trigger.MANUAL,
+        requested_by=user,
+        principal="user:1",
+    ).run
+
+
+def has_told(worker: Started, times: int) -> bool:
+    return worker.text().count("fenced") == times
 
 
 def fenced_once(worker: Started) -> None:
@@ -58,11 +84,13 @@ def way() -> Iterator[Way]:
 
 
 def test_f13_f14_a_holder_that_was_cut_off_or_stood_still_writes_nothing(
-    processes: Processes, way: Way
+    processes: Processes, way: Way, settings: object
 ) -> None:
+    settings.VAR = processes.folder / "var"  # type: ignore[attr-defined]
+    dan = load_people()["dan"]
     processes.clock()
     far = processes.worker(**ONE, DATABASE_URL=way.url)
-    run = start(job("test-sleep-once"), seconds=60)
+    run = asked(dan, seconds=60)
     body, _ = map(int, said(run, "asleep"))
     near = processes.worker(**ONE)
 
@@ -76,18 +104,22 @@ def test_f13_f14_a_holder_that_was_cut_off_or_stood_still_writes_nothing(
     before = Worker.objects.get(pid=far.pid).polled_at
     until(lambda: Worker.objects.get(pid=far.pid).polled_at > before, what="who was cut off polls again")
 
-    # Stood still, and the body went on to its end: what it has to say comes too late.
-    late = start(job("test-sleep-once"), seconds=1)
-    _, supervisor = map(int, said(late, "asleep"))
-    holder, other = (near, far) if supervisor in pool_of(near) else (far, near)
-    told = holder.text().count("fenced")
-    os.kill(supervisor, signal.SIGSTOP)
-    taken_over(late)
-    os.kill(supervisor, signal.SIGCONT)
-    until(lambda: holder.text().count("fenced") == told + 1, seconds=10, what="it saw that it came too late")
-    taken_over(late)
+    # Stood still, and the body went on to its end: what it has to say comes too late, be it good or bad.
+    for fail in (False, True):
+        late = asked(dan, seconds=1, fail=fail)
+        _, supervisor = map(int, said(late, "asleep"))
+        holder = near if supervisor in pool_of(near) else far
+        told = holder.text().count("fenced")
+        os.kill(supervisor, signal.SIGSTOP)
+        taken_over(late)
+        os.kill(supervisor, signal.SIGCONT)
+        until(partial(has_told, holder, told + 1), seconds=10, what="it saw that it came too late")
+        # A round of the clock, which tells people of ends.
+        time.sleep(2)
+        taken_over(late)
+    assert len([path for path in ARTIFACTS.folder().rglob("*") if path.is_file()]) == 3
     assert ended(start(job("test-nothing"))).state == RunState.SUCCEEDED
-    assert [one.process.poll() for one in (holder, other)] == [None, None]
+    assert [one.process.poll() for one in (near, far)] == [None, None]
 
 
 @contextmanager
@@ -107,7 +139,7 @@ def test_f12_a_database_that_froze_for_longer_than_the_lease_has_one_attempt_go_
     with on_its_own(broker, tmp_path) as processes:
         processes.clock()
         worker = processes.worker(**ONE)
-        run = start(job("test-sleep-once"), seconds=60)
+        run = asked(load_people()["dan"], seconds=60)
         body, supervisor = map(int, said(run, "asleep"))
         with own.frozen():
             until(lambda: not alive(body), seconds=LEASE, what="the body was ended by its own supervisor")

@@ -158,11 +158,12 @@ def _within(seconds: float, holds: Callable[[], bool]) -> bool:
 def test_f06_sigterm_while_a_run_is_claimed_leaves_none_behind(processes: Processes) -> None:
     """A signal at any moment of the claim, its COMMIT among them: the run is queued, held, or over."""
     worker = processes.worker(WORKER_SLOTS="2")
-    quick = job("test-nothing", key="test-inline", isolation=Isolation.INLINE)
+    quick = job("test-sleep", key="test-inline", isolation=Isolation.INLINE)
     chance = random.Random(6)
     queued = []
-    for _ in range(CLAIM_SIGNALS):
-        queued.append(start(quick))
+    for number in range(CLAIM_SIGNALS):
+        # Every other one takes so long that its signal surely meets it.
+        queued.append(start(quick, seconds=0.1 * (number % 2)))
         time.sleep(chance.uniform(0, 0.05))
         for child in pool_of(worker):
             with suppress(ProcessLookupError):

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import time
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
-from django.db.models import Count
 
 from jobs.actions.jobs import ScheduleDefinition
-from jobs.choices import RunState, Trigger
+from jobs.choices import Misfire, RunState, Trigger
 from jobs.models import Run
 from tests.faults.processes import Processes, job, until
 
@@ -18,17 +20,24 @@ def _succeeded(least: int) -> bool:
     return Run.objects.filter(trigger=Trigger.SCHEDULE, state=RunState.SUCCEEDED).count() >= least
 
 
-def test_two_clocks_start_each_slot_once_and_one_goes_on_when_the_other_dies(processes: Processes) -> None:
-    scheduled = job("test-nothing", schedules=(ScheduleDefinition(interval=1),), max_active_runs=2)
+def test_f04_clocks_that_are_killed_make_no_slot_twice_and_lose_none(processes: Processes) -> None:
+    every_second = ScheduleDefinition(interval=1, misfire=Misfire.ALL, max_catchup=100)
+    scheduled = job("test-nothing", schedules=(every_second,), max_active_runs=100)
     processes.worker()
     first = processes.clock()
-    processes.clock()
+    second = processes.clock()
     until(lambda: _succeeded(3), what="three slots ran under two clocks")
     os.kill(first.pid, signal.SIGKILL)
     before = scheduled.runs.count()
     until(lambda: _succeeded(before + 3), what="three more ran under the clock that is left")
-    slots = scheduled.runs.values("slot").annotate(runs=Count("id"))
-    assert {slot["runs"] for slot in slots} == {1}
-    assert all(run.trigger == Trigger.SCHEDULE and run.slot for run in scheduled.runs.all())
+    os.kill(second.pid, signal.SIGKILL)
+    time.sleep(3)
+    before = scheduled.runs.count()
+    processes.clock()
+    until(lambda: _succeeded(before + 3), what="what passed without a clock ran under the next")
     scheduled.schedules.update(enabled=False)
     until(lambda: not Run.objects.open().exists(), what="what was queued has ended")
+    made = sorted(slot for slot in scheduled.runs.values_list("slot", flat=True) if slot)
+    assert len(made) == scheduled.runs.count()
+    assert {later - slot for slot, later in pairwise(made)} == {timedelta(seconds=1)}
+    assert all(run.trigger == Trigger.SCHEDULE for run in scheduled.runs.all())

@@ -50,6 +50,7 @@ def test_readyz_tells_details_to_administrators_only(client: Client, cast: Cast)
     assert answer["wakeup_lag"] == 0
     parts = answer["parts"]
     assert {name: part["state"] for name, part in parts.items()} == {
+        "process": "ok",
         "database": "ok",
         "migrations": "ok",
         "broker": "ok",

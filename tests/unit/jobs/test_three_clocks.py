@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jobs.actions import schedules
@@ -93,6 +93,7 @@ def tick_all(times: list[datetime], monkeypatch: pytest.MonkeyPatch) -> None:
     zone=st.sampled_from(["Europe/Berlin", "Europe/London", "Asia/Seoul", "UTC"]),
     steps=st.lists(st.integers(1, 180), min_size=4, max_size=10),
 )
+@example(minutes=[30], hours=[1, 2, 3], zone="Europe/Berlin", steps=[180, 180, 180, 180])
 def test_f18_three_clocks_make_each_slot_once_over_two_changes(
     monkeypatch: pytest.MonkeyPatch, minutes: list[int], hours: list[int] | None, zone: str, steps: list[int]
 ) -> None:

@@ -120,8 +120,12 @@ def test_public_addresses_are_public():
         assert destinations.is_public(address)
 
 
-def test_a_redirect_is_an_answer_and_not_a_way(receiver, allowed):
-    receiver.status, receiver.headers = 302, {"Location": "http://169.254.169.254/latest/meta-data/"}
+@pytest.mark.parametrize(
+    "location", ["http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "//10.0.0.1/", "/", ""]
+)
+def test_a31_a_redirect_is_an_answer_and_not_a_way(receiver, allowed, location):
+    """Neither into a network of ours nor round and round: "" leads to the very address that was called."""
+    receiver.status, receiver.headers = 302, {"Location": location or receiver.url()}
     answer = outgoing.call("GET", receiver.url())
     assert answer.status == 302
     assert len(receiver.received) == 1

@@ -12,7 +12,8 @@ from portal.ui.csvfile import MARK, lines, safe
 @pytest.mark.parametrize(
     "text",
     ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\x00=1", "\uff1d1", "\uff0b1", "\uff0d1",
-     "\uff201", "   =1", "\u3000=1", "\ufeff=1", " \u200b=1", "\x00 =1", "a\x00"[2:] + "=1\n=2"],
+     "\uff201", "   =1", "\u3000=1", "\ufeff=1", " \u200b=1", "\x00 =1", "\ufeff\t=1", "\u200b =1",
+     "a\x00"[2:] + "=1\n=2"],
 )  # fmt: skip
 def test_text_that_starts_a_formula_becomes_text(text: str) -> None:
     assert safe(text) == "'" + text.replace("\x00", "")
