@@ -57,7 +57,7 @@ class DuckLakeWarehouse:
         self._read_only, self._folders = read_only, tuple(folders)
         self._at: dict[int | None, duckdb.DuckDBPyConnection] = {}
         self._connection(None)
-        self._watchdog = Watchdog(self.interrupt)
+        self._watchdog = Watchdog(self)
 
     @property
     def engine(self) -> str:

@@ -4,8 +4,9 @@ import contextlib
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
@@ -17,20 +18,29 @@ _PIECE = 500
 _PLACE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 
 
+class Interruptible(Protocol):
+    """What can be stopped from another thread."""
+
+    def interrupt(self) -> None:
+        """Stop what it does now."""
+
+
 class Watchdog:
     """Stop what an engine does when its time is over.
 
     Its one thread begins before any statement: one that begins while a statement has taken all the memory
-    may die before it has said that it runs, and whoever began it then waits for that for ever.
+    may die before it has said that it runs, and whoever began it then waits for that for ever. The thread does
+    not keep the engine alive: one that nobody closes lets go of its connections when nobody has it any more.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        """Begin to watch; ``stop`` is called from another thread."""
-        self._stop = stop
+    def __init__(self, engine: Interruptible) -> None:
+        """Begin to watch an engine."""
+        self._engine = weakref.ref(engine)
         self._changed = threading.Condition()
         self._ends: float | None = None
         self._gone = False
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+        weakref.finalize(engine, self.close)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -70,7 +80,8 @@ class Watchdog:
             if left is not None and left <= 0:
                 # While the lock is held nothing else can have begun, so no later statement is stopped.
                 self._ends = None
-                self._stop()
+                if (engine := self._engine()) is not None:
+                    engine.interrupt()
             elif not self._gone:
                 self._changed.wait(left)
 

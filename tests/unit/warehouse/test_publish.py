@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 
 import pytest
 
@@ -171,6 +172,18 @@ def test_an_engine_that_is_closed_leaves_no_thread(lake: Lake) -> None:
     before = watching()
     with lake.reader():
         (ours,) = watching() - before
+    ours.join(timeout=10)
+    assert not ours.is_alive()
+
+
+def test_an_engine_that_nobody_closes_goes_with_whoever_had_it(lake: Lake) -> None:
+    lake.publish("ops.words", ONE)
+    before = set(threading.enumerate())
+    reader = lake.reader()
+    (ours,) = [each for each in set(threading.enumerate()) - before if each.name == "watchdog"]
+    gone = weakref.ref(reader)
+    del reader
+    assert gone() is None, "something keeps it, and its transaction in the lake's catalog"
     ours.join(timeout=10)
     assert not ours.is_alive()
 
