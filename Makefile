@@ -52,6 +52,7 @@ test-airflow: install-test ## run the kind airflow_dag against a real Airflow 3,
 soak: install-test ## the chaos run 400 x 5, and the other tests of faults that are only begun in make test
 	@CHAOS_RUNS=400 CHAOS_ROUNDS=5 $(BIN)/python -m pytest -n 0 -s tests/faults/test_chaos.py
 	@F01_KILLS=20 F06_SIGNALS=500 $(BIN)/python -m pytest -n 0 tests/faults/test_killed.py -k "f01 or f06"
+	@F18_EXAMPLES=200 $(BIN)/python -m pytest -n 0 tests/unit/jobs/test_three_clocks.py -k f18
 	@F24_ROWS=10000000 F24_MEMORY=512 $(BIN)/python -m pytest -n 0 -s tests/unit/jobs/test_large_load.py
 	@F30_STEPS=50000 $(BIN)/python -m pytest -n 0 tests/unit/requests/test_machine.py
 

@@ -16,7 +16,7 @@ from tests.faults.processes import LEASE, Processes, Started, alive, ended, job,
 pytestmark = pytest.mark.fault
 
 # `make soak` has more of both.
-WORKER_KILLS = int(os.environ.get("F01_KILLS", "2"))
+WORKER_KILLS = int(os.environ.get("F01_KILLS", "3"))
 CLAIM_SIGNALS = int(os.environ.get("F06_SIGNALS", "40"))
 
 

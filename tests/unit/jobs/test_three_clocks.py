@@ -1,5 +1,6 @@
 """Three clocks tick over two changes of summer time: no slot double, none missing; and a clock that jumps."""
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from tests.factories.jobs import make_job
 from tests.unit.jobs.conftest import TESTS
 
 MINUTE = timedelta(minutes=1)
+# `make soak` takes more.
+EXAMPLES = int(os.environ.get("F18_EXAMPLES", "6"))
 # Around 28 March and 31 October 2027, when the clocks of Berlin change; New York's change on other days.
 CHANGES = [
     (datetime(2027, 3, 27, 20, tzinfo=UTC), datetime(2027, 3, 28, 8, tzinfo=UTC)),
@@ -86,7 +89,7 @@ def tick_all(times: list[datetime], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     minutes=st.lists(st.integers(0, 59), min_size=1, max_size=3, unique=True),
     hours=st.none() | st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True),
