@@ -22,6 +22,7 @@ from jobs.exceptions import CancelMissed, IdempotencyConflict, RunAlreadyEnded
 from jobs.models import Job, Run
 from portal.accounts.actions import tokens
 from portal.audit.actions import Actor
+from tests.conftest import Cast
 from tests.factories.jobs import make_job
 from tests.faults.invariants import assert_invariants
 
@@ -45,7 +46,11 @@ taken = [0]
 class Runs(RuleBasedStateMachine):
     """The runs of two jobs: one works here, the other's work goes on in another system."""
 
-    cast = client = headers = principal = None
+    # What hypothesis cannot hand over: the test sets it.
+    cast: Cast
+    client: Client
+    headers: dict[str, str]
+    principal: str
 
     @initialize()
     def begin(self):
