@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs.choices import Condition
+from jobs.choices import Condition, RunState
 from jobs.impact import Fed, fed_by
-from jobs.models import Alert, AlertDigest, AlertNews
+from jobs.models import Alert, AlertDigest, AlertNews, Run
 from portal.accounts.models import User
 from portal.accounts.prepared import Prepared
 from portal.audit.actions import Actor
@@ -51,9 +51,13 @@ _LATE: Prepared[Alert] = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class ShownAlert:
-    """An open alert as a reader sees it, with what it hurts of the things that they may know of."""
+    """An open alert as a reader sees it, with what it hurts of the things that they may know of.
+
+    ``run`` is what to look at: of failures the newest, as the next one may have failed for something else.
+    """
 
     alert: Alert
+    run: Run
     fed: list[Fed]
     questions: list[Usage]
 
@@ -125,7 +129,11 @@ def _send(user: User) -> int:
 
 def _shown(alert: Alert, user: User) -> ShownAlert:
     fed = fed_by(alert.job, user)
-    return ShownAlert(alert, fed, questions_citing(fed, user))
+    run = alert.run
+    if alert.condition == Condition.FAILED:
+        failed = Run.objects.filter(job=alert.job_id, backfill=None, state__in=RunState.unhappy())
+        run = failed.order_by("-id").first() or run
+    return ShownAlert(alert, run, fed, questions_citing(fed, user))
 
 
 def _node(alerts: list[Alert], user: User) -> Node:

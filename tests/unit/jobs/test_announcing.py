@@ -1,6 +1,7 @@
 """What webhooks hear of runs: each end once, whatever the clocks do, and nothing while nobody listens."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -102,6 +103,19 @@ def test_nothing_is_read_while_nobody_listens_and_nothing_is_made_up_for(
     assert announcing.announce_runs() == 0
     end(run.job, RunState.CANCELLED)
     assert announcing.announce_runs() == 1
+
+
+def test_the_job_s_page_shows_what_went_wrong_last(client, cast):
+    job = make_job(owner=cast.dan)
+    for message in ("line 7 is wrong", "the file is UTF-16"):
+        last = end(job, RunState.FAILED, error={"class": "bad_input", "message": message})
+        telling.tell_of_runs()
+    client.force_login(cast.dan)
+    page = client.get(f"/jobs/{job.key}/").content.decode()
+    (card,) = re.findall(r'aria-labelledby="alerts-title".*?</section>', page, re.DOTALL)
+    assert "the file is UTF-16" in card
+    assert f'href="/runs/{last.number}/"' in card
+    assert "line 7" not in card
 
 
 def alerts_heard():
