@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.http import QueryDict
+from django.http import Http404, QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -98,8 +98,10 @@ def with_columns(data: QueryDict, user: User) -> QueryDict | None:
     """
     word, _space, rest = data.get("do", "").partition(" ")
     path, _space, number = rest.partition(" ")
-    if word != "take" or not number.isdecimal():
+    if word != "take":
         return None
+    if not (number.isascii() and number.isdigit() and len(number) < 20):
+        raise Http404
     seen = seen_of(access_peek(user, int(number)))
     changed = data.copy()
     if seen is None or not seen.declarable:

@@ -571,7 +571,7 @@ def test_only_a_look_of_ones_own_is_taken(dan: Client, cast: Cast, files: Path) 
     theirs = ended(cast.dan)
     theirs.requested_by = cast.ada
     theirs.save()
-    for number in (theirs.number, theirs.number + 1, "9" * 30):
+    for number in (theirs.number, theirs.number + 1, "9" * 30, "9" * 5000, "x", ""):
         sent = {**DECLARED, "do": f"take config.columns {number}"}
         assert dan.post("/jobs/new/extract_load/", sent).status_code == 404
 
