@@ -28,6 +28,7 @@ from portal.discussion.subjects import Subject
 from portal.events import Node, Reference, clock_steps, nodes
 from portal.evidence.citers import citers
 from portal.notifications import enclosures
+from portal.notifications.rows import FAILURE
 
 
 def job_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
@@ -137,7 +138,7 @@ def register() -> None:
     """Answer for jobs and runs: how they look and are discussed; let the clock tell of their ends."""
     nodes.register("job", job_nodes)
     nodes.register("run", run_nodes)
-    nodes.register("failure", failure_nodes)
+    nodes.register(FAILURE, failure_nodes)
     nodes.register("report", edition_nodes)
     citers.register("report", edition_keepers)
     enclosures.register(REPORT_READY, edition_pdf)

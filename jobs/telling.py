@@ -15,6 +15,7 @@ from jobs.models import Run
 from portal.accounts.models import User
 from portal.audit.actions import Actor
 from portal.notifications.actions import notify
+from portal.notifications.rows import FAILURE
 
 # After a long standstill nobody wants the news of last week.
 FRESH: Final = dt.timedelta(days=2)
@@ -62,7 +63,7 @@ def _failed(run: Run) -> int:
     return notify(
         to=[user for user in people if user is not None],
         kind="run.failed",
-        about=("job", run.job.key) if run.backfill_id else ("failure", str(run.pk)),
+        about=("job", run.job.key) if run.backfill_id else (FAILURE, str(run.pk)),
         by=_BY,
         data={"run": run.number},
         once=f"backfill:{run.backfill_id}" if run.backfill_id else f"run:{run.pk}",

@@ -23,12 +23,13 @@ class ScopePermission(BasePermission):
         if not isinstance(token, ApiToken):
             return False
         scopes: dict[str, str] = getattr(view, "required_scopes", {})
-        needed = scopes.get("GET" if request.method == "HEAD" else str(request.method))
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        needed = scopes.get(method)
         if needed is None:
             # DRF answers 405 by itself for a method that the view does not have.
             return request.method not in view.allowed_methods
         others: dict[str, str] = getattr(view, "or_scopes", {})
-        enough = {needed, others.get("GET" if request.method == "HEAD" else str(request.method), needed)}
+        enough = {needed, others.get(method, needed)}
         return any(covers(token.scopes, each) and token.owner.may(permission_of(each)) for each in enough)
 
 

@@ -163,7 +163,7 @@ def commands(listener: int, mcp: int | None, *, reload: bool) -> list[Command]:
         Command("clock", "manage", ("clock",), patience=15, copied=copied),
     ]
     if mcp is not None:
-        # It has none of the portal's secrets: it asks the web as anybody does.
+        # It loads nothing of the portal's, nor what that holds: it asks the web as anybody does.
         found.append(Command("mcp", "portal.mcp", patience=10, sockets=(mcp,)))
     return found
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
@@ -19,6 +19,18 @@ from tests.faults.processes import ROOT, children, until
 
 # How `pg_ctl restart -m` names them, and the signal that it sends.
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
+
+
+@contextmanager
+def locked(url: str, table: str, mode: str) -> Iterator[None]:
+    """Hold a table of a database in a mode: whoever's next statement cannot share it waits."""
+    holder = psycopg2.connect(url)
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN {mode} MODE")
+        yield
+    finally:
+        holder.close()
 
 
 class OwnDatabase:
@@ -53,16 +65,9 @@ class OwnDatabase:
             connection.close()
             connection.settings_dict.update(before)
 
-    @contextmanager
-    def holding(self, table: str) -> Iterator[None]:
+    def holding(self, table: str) -> AbstractContextManager[None]:
         """Lock a table, so that whoever asks for it next waits in the middle of their request."""
-        holder = psycopg2.connect(self.url)
-        try:
-            with holder.cursor() as cursor:
-                cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            yield
-        finally:
-            holder.close()
+        return locked(self.url, table, "ACCESS EXCLUSIVE")
 
     def waiting(self) -> int:
         """Return how many sessions wait for a lock."""

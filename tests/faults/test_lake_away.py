@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -11,14 +11,15 @@ import pytest
 
 from jobs.actions.queries import ask
 from jobs.artifacts import ARTIFACTS
-from jobs.choices import ErrorClass, Isolation, Outcome, RunState
+from jobs.choices import ErrorClass, Isolation, RunState
 from jobs.models import Run
 from portal.audit.actions import Actor
 from portal.demo.people import load_people
 from portal.evidence.models import Evidence
 from tests.factories.catalog import dataset
+from tests.faults.own import locked
 from tests.faults.partition import Way
-from tests.faults.processes import Processes, ended, job, start, until
+from tests.faults.processes import Processes, ended, failed_only_for, job, start, until
 from tests.lake import Lake
 from tests.unit.jobs.loading import make
 
@@ -46,16 +47,9 @@ def way(lake: Lake, settings: object, monkeypatch: pytest.MonkeyPatch) -> Iterat
     one.close()
 
 
-@contextmanager
-def holding_commits(lake: Lake, url: str) -> Iterator[None]:
+def holding_commits(lake: Lake, url: str) -> AbstractContextManager[None]:
     """Let whoever publishes wait in the middle of their commit."""
-    holder = psycopg2.connect(url)
-    try:
-        with holder.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {lake.schema}.ducklake_snapshot IN SHARE MODE")
-        yield
-    finally:
-        holder.close()
+    return locked(url, f"{lake.schema}.ducklake_snapshot", "SHARE")
 
 
 def committing(schema: str, url: str) -> bool:
@@ -73,11 +67,7 @@ def committing(schema: str, url: str) -> bool:
 
 def tried_in_vain(run: Run) -> bool:
     """Say whether an attempt ended because of the lake; every one that did not succeed must have."""
-    failed = list(run.attempts.filter(outcome=Outcome.FAILED))
-    for attempt in failed:
-        assert attempt.error_class == ErrorClass.WAREHOUSE, attempt.error
-        assert attempt.error.startswith(SENTENCES), attempt.error
-    return bool(failed)
+    return failed_only_for(run, ErrorClass.WAREHOUSE, SENTENCES)
 
 
 def on_disk() -> list[Path]:

@@ -8,10 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.db.models.functions import Now
 from django.test import Client
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test as run_as_test
 
 from jobs.actions import runs
 from jobs.choices import ErrorClass, RunState, Trigger
@@ -25,6 +23,7 @@ from portal.audit.actions import Actor
 from tests.conftest import Cast
 from tests.factories.jobs import make_job
 from tests.faults.invariants import assert_invariants
+from tests.stateful import take_turns
 
 # `make soak` takes more.
 STEPS = int(os.environ.get("F30_STEPS", "1500"))
@@ -76,15 +75,7 @@ class Runs(RuleBasedStateMachine):
             assert answer.status_code == (200 if known else 201)
             found, created = answer.json()["id"], answer.status_code == 201
         else:
-            done = runs.trigger(
-                job=job,
-                params={},
-                by=BY,
-                trigger=Trigger.API,
-                requested_by=self.cast.dan,
-                principal=self.principal,
-                idempotency_key=key,
-            )
+            done = self._trigger(job, key)
             found, created = str(done.run.pk), done.created
         assert created is (known is None), "one key makes one run, whichever way it comes"
         assert known in {None, found}
@@ -98,16 +89,7 @@ class Runs(RuleBasedStateMachine):
             return
         earlier = Run.objects.get(pk=self.keyed[job.key, key])
         with pytest.raises(IdempotencyConflict):
-            runs.trigger(
-                job=job,
-                params={},
-                by=BY,
-                trigger=Trigger.API,
-                requested_by=self.cast.dan,
-                principal=self.principal,
-                idempotency_key=key,
-                rerun_of=earlier,
-            )
+            self._trigger(job, key, rerun_of=earlier)
 
     @precondition(lambda self: self.last)
     @rule(which=st.integers(0, 99), over_http=st.booleans())
@@ -216,6 +198,18 @@ class Runs(RuleBasedStateMachine):
         if hasattr(self, "jobs"):
             assert_invariants(all_ended=False)
 
+    def _trigger(self, job, key, **more):
+        return runs.trigger(
+            job=job,
+            params={},
+            by=BY,
+            trigger=Trigger.API,
+            requested_by=self.cast.dan,
+            principal=self.principal,
+            idempotency_key=key,
+            **more,
+        )
+
     def _any(self, which):
         pks = sorted(self.last)
         return Run.objects.select_related("job").get(pk=pks[which % len(pks)])
@@ -233,13 +227,5 @@ def test_no_order_of_events_leads_a_run_astray(cast):
     Runs.cast, Runs.client, Runs.headers = cast, Client(), {"Authorization": f"Bearer {made.secret}"}
     Runs.principal = f"token:{made.token.pk}"
     taken[0] = 0
-    run_as_test(
-        Runs,
-        settings=settings(
-            max_examples=STEPS // A_RUN + 5,
-            stateful_step_count=A_RUN,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    take_turns(Runs, examples=STEPS // A_RUN + 5, steps=A_RUN)
     assert taken[0] >= STEPS // 2

@@ -4,9 +4,8 @@ import os
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
@@ -24,6 +23,7 @@ from requests_app.exceptions import (
 from requests_app.models import DataRequest
 from requests_app.transitions import Party, find
 from tests.factories.questions import make_policy, make_pool
+from tests.stateful import take_turns
 from tests.unit.requests.steps import BY_CLOCK, NAMES, Stage, parties
 
 # `make soak` takes more.
@@ -145,13 +145,5 @@ def test_no_order_of_steps_leads_astray(cast):
     make_pool("central", cast.ben, cast.eun)
     Questions.cast = cast
     taken[0] = 0
-    run_state_machine_as_test(
-        Questions,
-        settings=settings(
-            max_examples=STEPS // A_RUN + 10,
-            stateful_step_count=A_RUN,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    take_turns(Questions, examples=STEPS // A_RUN + 10, steps=A_RUN)
     assert taken[0] >= STEPS
