@@ -54,7 +54,7 @@ soak: install-test ## the chaos run 400 x 5, and the other tests of faults that 
 	@F01_KILLS=20 F06_SIGNALS=500 $(BIN)/python -m pytest -n 0 tests/faults/test_killed.py -k "f01 or f06"
 	@F18_EXAMPLES=200 $(BIN)/python -m pytest -n 0 tests/unit/jobs/test_three_clocks.py -k f18
 	@F24_ROWS=10000000 F24_MEMORY=512 $(BIN)/python -m pytest -n 0 -s tests/unit/jobs/test_large_load.py
-	@F30_STEPS=50000 $(BIN)/python -m pytest -n 0 tests/unit/requests/test_machine.py
+	@F30_STEPS=50000 $(BIN)/python -m pytest -n 0 tests/unit/requests/test_machine.py tests/unit/jobs/test_run_machine.py
 
 mutants: install-test ## take each defence away and expect its test to turn red; ARGS="F11 F12" names some
 	@$(BIN)/python -m tests.faults.mutants $(ARGS)
