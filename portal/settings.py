@@ -278,6 +278,8 @@ SPECTACULAR_SETTINGS = {
 RUN_LEASE = conf.integer("RUN_LEASE", 30, least=1, most=3600)
 RUN_BEAT = min(1.0, RUN_LEASE / 4)
 RUN_POLL = conf.integer("RUN_POLL", 2, least=1, most=60)
+# The most seconds by which the starts of jobs that are due at the same moment are spread.
+SCHEDULE_JITTER = conf.integer("SCHEDULE_JITTER", 0, most=3600)
 RUN_GRACE = conf.integer("RUN_GRACE", 10, least=0, most=600)
 CLOCK_TICK = 1.0
 # The most memory (data segment, in MB) that one run's process may take; 0: no limit.

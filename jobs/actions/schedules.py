@@ -164,6 +164,11 @@ def next_starts(schedule: Schedule, count: int = 5, *, now: datetime | None = No
     return [_start(schedule, at, at.astimezone(zone)) for at in found]
 
 
+def jitter_of(schedule: Schedule, starts: list[Start]) -> int:
+    """Return the seconds after its slot from which a run of this schedule is taken."""
+    return int(slots.jitter(schedule, starts[0].at).total_seconds()) if starts else 0
+
+
 def _start(schedule: Schedule, at: datetime, there: datetime) -> Start:
     given: dict[str, Any] = {}
     if schedule.by_slot:

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from jobs.choices import FOLLOWING_KINDS, OnConflict, Reason, RunState, Trigger
 from jobs.engine.due import Due, choose
 from jobs.engine.signs import Signs
-from jobs.engine.slots import database_now
+from jobs.engine.slots import database_now, jitter
 from jobs.engine.wake import wake
 from jobs.engine.words import LOOK_FOR, WORKER_SILENT
 from jobs.exceptions import InvalidSchedule
@@ -264,6 +264,7 @@ def _insert(schedule: Schedule, slot: datetime, **fields: Any) -> Run:
             slot=slot,
             principal=f"schedule:{schedule.pk}",
             params=params_at(schedule, slot, job.parameters_schema),
+            available_at=slot + jitter(schedule, slot),
             **fields,
         )
     )

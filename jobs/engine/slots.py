@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+from django.conf import settings
 from django.db import connection
 
 from jobs.exceptions import InvalidSchedule, UnknownZone
@@ -77,6 +79,23 @@ def _moment(day: date, wanted: time, local: ZoneInfo) -> datetime:
 def next_slot(schedule: Schedule, moment: datetime) -> datetime | None:
     """Return the first slot later than a moment; None where the cron line never comes again."""
     return next(slots_after(schedule, moment), None)
+
+
+def jitter(schedule: Schedule, slot: datetime) -> timedelta:
+    """Return how long after a slot its run may start, so that jobs due at once do not begin at once.
+
+    It is the same for all slots of a job, and at most half of the time to the next slot and of what the job
+    itself allows between slot and start: no run is late or left out for it.
+    """
+    if not settings.SCHEDULE_JITTER:
+        return timedelta()
+    job = schedule.job
+    following = next_slot(schedule, slot)
+    limits = [job.start_deadline, job.late_after, job.finish_within]
+    limits.append(int((following - slot).total_seconds()) if following else None)
+    most = min([settings.SCHEDULE_JITTER, *(limit // 2 for limit in limits if limit is not None)])
+    share = int.from_bytes(sha256(job.key.encode()).digest()[:4]) / 2**32
+    return timedelta(seconds=round(share * most))
 
 
 def next_slots(schedule: Schedule, moment: datetime, count: int) -> list[datetime]:

@@ -29,13 +29,17 @@ from portal.ui.htmx import wants_part
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a schedule that is being written would do; ``errors`` say why it would not."""
+    """What a schedule that is being written would do; ``errors`` say why it would not.
+
+    ``jitter``: how many seconds after its slot a run may begin.
+    """
 
     words: str
     starts: list[Start]
     elsewhere: bool
     change: Start | None
     errors: list[FieldError]
+    jitter: int = 0
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -173,4 +177,5 @@ def _preview(form: ScheduleForm) -> Preview:
         elsewhere=elsewhere,
         change=None if any(start.note for start in starts) else change,
         errors=[],
+        jitter=schedules.jitter_of(unsaved, starts),
     )

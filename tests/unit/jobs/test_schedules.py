@@ -171,3 +171,39 @@ def test_a_paused_schedule_makes_nothing_and_catches_nothing_up(make_job: Make) 
     assert resumed.next_slot is not None
     assert resumed.next_slot > datetime.now(UTC)
     assert len(schedules.next_slots(schedule, 5)) == 5
+
+
+def test_jobs_with_the_same_slot_begin_one_after_the_other_and_none_is_late_for_it(
+    make_job: Make, settings: Any
+) -> None:
+    settings.SCHEDULE_JITTER = 600
+    slot = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    nightly = [
+        Schedule.objects.create(job=make_job(f"night-{n}"), cron="0 6 * * *", next_slot=slot)
+        for n in range(8)
+    ]
+    hasty = make_job("hasty", start_deadline=10)
+    often = make_job("often")
+    hurried = Schedule.objects.create(job=hasty, cron="0 6 * * *", next_slot=slot)
+    quick = Schedule.objects.create(job=often, interval=4, anchor=slot, next_slot=slot)
+    for each in (*nightly, hurried, quick):
+        assert clock._make_slots(each, slot) == 1
+    waits = {run.job.key: (run.available_at - run.slot).total_seconds() for run in Run.objects.all()}
+    spread = [waits[f"night-{n}"] for n in range(8)]
+    assert len(set(spread)) == 8
+    assert 0 <= min(spread)
+    assert max(spread) <= 600
+    assert waits["hasty"] <= 5
+    assert waits["often"] <= 2
+
+    tomorrow = slot + timedelta(days=1)
+    clock._make_slots(Schedule.objects.get(pk=nightly[0].pk), tomorrow)
+    again = Run.objects.get(schedule=nightly[0], slot=tomorrow)
+    assert (again.available_at - again.slot).total_seconds() == spread[0], "a job keeps its share"
+
+
+def test_without_jitter_a_run_may_begin_at_its_slot(make_job: Make) -> None:
+    slot = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    schedule = Schedule.objects.create(job=make_job("exact"), cron="0 6 * * *", next_slot=slot)
+    clock._make_slots(schedule, slot)
+    assert Run.objects.get().available_at == slot
