@@ -271,6 +271,7 @@ SPECTACULAR_SETTINGS = {
         "LevelEnum": "requests_app.choices.Level",
         "DeliveryStateEnum": "portal.notifications.choices.OutboxState",
         "WebhookStateEnum": "portal.webhooks.choices.Standing",
+        "WebhookFormatEnum": "portal.webhooks.choices.Format",
     },
 }
 

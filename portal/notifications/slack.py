@@ -52,16 +52,21 @@ def send(*, user: User, lines: list[Line]) -> None:
     hook = SlackHook.objects.filter(user=user).first()
     if hook is None:
         raise NotTaken("not_connected", may_heal=False)
-    post(hook, [_line(line) for line in lines])
+    post(hook.url(), [_line(line) for line in lines])
 
 
 def send_test(hook: SlackHook) -> None:
     """Send a message that says that it works; raises as ``send`` does."""
-    post(hook, [_("Data Desk reaches you here: news that you chose will come into this channel.")])
+    post(hook.url(), [test_words()])
 
 
-def post(hook: SlackHook, texts: list[str]) -> None:
-    """Send one message of these lines, written as Slack reads them."""
+def test_words() -> str:
+    """Return what a test message says."""
+    return _("Data Desk reaches you here: news that you chose will come into this channel.")
+
+
+def post(url: str, texts: list[str]) -> Answer:
+    """Send one message of these lines, written as Slack reads them; raises NotTaken or OutgoingError."""
     shown, more = texts[:MOST_LINES], len(texts) - MOST_LINES
     if more > 0:
         words = ngettext("and %(count)s more in your inbox", "and %(count)s more in your inbox", more)
@@ -69,12 +74,13 @@ def post(hook: SlackHook, texts: list[str]) -> None:
     message = {"text": "\n".join(shown), "unfurl_links": False, "unfurl_media": False}
     answer = call(
         "POST",
-        hook.url(),
+        url,
         headers={"Content-Type": "application/json; charset=utf-8"},
         body=json.dumps(message, ensure_ascii=False).encode(),
     )
     if not answer.is_success:
         raise _refusal(answer)
+    return answer
 
 
 def escaped(text: str) -> str:
@@ -91,9 +97,13 @@ def escaped(text: str) -> str:
     )
 
 
+def linked(text: str, url: str) -> str:
+    """Return a text that leads to a page of the portal, written as Slack reads it."""
+    return f"<{settings.PUBLIC_URL}{url}|{escaped(text)}>" if url else escaped(text)
+
+
 def _line(line: Line) -> str:
-    text = escaped(line.text)
-    return f"<{settings.PUBLIC_URL}{line.url}|{text}>" if line.url else text
+    return linked(line.text, line.url)
 
 
 def _refusal(answer: Answer) -> NotTaken:

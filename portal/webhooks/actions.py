@@ -13,13 +13,15 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from portal.accounts.access import anybody
 from portal.accounts.models import User
 from portal.audit.actions import Actor, record
 from portal.events import Reference, nodes
 from portal.notifications.actions import notify
 from portal.notifications.choices import OutboxState
+from portal.notifications.slack import check_hook
 from portal.outgoing import check_public
-from portal.webhooks.choices import TEST, Kind
+from portal.webhooks.choices import TEST, Format, Kind
 from portal.webhooks.exceptions import SwitchedOff
 from portal.webhooks.models import Delivery, Endpoint
 from portal.webhooks.signing import new_secret
@@ -27,6 +29,8 @@ from portal.webhooks.signing import new_secret
 VERSION: Final = 1
 # How long a replaced secret signs beside the new one.
 OVERLAP: Final = dt.timedelta(hours=24)
+# What happens within so much of each other reaches a channel as one message.
+GATHERED: Final = dt.timedelta(seconds=20)
 # Seconds between two test events: the button is no way to flood somebody.
 TEST_PAUSE: Final = 10
 # The foreign key is checked when the transaction ends: an endpoint that is gone by then would undo all of it.
@@ -35,12 +39,16 @@ _HOLD: Final = "SELECT id FROM webhooks_endpoint WHERE id = ANY(%s) ORDER BY id 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """An endpoint as it shall be; the address is empty where it stays. ``jobs`` are keys, none means all."""
+    """An endpoint as it shall be; the address is empty where it stays. ``jobs`` are keys, none means all.
+
+    Its ``format`` stays what it was when it was made.
+    """
 
     name: str
     url: str = ""
     events: Sequence[str]
     jobs: Sequence[str] = ()
+    format: str = Format.JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +68,25 @@ class Happening:
 
 @transaction.atomic
 def add(*, owner: User, wish: Wish, by: Actor) -> tuple[Endpoint, str]:
-    """Keep a new endpoint and return it with its secret, which is shown this once; raises OutgoingError."""
-    check_public(wish.url)
-    secret = new_secret()
-    endpoint = Endpoint(owner=owner, name=wish.name, events=list(wish.events), jobs=list(wish.jobs))
+    """Keep a new endpoint and return it with its secret, which is shown this once; raises OutgoingError.
+
+    A channel has none.
+    """
+    check_address(wish.url, wish.format)
+    secret = "" if wish.format == Format.SLACK else new_secret()
+    endpoint = Endpoint(
+        owner=owner, name=wish.name, events=list(wish.events), jobs=list(wish.jobs), format=wish.format
+    )
     endpoint.put(url=wish.url, secret=secret)
     endpoint.save(force_insert=True)
     record("webhook.added", by=by, about=_about(endpoint), host=endpoint.host(), events=endpoint.events)
     return endpoint, secret
+
+
+def check_address(url: str, spoken: str) -> None:
+    """Refuse an address that is never called, or is no channel's; raises OutgoingError."""
+    check = check_hook if spoken == Format.SLACK else check_public
+    check(url)
 
 
 @transaction.atomic
@@ -76,7 +95,7 @@ def edit(*, endpoint: Endpoint, wish: Wish, by: Actor) -> None:
     endpoint.name, endpoint.events, endpoint.jobs = wish.name, list(wish.events), list(wish.jobs)
     changed = ["name", "events", "jobs"]
     if wish.url:
-        check_public(wish.url)
+        check_address(wish.url, endpoint.format)
         endpoint.put(url=wish.url)
         endpoint.failing_since = None
         changed += ["url", "failing_since"]
@@ -180,10 +199,18 @@ def emit(happenings: Sequence[Happening]) -> int:
         owner = endpoint.owner
         if not wanted or owner is None or not owner.is_active:
             continue
-        seen = nodes.resolve([each.about for each in wanted], owner)
+        seen = told_of([each.about for each in wanted], endpoint)
         rows += [_delivery(endpoint, each, each.data) for each in wanted if each.about in seen]
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def told_of(references: Collection[Reference], endpoint: Endpoint) -> set[Reference]:
+    """Keep what an endpoint may hear of at this moment: what its owner sees, and a channel's readers too."""
+    if endpoint.owner is None:
+        return set()
+    readers = [endpoint.owner, anybody()] if endpoint.is_channel else [endpoint.owner]
+    return set.intersection(*(set(nodes.resolve(references, reader)) for reader in readers))
 
 
 def _listening_for(events: Collection[str]) -> QuerySet[Endpoint]:
@@ -263,6 +290,7 @@ def _delivery(endpoint: Endpoint, happening: Happening, data: Mapping[str, Any])
         "timestamp": happening.at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
         "data": data,
     }
+    gathers = endpoint.is_channel and happening.event != TEST
     return Delivery(
         endpoint=endpoint,
         message_id=f"msg_{uuid_utils.compat.uuid7().hex}",
@@ -270,6 +298,7 @@ def _delivery(endpoint: Endpoint, happening: Happening, data: Mapping[str, Any])
         about_kind=kind,
         about_key=key,
         once=happening.once,
+        available_at=timezone.now() + GATHERED if gathers else Now(),
         body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
     )
 

@@ -36,6 +36,13 @@ class Event(models.TextChoices):
 TEST = "webhook.test"
 
 
+class Format(models.TextChoices):
+    """How an endpoint is spoken to."""
+
+    JSON = "json", _("Another system, with signed JSON")
+    SLACK = "slack", _("A channel of Slack, with a message that leads here")
+
+
 class Kind(models.TextChoices):
     """Whose an endpoint is: somebody's webhook, or one of the settings for OpenLineage."""
 

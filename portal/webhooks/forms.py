@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
 from portal.events import nodes
-from portal.outgoing import OutgoingError, check_public
-from portal.webhooks.actions import Wish
-from portal.webhooks.choices import Event
+from portal.outgoing import OutgoingError
+from portal.webhooks.actions import Wish, check_address
+from portal.webhooks.choices import Event, Format
+from portal.webhooks.models import Endpoint
 
 MOST_JOBS: Final = 50
 _BETWEEN: Final = re.compile(r"[\s,]+")
@@ -29,16 +30,22 @@ def known_jobs(keys: list[str], user: User) -> list[str]:
 
 
 class EndpointForm(forms.Form):
-    """An endpoint; ``url`` may stay empty where there is one already."""
+    """An endpoint; of one that is there already the address may stay empty and the format stays."""
 
     name = forms.CharField(
         label=_("Name"), max_length=100, help_text=_("What listens there, for example: the stock system.")
+    )
+    format = forms.ChoiceField(
+        label=_("Who listens"), choices=Format.choices, initial=Format.JSON, widget=forms.RadioSelect
     )
     url = forms.CharField(
         label=_("Address"),
         max_length=2000,
         widget=forms.TextInput(attrs={"type": "url", "autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("Begins with https://. We send a POST with JSON there."),
+        help_text=_(
+            "Begins with https://. We send a POST with JSON there; for a channel it is the address of an "
+            "incoming webhook of Slack."
+        ),
     )
     events = forms.MultipleChoiceField(
         label=_("Hears of"), choices=Event.choices, widget=forms.CheckboxSelectMultiple
@@ -54,10 +61,12 @@ class EndpointForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, user: User, known: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, known: Endpoint | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._user = user
+        self._format = str(known.format) if known else ""
         if known:
+            del self.fields["format"]
             self.fields["url"].required = False
             self.fields["url"].help_text = _("Leave it empty to keep the present address.")
 
@@ -66,7 +75,8 @@ class EndpointForm(forms.Form):
         url = str(self.cleaned_data["url"]).strip()
         try:
             if url:
-                check_public(url)
+                # What is no format at all is told at its own field.
+                check_address(url, self._format or self.cleaned_data.get("format", Format.JSON))
         except OutgoingError as error:
             raise ValidationError(str(error)) from error
         return url

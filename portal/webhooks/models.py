@@ -14,7 +14,7 @@ from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.notifications.choices import OutboxState
 from portal.vault.sealing import SealedField, seal, unseal
-from portal.webhooks.choices import Kind, Standing
+from portal.webhooks.choices import Format, Kind, Standing
 
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
@@ -34,12 +34,14 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
 class Endpoint(models.Model):
     """An address that hears of events, with the secret that signs them; both are sealed.
 
-    It hears of nothing that its owner may not see. ``jobs`` are keys; empty means all of them.
+    It hears of nothing that its owner may not see; a channel of Slack, which has readers of its own and no
+    secret, hears only of what is open to the whole company. ``jobs`` are keys; empty means all of them.
     ``failing_since`` is the first failure since the last success; ``tried_at`` the last attempt.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.compat.uuid7, editable=False)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.WEBHOOK)
+    format = models.CharField(max_length=8, choices=Format, default=Format.JSON, db_default=Format.JSON)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="webhooks")
     name = models.CharField(max_length=100)
     url = SealedField(default="")
@@ -77,6 +79,11 @@ class Endpoint(models.Model):
     def is_webhook(self) -> bool:
         """Whether it is somebody's own, not one of the settings."""
         return self.kind == Kind.WEBHOOK
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether people read there what it hears of."""
+        return self.format == Format.SLACK
 
     @property
     def standing(self) -> Standing:

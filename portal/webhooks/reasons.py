@@ -12,6 +12,7 @@ from portal.webhooks.models import Delivery
 
 _REASONS: Final[dict[str, Promise]] = {
     "not_visible": gettext_lazy("Its owner may not see the thing any more"),
+    "not_open": gettext_lazy("Its owner and the whole company do not both see the thing any more"),
     "not_allowed": gettext_lazy("Its owner may keep no webhooks any more"),
     "deactivated": gettext_lazy("Its owner was deactivated"),
     "switched_off": gettext_lazy("The webhook was switched off"),

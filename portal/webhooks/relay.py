@@ -9,7 +9,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,14 +18,15 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from portal.accounts.permissions import Permission
-from portal.events import nodes
 from portal.notifications.choices import OutboxState
+from portal.notifications.slack import MOST_LINES, post
 from portal.outgoing import Answer, call
-from portal.webhooks.actions import note_failure, note_success
-from portal.webhooks.choices import Kind
+from portal.webhooks.actions import note_failure, note_success, told_of
+from portal.webhooks.channel import lines_of
+from portal.webhooks.choices import Format, Kind
 from portal.webhooks.exceptions import NotTaken
 from portal.webhooks.models import Delivery, Endpoint
 from portal.webhooks.signing import headers
@@ -51,10 +52,10 @@ _TIDIED_AT_ONCE: Final = 1000
 _TAKE = """
     UPDATE webhooks_delivery SET attempts = attempts + 1, reason = '', tried_at = clock_timestamp(),
         available_at = clock_timestamp() + make_interval(secs => %(lease)s)
-    WHERE id = (
+    WHERE id IN (
         SELECT id FROM webhooks_delivery
         WHERE endpoint_id = %(endpoint)s AND state = 'waiting' AND available_at <= clock_timestamp()
-        ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+        ORDER BY available_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
     ) RETURNING id
 """
 
@@ -101,16 +102,21 @@ def deliver(endpoint: str) -> int:
     """Send what is due for one endpoint until something fails or its turn ends; return how many arrived."""
     arrived, ends = 0, time.monotonic() + TURN
     while time.monotonic() < ends:
-        with connection.cursor() as cursor:
-            cursor.execute(_TAKE, {"endpoint": endpoint, "lease": LEASE})
-            taken = cursor.fetchone()
-        row = (
-            Delivery.objects.select_related("endpoint__owner").filter(pk=taken[0]).first() if taken else None
-        )
-        if row is None or not _send(row):
+        rows = _take(endpoint)
+        if not rows or not _send(rows):
             break
-        arrived += 1
+        arrived += len(rows)
     return arrived
+
+
+def _take(endpoint: str) -> list[Delivery]:
+    """Take what goes out next: one delivery, to a channel as many as one message holds."""
+    is_channel = Endpoint.objects.filter(pk=endpoint, format=Format.SLACK).exists()
+    with connection.cursor() as cursor:
+        most = MOST_LINES if is_channel else 1
+        cursor.execute(_TAKE, {"endpoint": endpoint, "lease": LEASE, "most": most})
+        taken = [pk for (pk,) in cursor.fetchall()]
+    return list(Delivery.objects.select_related("endpoint__owner").filter(pk__in=taken).order_by("pk"))
 
 
 def _send_and_close(endpoint: str) -> None:
@@ -122,49 +128,67 @@ def _send_and_close(endpoint: str) -> None:
         connection.close()
 
 
-def _send(row: Delivery) -> bool:
-    """Send one; False where the endpoint did not take it. What nobody may send is dropped."""
-    endpoint = row.endpoint
-    if reason := _refusal(row):
-        _note(row, state=OutboxState.DROPPED, reason=reason, ended_at=Now())
+def _send(taken: Sequence[Delivery]) -> bool:
+    """Send them; False where the endpoint did not take them. What nobody may send is dropped."""
+    endpoint = taken[0].endpoint
+    rows = _allowed(taken)
+    if not rows:
         return True
     Endpoint.objects.filter(pk=endpoint.pk).update(tried_at=Now())
     began = time.monotonic()
     try:
-        answer = _hand_over(row)
+        answer = _hand_over(rows)
     except Exception as error:
-        _put_off(row, error, took=_milliseconds(began))
+        _put_off(rows, error, took=_milliseconds(began))
         return False
     said: dict[str, object] = {"took": _milliseconds(began)}
     if answer is not None:
         said |= {"status": answer.status, "answer": _shown(answer)}
         if not answer.is_success:
-            _put_off(row, NotTaken(f"status_{answer.status}", gone=answer.status == _GONE), **said)
+            _put_off(rows, NotTaken(f"status_{answer.status}", gone=answer.status == _GONE), **said)
             return False
-    _note(row, state=OutboxState.SENT, reason="", ended_at=Now(), **said)
+    for row in rows:
+        _note(row, state=OutboxState.SENT, reason="", ended_at=Now(), **said)
     note_success(endpoint)
     return True
 
 
-def _refusal(row: Delivery) -> str:
-    """Say why it may not be sent: its owner is gone, may keep no endpoints, or does not see the thing."""
-    endpoint, owner = row.endpoint, row.endpoint.owner
+def _allowed(taken: Sequence[Delivery]) -> list[Delivery]:
+    """Keep what may be sent at this moment; the rest is dropped with its reason."""
+    endpoint = taken[0].endpoint
+    if reason := _standing_against(endpoint):
+        rows = []
+    elif endpoint.owner is None:
+        return list(taken)
+    else:
+        reason = "not_open" if endpoint.is_channel else "not_visible"
+        told = told_of([row.reference for row in taken if row.about_kind], endpoint)
+        rows = [row for row in taken if not row.about_kind or row.reference in told]
+    for row in taken:
+        if row not in rows:
+            _note(row, state=OutboxState.DROPPED, reason=reason, ended_at=Now())
+    return rows
+
+
+def _standing_against(endpoint: Endpoint) -> str:
+    """Say why nothing may be sent there: it is off, or its owner is gone or may keep no endpoints."""
+    owner = endpoint.owner
     if endpoint.off_at is not None:
         return "switched_off"
-    if owner is None:
-        return ""
-    if not owner.is_active:
+    if owner is not None and not owner.is_active:
         return "deactivated"
-    if not owner.may(Permission.EDIT_JOBS):
+    if owner is not None and not owner.may(Permission.EDIT_JOBS):
         return "not_allowed"
-    if row.about_kind and row.reference not in nodes.resolve([row.reference], owner):
-        return "not_visible"
     return ""
 
 
-def _hand_over(row: Delivery) -> Answer | None:
-    """Post it, or write it down; None where nobody answers."""
-    endpoint, body = row.endpoint, row.body.encode()
+def _hand_over(rows: Sequence[Delivery]) -> Answer | None:
+    """Post them, or write them down; None where nobody answers."""
+    row, endpoint = rows[0], rows[0].endpoint
+    if endpoint.is_channel and endpoint.owner is not None:
+        with translation.override(endpoint.owner.language or None):
+            return post(endpoint.address(), lines_of(rows, endpoint.owner))
+    body = row.body.encode()
     kind = {"Content-Type": "application/json"}
     if endpoint.kind == Kind.LINEAGE_FILE:
         _append(body)
@@ -196,19 +220,22 @@ def _append(body: bytes) -> None:
             raise OSError
 
 
-def _put_off(row: Delivery, error: Exception, **said: object) -> None:
+def _put_off(rows: Sequence[Delivery], error: Exception, **said: object) -> None:
     # The error's own words may quote addresses; its class is enough to look into the log.
+    endpoint = rows[0].endpoint
     reason = str(getattr(error, "reason", "") or type(error).__name__)[:300]
-    log.info("webhook_not_taken", endpoint=str(row.endpoint_id), delivery=row.pk, reason=reason)
-    hopeless = not getattr(error, "may_heal", True) or row.attempts >= MOST_ATTEMPTS
-    gone = bool(getattr(error, "gone", False))
-    if hopeless or gone:
-        _note(row, state=OutboxState.FAILED, reason=reason, ended_at=Now(), **said)
-    else:
-        wait = min(FIRST_WAIT * 3 ** (row.attempts - 1), LONGEST_WAIT)
-        wait *= random.uniform(0.5, 1)  # noqa: S311 - spreads load
+    log.info("webhook_not_taken", endpoint=str(endpoint.pk), delivery=rows[0].pk, reason=reason)
+    may_heal, gone = getattr(error, "may_heal", True), bool(getattr(error, "gone", False))
+    spread = random.uniform(0.5, 1)  # noqa: S311 - spreads load
+    for row in rows:
+        if not may_heal or gone or row.attempts >= MOST_ATTEMPTS:
+            _note(row, state=OutboxState.FAILED, reason=reason, ended_at=Now(), **said)
+            continue
+        wait = min(FIRST_WAIT * 3 ** (row.attempts - 1), LONGEST_WAIT) * spread
+        # Where the other side says how long, that is the least.
+        wait = max(wait, float(getattr(error, "wait", 0.0)))
         _note(row, available_at=timezone.now() + dt.timedelta(seconds=wait), reason=reason, **said)
-    note_failure(row.endpoint, patience=PATIENCE, gone=gone)
+    note_failure(endpoint, patience=PATIENCE, gone=gone)
 
 
 def _note(row: Delivery, **values: object) -> None:

@@ -34,6 +34,12 @@ def test_one_is_made_read_and_removed_and_its_secret_is_told_once(client, header
     assert client.get(own, headers=headers).status_code == 404
 
 
+def test_a_channel_has_no_secret(client, headers):
+    wish = {**WISH, "format": "slack", "url": "https://hooks.slack.com/services/canary"}
+    made = client.post(PATH, wish, content_type=JSON, headers=headers)
+    assert (made.status_code, made.json()["secret"], made.json()["format"]) == (201, None, "slack")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -44,6 +50,8 @@ def test_one_is_made_read_and_removed_and_its_secret_is_told_once(client, header
         ({"jobs": ["no-such-job"]}, "jobs"),
         ({"job": ["load-flights"]}, "job"),
         ({"name": ""}, "name"),
+        ({"format": "xml"}, "format"),
+        ({"format": "slack"}, "url"),
     ],
 )
 def test_what_does_not_fit_is_said_field_by_field(client, headers, changes, field):

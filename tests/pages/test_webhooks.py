@@ -49,11 +49,33 @@ def test_the_page_shows_by_itself_how_a_first_try_went(dan, endpoint):
     assert "hx-get" not in part
 
 
+def test_a_channel_is_added_has_no_secret_and_says_what_it_is_told(dan, endpoint):
+    sent = {"name": "Team", "format": "slack", "events": ["run.failed"], "jobs": ""}
+    refused = dan.post("/webhooks/add/", {**sent, "url": CANARY})
+    assert refused.status_code == 422
+    assert "incoming webhook" in refused.content.decode()
+    dan.post("/webhooks/add/", {**sent, "url": "https://hooks.slack.com/services/canary"})
+    channel = Endpoint.objects.get(format="slack")
+    assert not channel.secret
+    make_delivery(channel)
+    page = dan.get(page_of(channel)).content.decode()
+    assert "A channel of Slack" in page
+    assert "Data Desk reaches you here" in page
+    assert "/rotate/" not in page
+    assert dan.get(f"{page_of(channel)}rotate/").status_code == 404
+    # It stays a channel: another address must be one as well.
+    assert "format" not in dan.get(f"{page_of(channel)}edit/").content.decode().split("<main")[1]
+    changed = {"name": "Team", "url": CANARY, "events": ["run.failed"], "jobs": ""}
+    assert dan.post(f"{page_of(channel)}edit/", changed).status_code == 422
+    assert dan.post(f"{page_of(channel)}edit/", {**changed, "url": ""}).status_code == 302
+
+
 def test_one_is_added_and_its_secret_stands_on_one_page_only(dan, cleo, caplog):
     caplog.set_level("DEBUG")
     make_job("load-flights")
     sent = {
         "name": "Stock",
+        "format": "json",
         "url": CANARY,
         "events": ["run.failed", "dataset.updated", "question.answered"],
         "jobs": "load-flights,\n",

@@ -8,10 +8,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portal.api.serializers import StrictSerializer
-from portal.outgoing import OutgoingError, check_public
+from portal.outgoing import OutgoingError
 from portal.vault.exceptions import VaultError
-from portal.webhooks.actions import Wish
-from portal.webhooks.choices import Event, Standing
+from portal.webhooks.actions import Wish, check_address
+from portal.webhooks.choices import Event, Format, Standing
 from portal.webhooks.forms import known_jobs
 from portal.webhooks.models import Delivery, Endpoint
 from portal.webhooks.reasons import reason_of
@@ -27,7 +27,7 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
     class Meta:
         model = Endpoint
         fields = [
-            *("id", "name", "host", "owner", "events", "jobs", "state"),
+            *("id", "name", "format", "host", "owner", "events", "jobs", "state"),
             *("created_at", "failing_since"),
         ]
         read_only_fields = fields
@@ -47,9 +47,9 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
 
 
 class NewEndpointSerializer(EndpointSerializer):
-    """A new endpoint with its secret, this once."""
+    """A new endpoint with its secret, this once; a channel of Slack has none."""
 
-    secret = serializers.CharField(read_only=True)
+    secret = serializers.CharField(read_only=True, allow_null=True)
 
     class Meta(EndpointSerializer.Meta):
         fields = [*EndpointSerializer.Meta.fields, "secret"]
@@ -60,17 +60,18 @@ class EndpointWishSerializer(StrictSerializer):
     """An endpoint to be made; without ``jobs`` it hears of all that its owner sees."""
 
     name = serializers.CharField(max_length=100)
+    format = serializers.ChoiceField(choices=Format.choices, default=Format.JSON)
     url = serializers.CharField(max_length=2000)
     events = serializers.MultipleChoiceField(choices=Event.choices, allow_empty=False)
     jobs = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
 
-    def validate_url(self, url: str) -> str:
-        """Refuse an address that is never called."""
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an address that is never called, or is no channel's."""
         try:
-            check_public(url)
+            check_address(given["url"], given["format"])
         except OutgoingError as error:
-            raise serializers.ValidationError(str(error)) from error
-        return url
+            raise serializers.ValidationError({"url": str(error)}) from error
+        return given
 
     def validate_jobs(self, keys: list[str]) -> list[str]:
         """Find the jobs among those that the token's owner sees."""

@@ -63,7 +63,7 @@ class EndpointsView(ListAPIView[Endpoint]):
         body.is_valid(raise_exception=True)
         endpoint, secret = actions.add(owner=user, wish=body.wish(), by=actor_of(request))
         endpoint.refresh_from_db()
-        return Response({**EndpointSerializer(endpoint).data, "secret": secret}, status=201)
+        return Response({**EndpointSerializer(endpoint).data, "secret": secret or None}, status=201)
 
 
 class EndpointView(APIView):

@@ -18,6 +18,7 @@ from portal.ui.paging import keyset
 from portal.vault.exceptions import VaultError
 from portal.webhooks import actions
 from portal.webhooks.access import access_delivery, access_endpoint, readable_bodies
+from portal.webhooks.channel import lines_of
 from portal.webhooks.choices import TEST, Event
 from portal.webhooks.exceptions import SwitchedOff
 from portal.webhooks.models import Delivery, Endpoint
@@ -34,13 +35,14 @@ def webhook(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = endpoint.deliveries.filter(**({"state": state} if state else {}))
     page = keyset(found, order=("-id",), cursor=request.GET.get("cursor"), size=25)
     readable = readable_bodies(user, page.items)
+    words = _words(endpoint, [each for each in page.items if each.pk in readable], user)
     rows = [
         {
             "delivery": each,
             "label": _label(each.event),
             "node": readable.get(each.pk),
             "reason": reason_of(each),
-            "body": _indented(each.body) if each.pk in readable else "",
+            "body": words.get(each.pk, ""),
         }
         for each in page.items
     ]
@@ -103,5 +105,9 @@ def _address(endpoint: Endpoint, user: User) -> str:
         return _("The sealed address cannot be read")
 
 
-def _indented(body: str) -> str:
-    return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+def _words(endpoint: Endpoint, deliveries: list[Delivery], reader: User) -> dict[int, str]:
+    """Return what is sent of each, by their keys."""
+    if endpoint.is_channel:
+        lines = lines_of(deliveries, reader)
+        return {each.pk: line for each, line in zip(deliveries, lines, strict=True)}
+    return {each.pk: json.dumps(json.loads(each.body), ensure_ascii=False, indent=2) for each in deliveries}

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -39,6 +39,9 @@ def webhook_add(request: HttpRequest) -> HttpResponse:
     form = EndpointForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         endpoint, secret = actions.add(owner=user, wish=form.wish(), by=actor_of(request))
+        if endpoint.is_channel:
+            messages.success(request, _("The channel is added. Send a test event to see where it arrives."))
+            return redirect("webhook", endpoint.pk)
         context = {"endpoint": endpoint, "secret": secret, "hours": 0}
         return render(request, "webhooks/secret.html", context)
     return render(request, "webhooks/add.html", {"form": form}, status=422 if form.errors else 200)
@@ -50,7 +53,7 @@ def webhook_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     user = signed_in(request)
     endpoint = access_endpoint(user, pk, own=True)
     known = {"name": endpoint.name, "events": endpoint.events, "jobs": "\n".join(endpoint.jobs)}
-    form = EndpointForm(request.POST or None, user=user, known=True, initial=known)
+    form = EndpointForm(request.POST or None, user=user, known=endpoint, initial=known)
     if request.method == "POST" and form.is_valid():
         actions.edit(endpoint=endpoint, wish=form.wish(), by=actor_of(request))
         messages.success(request, _("The webhook is changed."))
@@ -63,6 +66,8 @@ def webhook_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 def webhook_rotate(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask, then put a new secret in and show it this once."""
     endpoint = access_endpoint(signed_in(request), pk, own=True)
+    if endpoint.is_channel:
+        raise Http404
     hours = int(actions.OVERLAP.total_seconds() // 3600)
     context = {"endpoint": endpoint, "hours": hours}
     if request.method == "POST":
