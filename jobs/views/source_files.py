@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs import source_files as folder_of_files
 from jobs.actions import source_files as actions
-from jobs.exceptions import FileRefused
+from jobs.exceptions import FileRefused, NameTaken
 from jobs.uploads import SourceUploadHandler
 from portal.accounts.access import require, signed_in
 from portal.accounts.permissions import Permission
@@ -70,18 +70,18 @@ def source_upload(request: HttpRequest) -> HttpResponse:
 def _keep(request: HttpRequest, handler: SourceUploadHandler) -> HttpResponse:
     # This reads the body, where nothing has so far.
     replace = request.POST.get("replace") == "on"
-    kept, refused = [], handler.refused
+    kept, refused = [], [(name, why, False) for name, why in handler.refused]
     for name, incoming in handler.came:
         try:
             kept.append(actions.keep(incoming=incoming, name=name, replace=replace, by=actor_of(request)))
         except FileRefused as error:
-            refused.append((name, str(error)))
+            refused.append((name, str(error), isinstance(error, NameTaken) and not replace))
     if not kept and not refused:
-        refused.append(("", _("No file came with it.")))
+        refused.append(("", _("No file came with it."), False))
     if wants_part(request):
         context = {"kept": [folder_of_files.find_file(path) for path in kept], "refused": refused}
         return render(request, "jobs/files/sent.html", context, status=422 if refused else 201)
-    for name, why in refused:
+    for name, why, _taken in refused:
         messages.error(request, f"{shown_name(name)}: {why}" if name else why)
     if kept:
         text = ngettext("{n} file is in its place.", "{n} files are in their places.", len(kept))

@@ -19,3 +19,24 @@ def test_a_refused_form_begins_at_the_first_field_to_mend(visitor: Callable[...,
     assert page.locator("fieldset > .narrow").count() == 1
     # A refused form answers 422 by design; Chromium reports that as an error of its own.
     dan.violations[:] = [each for each in dan.violations if "422" not in each]
+
+
+def test_a_file_whose_name_is_taken_is_replaced_by_one_click(visitor: Callable[..., Visitor]) -> None:
+    dan = visitor("Dan Seo")
+    page = dan.open("/files/")
+
+    def upload(content: bytes) -> None:
+        page.locator("#upload-file").set_input_files(
+            {"name": "prices.csv", "mimeType": "text/csv", "buffer": content}
+        )
+
+    upload(b"a\n1\n")
+    row = page.locator("#source-files tr", has_text="prices.csv")
+    expect(row).to_contain_text("4 B")
+    upload(b"a\n1\n2\n3\n")
+    expect(page.locator("[data-sent] .refused")).to_contain_text("already something of this name")
+    expect(row).to_contain_text("4 B")
+    page.get_by_role("button", name="Replace it").click()
+    expect(page.locator("[data-sent] .refused")).to_have_count(0)
+    expect(row).to_contain_text("8 B")
+    dan.violations[:] = [each for each in dan.violations if "422" not in each]

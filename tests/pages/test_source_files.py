@@ -307,7 +307,9 @@ def test_of_two_that_bring_one_name_at_once_one_succeeds(cast: Cast, files: Path
 def test_a_taken_name_is_replaced_only_where_that_is_chosen(dan: Client, files: Path, tmp_path: Path) -> None:
     (files / "a.csv").write_text("old")
     refused = dan.post("/files/upload/", {"file": csv("a.csv", b"new")}, headers=HTMX)
-    assert "choose «Replace files of the same name» and upload it again" in refused.content.decode()
+    assert "data-replace" in refused.content.decode()
+    plain = dan.post("/files/upload/", {"file": csv("a.csv", b"new")}, follow=True)
+    assert "choose «Replace files of the same name» and upload it again" in plain.content.decode()
     assert (files / "a.csv").read_text() == "old"
     dan.post("/files/upload/", {"file": csv("a.csv", b"new"), "replace": "on"})
     assert (files / "a.csv").read_text() == "new"
@@ -319,6 +321,7 @@ def test_a_taken_name_is_replaced_only_where_that_is_chosen(dan: Client, files: 
         for replace in ({}, {"replace": "on"}):
             answer = dan.post("/files/upload/", {"file": csv(name), **replace}, headers=HTMX)
             assert answer.status_code == 422
+            assert ("data-replace" in answer.content.decode()) is (not replace)
     assert (tmp_path / "target.csv").read_text() == "kept"
     assert left(files) == ["a.csv", "folder.csv", "link.csv"]
 

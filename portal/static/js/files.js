@@ -19,16 +19,21 @@ function refuse(row, name, why) {
   row.replaceChildren(label);
 }
 
-function send(file) {
+function refresh() {
+  window.htmx?.ajax("GET", location.href, { target: "#source-files", select: "#source-files", swap: "outerHTML" });
+}
+
+function send(file, replace, earlier) {
   const row = line(file.name);
-  upload.querySelector("[data-sent]").append(row);
+  if (earlier) earlier.replaceWith(row);
+  else upload.querySelector("[data-sent]").append(row);
   if (file.size > Number(upload.dataset.largest) * 1024 * 1024) {
     refuse(row, file.name, upload.dataset.tooLarge);
     return Promise.resolve();
   }
   const form = new FormData();
   form.append("csrfmiddlewaretoken", upload.elements.csrfmiddlewaretoken.value);
-  if (upload.elements.replace.checked) form.append("replace", "on");
+  if (replace) form.append("replace", "on");
   form.append("file", file, file.name);
   const request = new XMLHttpRequest();
   request.open("POST", upload.action);
@@ -44,7 +49,11 @@ function send(file) {
       } else {
         const holder = document.createElement("template");
         holder.innerHTML = request.responseText;
-        row.replaceWith(...holder.content.querySelectorAll("li"));
+        const said = [...holder.content.querySelectorAll("li")];
+        row.replaceWith(...said);
+        for (const each of said) {
+          each.querySelector("[data-replace]")?.addEventListener("click", () => send(file, true, each).then(refresh));
+        }
       }
       done();
     });
@@ -55,8 +64,9 @@ function send(file) {
 async function sendAll(files) {
   upload.querySelector("[data-sent]").replaceChildren();
   // One after the other: together they would only share the same line.
-  for (const file of files) await send(file);
-  window.htmx?.ajax("GET", location.href, { target: "#source-files", select: "#source-files", swap: "outerHTML" });
+  const replace = upload.elements.replace.checked;
+  for (const file of files) await send(file, replace);
+  refresh();
 }
 
 if (upload) {
