@@ -28,6 +28,7 @@ from jobs.runners.registry import runner_for
 from portal.audit.actions import Actor
 from portal.demo.jobs import JOBS, write_files
 from portal.demo.metrics import METRICS, define_metrics
+from portal.demo.weather import TABLE
 from portal.evidence.hashing import result_hash
 from portal.evidence.models import Evidence
 from portal.warehouse.errors import BadRow, CheckFailed, MissingInput, StalePublish
@@ -345,6 +346,21 @@ def test_the_other_kinds_of_the_demo_run_green(cast, lake: Lake, settings: Any) 
     assert late.row_count == 185
     assert late.columns.get(name="airline").made_from == [["ops.airlines", "name"]]
     assert Dataset.objects.get(asset__key="ref.holidays").row_count == len(set(_holidays(settings)))
+
+
+@pytest.mark.django_db
+def test_the_weather_of_the_demo_is_loaded_day_by_day(cast, lake: Lake, settings: Any) -> None:
+    settings.SOURCE_FOLDER = str(lake.folder / "files")
+    write_files()
+    (job,) = (
+        register(definition=definition, by=Actor.system("test"))
+        for definition in JOBS
+        if definition.key == "load-daily-weather"
+    )
+    for day in ("2013-01-01", "2013-01-02", "2013-01-01", "2013-03-31"):
+        succeed(job, day=day)
+    loaded = lake.ask(f"SELECT day::VARCHAR, count(*) FROM {TABLE} GROUP BY day ORDER BY day")
+    assert loaded.rows == [("2013-01-01", 67), ("2013-01-02", 72), ("2013-03-31", 72)]
 
 
 def _holidays(settings: Any) -> list[str]:
