@@ -23,7 +23,9 @@ class VersionsView(ListAPIView[JobVersion]):
     """The versions of a job's definition."""
 
     required_scopes = {"GET": "jobs:write"}
-    queryset = QuerySet(JobVersion).none()  # The description of the API asks for a model, not for rows.
+    queryset: QuerySet[JobVersion] = QuerySet(
+        JobVersion
+    ).none()  # The description of the API asks for a model, not for rows.
     serializer_class = VersionSummarySerializer
     ordering = ("-number",)
 

@@ -1,4 +1,4 @@
-"""The demonstration's job with partitions: a file of weather for each day, and a table whose days it replaces."""
+"""The demonstration's job with partitions: a file of weather for each day, and a table of them."""
 
 import csv
 import shutil
@@ -94,7 +94,7 @@ WEATHER_JOB: Final = JobDefinition(
         "dataset": {
             "name_en": "Daily weather",
             "name_ko": "일별 날씨",
-            "description_en": "Weather of New York's airports, loaded day by day. One row an airport and hour.",
+            "description_en": "Weather of New York's airports, loaded by day. One row an airport and hour.",
             "description_ko": "뉴욕 공항들의 날씨. 하루씩 적재해요. 한 줄이 공항 하나의 한 시간이에요.",
             "tags": ["weather"],
         },

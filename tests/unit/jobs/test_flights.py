@@ -28,7 +28,6 @@ from jobs.runners.registry import runner_for
 from portal.audit.actions import Actor
 from portal.demo.jobs import JOBS, write_files
 from portal.demo.metrics import METRICS, define_metrics
-from portal.demo.weather import TABLE
 from portal.evidence.hashing import result_hash
 from portal.evidence.models import Evidence
 from portal.warehouse.errors import BadRow, CheckFailed, MissingInput, StalePublish
@@ -359,7 +358,7 @@ def test_the_weather_of_the_demo_is_loaded_day_by_day(cast, lake: Lake, settings
     )
     for day in ("2013-01-01", "2013-01-02", "2013-01-01", "2013-03-31"):
         succeed(job, day=day)
-    loaded = lake.ask(f"SELECT day::VARCHAR, count(*) FROM {TABLE} GROUP BY day ORDER BY day")
+    loaded = lake.ask("SELECT day::VARCHAR, count(*) FROM ref.daily_weather GROUP BY day ORDER BY day")
     assert loaded.rows == [("2013-01-01", 67), ("2013-01-02", 72), ("2013-03-31", 72)]
 
 
