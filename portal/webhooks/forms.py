@@ -41,7 +41,7 @@ class EndpointForm(forms.Form):
         help_text=_("Begins with https://. We send a POST with JSON there."),
     )
     events = forms.MultipleChoiceField(
-        label=_("Hears of"), choices=Event.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Hears of"), choices=Event.groups, widget=forms.CheckboxSelectMultiple
     )
     jobs = forms.CharField(
         label=_("Only of these jobs"),
