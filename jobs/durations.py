@@ -1,4 +1,4 @@
-"""Lengths of time as people type them: «90 s», «10 min», «2 h», «1 d»; stored as whole seconds."""
+"""Lengths of time as people type them: «90 s», «10 min», «2 h», «1 d», «2시간»; stored as whole seconds."""
 
 import re
 from typing import Any, Final
@@ -6,16 +6,16 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.ui.formats import language
+
 _UNITS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
+_KOREAN: Final = {"s": "초", "min": "분", "h": "시간", "d": "일"}
 _WORDS: Final = {
     "": 1,
     **_UNITS,
     "sec": 1,
     "m": 60,
-    "초": 1,
-    "분": 60,
-    "시간": 3600,
-    "일": 86_400,
+    **{word: _UNITS[unit] for unit, word in _KOREAN.items()},
 }
 
 
@@ -23,11 +23,12 @@ class SecondsField(forms.CharField):
     """A length of time; the value is whole seconds, None where nothing is given."""
 
     def prepare_value(self, value: Any) -> Any:
-        """Show it in the largest unit that says it without a fraction."""
+        """Show it in the largest unit that says it without a fraction, in the reader's language."""
         if not isinstance(value, int):
             return value
         unit = next((unit for unit in ("d", "h", "min") if value and value % _UNITS[unit] == 0), "s")
-        return f"{value // _UNITS[unit]} {unit}"
+        count = value // _UNITS[unit]
+        return f"{count}{_KOREAN[unit]}" if language() == "ko" else f"{count} {unit}"
 
     def to_python(self, value: Any) -> Any:
         """Read what was typed; a number alone is seconds."""

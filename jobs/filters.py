@@ -21,6 +21,11 @@ _SETS: Final[dict[str, frozenset[RunState]]] = {"unhappy": RunState.unhappy(), "
 _MOST_PEOPLE: Final = 50
 
 
+def set_of(state: str) -> str:
+    """Return the set that a state belongs to, or is itself: «open», «unhappy», or none of them."""
+    return state if state in _SETS else next((name for name, held in _SETS.items() if state in held), "")
+
+
 class JobFilter(django_filters.FilterSet):
     """Choose jobs by the state of their last run, kind, owner, team and words."""
 

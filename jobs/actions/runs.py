@@ -79,6 +79,33 @@ def trigger(
     return Triggered(run, created=True)
 
 
+def again(
+    *,
+    run: Run,
+    changes: dict[str, Any] | None = None,
+    by: Actor,
+    how: Trigger,
+    requested_by: User,
+    principal: str,
+    idempotency_key: str | None,
+) -> Triggered:
+    """Start the job of a run again with its parameters, some changed if wanted; raises as ``trigger``.
+
+    One with other parameters repeats nothing: only one with the same names the earlier run.
+    """
+    params = {**run.params, **(changes or {})}
+    return trigger(
+        job=run.job,
+        params=params,
+        by=by,
+        trigger=how,
+        requested_by=requested_by,
+        principal=principal,
+        idempotency_key=idempotency_key,
+        rerun_of=run if params == run.params else None,
+    )
+
+
 @transaction.atomic
 def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
     """Start again what failed further on in the chain that this run began; what succeeded stays as it is.

@@ -1,7 +1,7 @@
 """The API of job definitions: make, read, replace, change and delete jobs; If-Match names the version."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -62,7 +62,7 @@ def _described(schema: Any) -> Any:
 
 BODY = {"application/json": _described(JobShape.model_json_schema())}
 SHOWN = OpenApiResponse(OpenApiTypes.OBJECT, description="The definition; ETag is its version.")
-_IF_MATCH = OpenApiParameter(
+IF_MATCH = OpenApiParameter(
     "If-Match",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
@@ -97,7 +97,7 @@ class JobDefinitionView(APIView):
         operation_id="jobs_definition_replace",
         tags=["jobs"],
         request=BODY,
-        parameters=[_IF_MATCH],
+        parameters=[IF_MATCH],
         responses={200: SHOWN, **ANSWERS},
         examples=[OpenApiExample("A whole definition", value=DEFINITION_EXAMPLE, request_only=True)],
     )
@@ -110,7 +110,7 @@ class JobDefinitionView(APIView):
         operation_id="jobs_definition_change",
         tags=["jobs"],
         request=BODY,
-        parameters=[_IF_MATCH],
+        parameters=[IF_MATCH],
         responses={200: SHOWN, **ANSWERS},
         examples=[OpenApiExample("More time", value={"timeout": 1200}, request_only=True)],
     )
@@ -120,7 +120,7 @@ class JobDefinitionView(APIView):
         return self._write(request, job, {**_shown(job, user_of(request)), **_object(request)})
 
     def _write(self, request: Request, job: Job, body: Mapping[str, Any]) -> Response:
-        version = _named_version(request)
+        version = named_version(request)
         user = user_of(request)
         fixed = {"key": job.key, "kind": job.kind}
         wrong = [
@@ -131,15 +131,25 @@ class JobDefinitionView(APIView):
         if wrong:
             raise _unfit(wrong)
         wanted = definition_from({**body, **fixed})
-        try:
-            definitions.change(job=job, definition=wanted, version=version, user=user, by=actor_of(request))
-        except ChangedMeanwhile as error:
-            raise Problem(412, "The job was changed", str(error), more={"version": error.version}) from error
-        except DefinedElsewhere as error:
-            raise Problem(409, "It is defined elsewhere", str(error)) from error
-        except InvalidDefinition as error:
-            raise _unfit(error.errors) from error
-        return _answer(access_job(user, job.key, for_=Permission.EDIT_JOBS), user)
+        return changed(
+            request,
+            lambda: definitions.change(
+                job=job, definition=wanted, version=version, user=user, by=actor_of(request)
+            ),
+        )
+
+
+def changed(request: Request, act: Callable[[], Job]) -> Response:
+    """Answer the definition that a job has after a change, or why there is none."""
+    try:
+        job = act()
+    except ChangedMeanwhile as error:
+        raise Problem(412, "The job was changed", str(error), more={"version": error.version}) from error
+    except DefinedElsewhere as error:
+        raise Problem(409, "It is defined elsewhere", str(error)) from error
+    except InvalidDefinition as error:
+        raise _unfit(error.errors) from error
+    return _answer(access_job(user_of(request), job.key, for_=Permission.EDIT_JOBS), user_of(request))
 
 
 def make_job(request: Request) -> Response:
@@ -185,7 +195,8 @@ def _object(request: Request) -> dict[str, Any]:
     return dict(request.data)
 
 
-def _named_version(request: Request) -> int:
+def named_version(request: Request) -> int:
+    """Return the version that If-Match names, 0 for another tag than ours; raises a 428 without one."""
     given = request.headers.get("If-Match")
     if given is None:
         raise Problem(428, "If-Match is missing", 'Send the version that was read: If-Match: "3".')
@@ -194,9 +205,14 @@ def _named_version(request: Request) -> int:
     return int(found[1]) if found else 0
 
 
-def _shown(job: Job, user: User) -> dict[str, Any]:
-    shown = shown_definition(stated(definition_of(job)), user)
+def told(definition: Mapping[str, Any], user: User) -> dict[str, Any]:
+    """Return a stated definition as a body states it, judged by its reader."""
+    shown = shown_definition(definition, user)
     return {name: value for name, value in shown.items() if name in JobShape.model_fields}
+
+
+def _shown(job: Job, user: User) -> dict[str, Any]:
+    return told(stated(definition_of(job)), user)
 
 
 def _answer(job: Job, user: User) -> Response:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from jobs.choices import ErrorClass, RunState, Source, Trigger
-from jobs.models import Artifact, Job, Run, Schedule
+from jobs.models import Artifact, Job, JobVersion, Run, Schedule
 from jobs.progress import fraction_of
 from portal.api.serializers import StrictSerializer
 
@@ -238,6 +238,42 @@ class TriggerSerializer(StrictSerializer):
     """The body of a trigger."""
 
     params = serializers.DictField(required=False, help_text="The job's parameters, by name.")
+
+
+class AgainSerializer(StrictSerializer):
+    """The body of a repetition."""
+
+    params = serializers.DictField(
+        required=False, help_text="What shall differ, by name; all else stays as it was."
+    )
+
+
+class VersionSummarySerializer(serializers.ModelSerializer[JobVersion]):
+    """A version of a job's definition in a list: when it was made, and by whom."""
+
+    restored_from = serializers.IntegerField(
+        allow_null=True, help_text="The earlier version that it brought back."
+    )
+
+    class Meta:
+        model = JobVersion
+        fields = ["number", "created_at", "made_by", "restored_from"]
+
+
+class VersionSerializer(VersionSummarySerializer):
+    """A version with the definition that it keeps."""
+
+    definition = serializers.SerializerMethodField(help_text="As PUT of the definition takes it.")
+
+    class Meta:
+        model = JobVersion
+        fields = [*VersionSummarySerializer.Meta.fields, "definition"]
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_definition(self, _version: JobVersion) -> dict[str, Any]:
+        """Return the definition, judged by its reader."""
+        shown: dict[str, Any] = self.context["definition"]
+        return shown
 
 
 class LogLineSerializer(serializers.Serializer[Any]):

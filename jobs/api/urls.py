@@ -12,6 +12,7 @@ from jobs.api import (
     query_views,
     report_views,
     schedule_views,
+    version_views,
     views,
 )
 
@@ -39,6 +40,15 @@ urlpatterns = [
         "jobs/<slug:key>/definition",
         definition_views.JobDefinitionView.as_view(),
         name="api_job_definition",
+    ),
+    path("jobs/<slug:key>/versions", version_views.VersionsView.as_view(), name="api_job_versions"),
+    path(
+        "jobs/<slug:key>/versions/<int:number>", version_views.VersionView.as_view(), name="api_job_version"
+    ),
+    path(
+        "jobs/<slug:key>/versions/<int:number>/restore",
+        version_views.VersionRestoreView.as_view(),
+        name="api_job_version_restore",
     ),
     path("jobs/<slug:key>/runs", views.JobRunsView.as_view(), name="api_job_runs"),
     path("jobs/<slug:key>/schedules", schedule_views.SchedulesView.as_view(), name="api_schedules"),
@@ -90,6 +100,7 @@ urlpatterns = [
     path("runs/<run:run_id>", views.RunView.as_view(), name="api_run"),
     path("runs/<run:run_id>/log", views.RunLogView.as_view(), name="api_run_log"),
     path("runs/<run:run_id>/cancel", views.RunCancelView.as_view(), name="api_run_cancel"),
+    path("runs/<run:run_id>/again", views.RunAgainView.as_view(), name="api_run_again"),
     path("runs/<run:run_id>/artifacts", views.RunArtifactsView.as_view(), name="api_run_artifacts"),
     path("runs/<run:run_id>/artifacts/<uuid:pk>", views.RunArtifactView.as_view(), name="api_run_artifact"),
     path("reports", report_views.ReportsView.as_view(), name="api_reports"),

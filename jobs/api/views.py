@@ -25,6 +25,7 @@ from jobs.api.definition_views import (
 )
 from jobs.api.serializers import (
     RUN_EXAMPLE,
+    AgainSerializer,
     ArtifactSerializer,
     JobSerializer,
     LogSerializer,
@@ -52,6 +53,20 @@ _NOT_THERE = OpenApiResponse(description="There is no such object, or none that 
 _NOT_ALLOWED = OpenApiResponse(description="The token's scopes or its owner's roles do not allow it.")
 
 
+_ONCE = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="1 to 255 characters of your own choice; the same key starts one run.",
+)
+_STARTED = {
+    201: OpenApiResponse(RunSerializer, description="The run was accepted and will not be lost."),
+    200: OpenApiResponse(RunSerializer, description="The key was used before: this is its run."),
+    403: _NOT_ALLOWED,
+    404: _NOT_THERE,
+    409: OpenApiResponse(description="The job is switched off."),
+    422: OpenApiResponse(description="Parameters do not fit, or the key came with others before."),
+}
 _RUN = OpenApiParameter("run_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id or number.")
 
 
@@ -126,22 +141,8 @@ class JobRunsView(APIView):
         operation_id="jobs_run",
         tags=["runs"],
         request=TriggerSerializer,
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                OpenApiTypes.STR,
-                OpenApiParameter.HEADER,
-                description="1 to 255 characters of your own choice; the same key starts one run.",
-            )
-        ],
-        responses={
-            201: OpenApiResponse(RunSerializer, description="The run was accepted and will not be lost."),
-            200: OpenApiResponse(RunSerializer, description="The key was used before: this is its run."),
-            403: _NOT_ALLOWED,
-            404: _NOT_THERE,
-            409: OpenApiResponse(description="The job is switched off."),
-            422: OpenApiResponse(description="Parameters do not fit, or the key came with others before."),
-        },
+        parameters=[_ONCE],
+        responses=_STARTED,
         examples=[
             OpenApiExample("Start with parameters", value={"params": {"airport": "JFK"}}, request_only=True),
             OpenApiExample("The accepted run", value=RUN_EXAMPLE, response_only=True, status_codes=["201"]),
@@ -165,10 +166,45 @@ class JobRunsView(APIView):
                 idempotency_key=once,
             )
         )
-        # Whose key it is asked for it: the token's owner, whom the answer names.
-        run.requested_by = token.owner
-        headers = {"Location": f"/api/v1/runs/{run.pk}"}
-        return Response(_shown(request, run), status=201 if created else 200, headers=headers)
+        return _started(request, run, created=created)
+
+
+class RunAgainView(APIView):
+    """The way to repeat a run."""
+
+    required_scopes = {"POST": "jobs:run"}
+
+    @extend_schema(
+        operation_id="runs_again",
+        tags=["runs"],
+        request=AgainSerializer,
+        parameters=[_RUN, _ONCE],
+        responses=_STARTED,
+        examples=[
+            OpenApiExample("The same again", value={}, request_only=True),
+            OpenApiExample("For another airport", value={"params": {"airport": "LGA"}}, request_only=True),
+            OpenApiExample("The accepted run", value=RUN_EXAMPLE, response_only=True, status_codes=["201"]),
+        ],
+    )
+    def post(self, request: Request, run_id: UUID | int) -> Response:
+        """Start the job of a run again with the same parameters, or with those changed that are sent."""
+        earlier = access_run(user_of(request), run_id, for_=Permission.RUN_JOBS)
+        token = token_for(request, earlier.job)
+        body = AgainSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        once = idempotency_key(request)
+        run, created = or_problem(
+            lambda: runs.again(
+                run=earlier,
+                changes=body.validated_data.get("params"),
+                by=actor_of(request),
+                how=Trigger.API,
+                requested_by=token.owner,
+                principal=f"token:{token.pk}",
+                idempotency_key=once,
+            )
+        )
+        return _started(request, run, created=created)
 
 
 class RunsView(ListAPIView[Run]):
@@ -323,6 +359,13 @@ class RunCancelView(APIView):
 
 def _shown(request: Request, run: Run) -> Any:
     return RunSerializer(run, context={"outputs": seen_outputs([run], user_of(request))}).data
+
+
+def _started(request: Request, run: Run, *, created: bool) -> Response:
+    # Whose key it is asked for it: the token's owner, whom the answer names.
+    run.requested_by = user_of(request)
+    headers = {"Location": f"/api/v1/runs/{run.pk}"}
+    return Response(_shown(request, run), status=201 if created else 200, headers=headers)
 
 
 def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:

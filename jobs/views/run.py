@@ -96,15 +96,13 @@ def run_again(request: HttpRequest, number: int) -> HttpResponse:
     shown = access_run(user, number, for_=Permission.RUN_JOBS)
     once = request.POST.get("once", "").replace("\0", "")
     try:
-        triggered = runs.trigger(
-            job=shown.job,
-            params=shown.params,
+        triggered = runs.again(
+            run=shown,
             by=actor_of(request),
-            trigger=Trigger.MANUAL,
+            how=Trigger.MANUAL,
             requested_by=user,
             principal=f"user:{user.pk}",
             idempotency_key=f"again:{shown.pk}:{once}"[:255],
-            rerun_of=shown,
         )
     except JobDisabled:
         messages.error(request, _("This job is switched off. Somebody who may edit jobs can switch it on."))

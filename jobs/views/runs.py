@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from jobs.choices import Trigger
-from jobs.filters import RunListFilter
+from jobs.filters import RunListFilter, set_of
 from jobs.models import Run
 from portal.accounts.access import signed_in
 from portal.ui.filtering import given_filters
@@ -39,6 +39,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "chosen": chosen,
+        "quick": set_of(str(chosen.get("state", ""))),
         "query": urlencode({name: _written(value) for name, value in chosen.items()}),
         "states": RunListFilter.STATES,
         "triggers": Trigger.choices,

@@ -9,6 +9,7 @@ from django.conf import settings
 from jobs.actions.jobs import JobDefinition, ScheduleDefinition
 from portal.demo.people import DOMAIN
 from portal.demo.report import FLIGHTS_PARAMETERS, FLIGHTS_REPORT
+from portal.demo.weather import TABLE, WEATHER_JOB, remove_weather, write_weather
 
 HOLIDAYS_FILE = "demo/holidays-2013.csv"
 _LATE = """
@@ -186,13 +187,15 @@ JOBS = (
         team_key="data",
         timeout=600,
     ),
+    WEATHER_JOB,
 )
 # The tables that these make besides the flights.
-MADE = ("marts.late_flights_by_airline", "ref.holidays")
+MADE = ("marts.late_flights_by_airline", "ref.holidays", TABLE)
 
 
 def write_files() -> None:
-    """Write the file that a job of the demonstration reads, unless it is there."""
+    """Write the files that jobs of the demonstration read, unless they are there."""
+    write_weather()
     path = Path(settings.SOURCE_FOLDER) / HOLIDAYS_FILE
     if path.exists():
         return
@@ -204,6 +207,7 @@ def write_files() -> None:
 
 
 def remove_files() -> None:
-    """Remove that file again."""
+    """Remove those files again."""
+    remove_weather()
     path = Path(settings.SOURCE_FOLDER) / HOLIDAYS_FILE
     path.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from portal.demo.jobs import JOBS, MADE, remove_files, write_files
 from portal.demo.metrics import METRICS, define_metrics
 from portal.demo.people import CAST, TEAMS, load_people
 from portal.demo.questions import load_questions, remove_questions
+from portal.demo.weather import start_first_backfill
 from portal.evidence.models import Evidence
 
 LOADER = Actor.system("demo")
@@ -41,6 +42,7 @@ def load() -> None:
         write_files()
         for key in FIRST_JOBS:
             _start_first_load(key, people["dan"])
+        start_first_backfill(people["dan"])
         load_questions(people)
 
 

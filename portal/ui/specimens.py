@@ -65,6 +65,18 @@ class SpecimenForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
+    events = forms.MultipleChoiceField(
+        label=gettext_lazy("Hears of"),
+        choices=[
+            (
+                gettext_lazy("Runs"),
+                [("failed", gettext_lazy("Failed")), ("succeeded", gettext_lazy("Succeeded"))],
+            ),
+            (gettext_lazy("Datasets"), [("stale", gettext_lazy("Stale"))]),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
 
 
 def everything() -> dict[str, Any]:

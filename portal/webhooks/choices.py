@@ -1,5 +1,7 @@
 """The words of webhooks: what other systems hear of, and how their endpoints stand."""
 
+from typing import Any, Final
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -30,6 +32,23 @@ class Event(models.TextChoices):
     QUESTION_CLOSED = "question.closed", _("A question is closed or withdrawn")
     QUESTION_REOPENED = "question.reopened", _("A question is reopened or taken up again")
     QUESTION_UNDONE = "question.undone", _("A step of triage is taken back")
+
+    @classmethod
+    def groups(cls) -> list[tuple[Any, list[tuple[str, Any]]]]:
+        """Return the choices below what they are about, for a form."""
+        of = [
+            (words, [each for each in cls if each.startswith(f"{name}.")]) for name, words in _GROUPS.items()
+        ]
+        return [(words, [(each.value, each.label) for each in events]) for words, events in of]
+
+
+_GROUPS: Final = {
+    "run": _("Runs"),
+    "alert": _("Alerts"),
+    "dataset": _("Datasets"),
+    "report": _("Reports"),
+    "question": _("Questions"),
+}
 
 
 # Sent by hand from the endpoint's page; nobody subscribes to it.

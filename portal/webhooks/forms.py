@@ -48,7 +48,7 @@ class EndpointForm(forms.Form):
         ),
     )
     events = forms.MultipleChoiceField(
-        label=_("Hears of"), choices=Event.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Hears of"), choices=Event.groups, widget=forms.CheckboxSelectMultiple
     )
     jobs = forms.CharField(
         label=_("Only of these jobs"),

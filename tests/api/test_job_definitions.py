@@ -202,6 +202,58 @@ def test_a_foreign_and_a_missing_job_answer_the_same(
     assert Job.objects.get().version == 1
 
 
+class TestVersions:
+    def changed(self, client: Client, dan: dict[str, str]) -> None:
+        body = {"timeout": 900}
+        assert (
+            send(client, "PATCH", f"{ADDRESS}/definition", body, **dan, **{"If-Match": '"1"'}).status_code
+            == 200
+        )
+
+    @pytest.mark.usefixtures("made")
+    def test_they_are_listed_and_each_keeps_its_definition(self, client: Client, dan: dict[str, str]) -> None:
+        self.changed(client, dan)
+        listed = send(client, "GET", f"{ADDRESS}/versions", **dan).json()["results"]
+        assert [(each["number"], each["restored_from"]) for each in listed] == [(2, None), (1, None)]
+        assert {each["made_by"] for each in listed} == {"test (Dan Seo)"}
+        first, second = (send(client, "GET", f"{ADDRESS}/versions/{n}", **dan).json() for n in (1, 2))
+        assert (first["definition"]["timeout"], second["definition"]["timeout"]) == (600, 900)
+        assert send(client, "GET", f"{ADDRESS}/versions/3", **dan).status_code == 404
+
+    @pytest.mark.usefixtures("made")
+    def test_one_is_restored_where_nobody_changed_the_job_meanwhile(
+        self, client: Client, dan: dict[str, str]
+    ) -> None:
+        self.changed(client, dan)
+        own = f"{ADDRESS}/versions/1/restore"
+        assert send(client, "POST", own, **dan).status_code == 428
+        assert send(client, "POST", own, **dan, **{"If-Match": '"1"'}).status_code == 412
+        restored = send(client, "POST", own, **dan, **{"If-Match": '"2"'})
+        assert (restored.status_code, restored["ETag"]) == (200, '"3"')
+        assert restored.json()["timeout"] == 600
+        newest = send(client, "GET", f"{ADDRESS}/versions?limit=1", **dan).json()["results"][0]
+        assert (newest["number"], newest["restored_from"]) == (3, 1)
+
+    @pytest.mark.usefixtures("made")
+    def test_what_its_reader_may_not_know_of_stays_out(
+        self, client: Client, cast: Cast, dan: dict[str, str]
+    ) -> None:
+        make_job("payroll", private=True, owner=cast.dan)
+        body = {"after": ["payroll"]}
+        send(client, "PATCH", f"{ADDRESS}/definition", body, **dan, **{"If-Match": '"1"'})
+        Job.objects.get(key="refresh-orders").editors.add(cast.ben)
+        ben = bearer(cast.ben, "jobs:write")
+        for reader, seen in ((dan, ["payroll"]), (ben, [])):
+            version = send(client, "GET", f"{ADDRESS}/versions/2", **reader).json()
+            assert version["definition"]["after"] == seen
+
+    @pytest.mark.usefixtures("made")
+    @pytest.mark.parametrize("path", ["versions", "versions/1"])
+    def test_who_may_not_edit_the_job_reads_none(self, client: Client, cast: Cast, path: str) -> None:
+        for token in (bearer(cast.ada, "jobs:write"), bearer(cast.dan, "jobs:read")):
+            assert send(client, "GET", f"{ADDRESS}/{path}", **token).status_code == 403
+
+
 class TestNamedPeople:
     """A job names Finn and Ben beyond their roles: the API asks the job as the pages do."""
 

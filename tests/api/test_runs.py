@@ -135,6 +135,58 @@ class TestTrigger:
         assert not Run.objects.exists()
 
 
+@pytest.mark.django_db
+class TestAgain:
+    @pytest.fixture
+    def earlier(self) -> Run:
+        params = {"day": "2013-02-28", "rows": 10, "share": 0.5, "airport": "JFK", "full": False}
+        return make_run(make_job(parameters_schema=DAY_PARAMETERS), RunState.FAILED, params=params)
+
+    def test_the_same_again_names_what_it_repeats(self, client: Client, cast: Cast, earlier: Run) -> None:
+        headers = bearer(cast.dan, "jobs:run")
+        response = post(client, f"/api/v1/runs/{earlier.number}/again", **headers)
+        run = Run.objects.exclude(pk=earlier.pk).get()
+        assert (response.status_code, response["Location"]) == (201, f"/api/v1/runs/{run.pk}")
+        assert response.json()["rerun_of"] == str(earlier.pk)
+        assert (run.params, run.trigger, run.requested_by) == (earlier.params, Trigger.API, cast.dan)
+
+    def test_changed_parameters_are_laid_over_the_old_ones(
+        self, client: Client, cast: Cast, earlier: Run
+    ) -> None:
+        body = {"params": {"airport": "LGA"}}
+        response = post(client, f"/api/v1/runs/{earlier.pk}/again", body, **bearer(cast.dan, "jobs:run"))
+        assert response.status_code == 201
+        assert response.json()["params"] == {**earlier.params, "airport": "LGA"}
+        assert response.json()["rerun_of"] is None
+
+    def test_the_same_key_starts_one(self, client: Client, cast: Cast, earlier: Run) -> None:
+        headers = {**bearer(cast.dan, "jobs:run"), "Idempotency-Key": "again"}
+        own = f"/api/v1/runs/{earlier.pk}/again"
+        answers = [post(client, own, **headers) for _ in range(2)]
+        assert [each.status_code for each in answers] == [201, 200]
+        assert post(client, own, {"params": {"rows": 5}}, **headers).status_code == 422
+        assert Run.objects.count() == 2
+
+    def test_what_does_not_fit_starts_nothing(self, client: Client, cast: Cast, earlier: Run) -> None:
+        own, headers = f"/api/v1/runs/{earlier.pk}/again", bearer(cast.dan, "jobs:run")
+        unfit = post(client, own, {"params": {"rows": 0}}, **headers)
+        assert (unfit.status_code, unfit.json()["errors"][0]["field"]) == (422, "params.rows")
+        assert post(client, own, {"parms": {}}, **headers).status_code == 400
+        earlier.job.enabled = False
+        earlier.job.save()
+        assert post(client, own, **headers).status_code == 409
+        assert Run.objects.count() == 1
+
+    def test_a_token_for_one_job_repeats_only_its_runs(
+        self, client: Client, cast: Cast, earlier: Run
+    ) -> None:
+        other = make_run(make_job("other"))
+        headers = bearer(cast.dan, "jobs:run:load-weather")
+        assert post(client, f"/api/v1/runs/{earlier.pk}/again", **headers).status_code == 201
+        assert post(client, f"/api/v1/runs/{other.pk}/again", **headers).status_code == 403
+        assert Run.objects.filter(job=other.job).count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_fifty_triggers_at_once_with_one_key_start_one_run(cast: Cast) -> None:
     make_job()

@@ -17,6 +17,16 @@ def test_a_refused_form_begins_at_the_first_field_to_mend(visitor: Callable[...,
     expect(page.locator("[name=events]").first).to_be_focused()
     # The line that narrows the list belongs to the list, not to the address above it.
     assert page.locator("fieldset > .narrow").count() == 1
+    # All of a group is one click, and half of it shows as such; a list that is narrowed keeps no empty group.
+    runs = page.locator("fieldset.group").filter(has=page.locator("[value='run.failed']"))
+    all_runs = runs.locator(".all input")
+    all_runs.check()
+    assert runs.locator("[name=events]:checked").count() == runs.locator("[name=events]").count() == 5
+    runs.locator("[value='run.failed']").uncheck()
+    assert all_runs.evaluate("box => box.indeterminate && !box.checked")
+    assert page.locator("fieldset.group:visible").count() == 5
+    page.locator("fieldset > .narrow").fill("published")
+    assert page.locator("fieldset.group:visible").count() == 1
     # A refused form answers 422 by design; Chromium reports that as an error of its own.
     dan.violations[:] = [each for each in dan.violations if "422" not in each]
 

@@ -53,6 +53,8 @@ PAGES = {
     "schedule": "/jobs/load-flights/schedules/new/",
     "new-data": "/jobs/load-flights/data/new/",
     "backfill-none": "/jobs/load-flights/backfill/",
+    "backfill-new": "/jobs/load-daily-weather/backfill/",
+    "backfill": "/backfills/1/",
     "queues": "/queues/",
     "runs": "/runs/",
     "day": "/runs/day/",

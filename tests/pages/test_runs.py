@@ -41,6 +41,25 @@ def test_without_runs_it_says_so(dan: Client) -> None:
     assert "No run matches" in text(dan, "?state=failed")
 
 
+@pytest.mark.parametrize(
+    ("query", "marked"),
+    [
+        ("", ["All"]),
+        ("?state=unhappy", ["Failed"]),
+        ("?state=failed", ["Failed"]),
+        ("?state=timed_out", ["Failed"]),
+        ("?state=lost&mine=true", ["Mine", "Failed"]),
+        ("?state=deferred", ["Running or queued"]),
+        ("?state=succeeded", []),
+    ],
+)
+def test_the_quick_filter_that_holds_the_state_is_the_current_one(
+    dan: Client, query: str, marked: list[str]
+) -> None:
+    bar = text(dan, query).partition('aria-label="Quick filters"')[2].partition("</nav>")[0]
+    assert re.findall(r'aria-current="true">([^<]+)<', bar) == marked
+
+
 def test_a_row_tells_job_state_person_parameters_and_error(dan: Client, cast: Cast) -> None:
     job = make_job(parameters_schema=DAY_PARAMETERS)
     make_run(job, RunState.FAILED, by=cast.eun, trigger=Trigger.API, params={"airport": "EWR", "rows": 10})

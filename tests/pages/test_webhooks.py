@@ -1,5 +1,7 @@
 """/webhooks/: who defines jobs keeps them; a secret is shown once, an address to its owner alone (A41)."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,6 +9,7 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.events import nodes
+from portal.webhooks.choices import Event
 from portal.webhooks.models import Delivery, Endpoint
 from tests.factories.jobs import make_job
 from tests.factories.webhooks import make_delivery, make_endpoint
@@ -95,6 +98,20 @@ def test_one_is_added_and_its_secret_stands_on_one_page_only(dan, cleo, caplog):
     assert "canary" not in caplog.text
     assert secret not in caplog.text
     assert AuditEvent.objects.get(action="webhook.added").data["host"] == "https://example.com"
+
+
+def test_each_event_stands_in_the_group_of_what_it_is_about(dan):
+    page = dan.get("/webhooks/add/").content.decode()
+    groups = re.findall(r'<fieldset class="group".*?<legend>(.*?)</legend>(.*?)</fieldset>', page, re.DOTALL)
+    held = {name: re.findall(r'value="([a-z]+)\.', boxes) for name, boxes in groups}
+    assert {name: set(kinds) for name, kinds in held.items()} == {
+        "Runs": {"run"},
+        "Alerts": {"alert"},
+        "Datasets": {"dataset"},
+        "Reports": {"report"},
+        "Questions": {"question"},
+    }
+    assert sum(map(len, held.values())) == len(Event)
 
 
 @pytest.mark.parametrize(

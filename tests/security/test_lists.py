@@ -18,6 +18,7 @@ LISTS += [
 ]
 API_LISTS = ["/api/v1/jobs", "/api/v1/runs", "/api/v1/alerts", "/api/v1/datasets", "/api/v1/metrics"]
 API_LISTS += ["/api/v1/reports", "/api/v1/questions", "/api/v1/jobs/load-flights/backfills"]
+API_LISTS += ["/api/v1/jobs/load-flights/versions"]
 QUERIES = [
     "",
     "?q=secret",

@@ -1,6 +1,5 @@
 """``manage.py trigger <job>``: start a run from the terminal, and follow it if wanted."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from jobs.actions import runs
 from jobs.choices import Trigger
 from jobs.exceptions import InvalidParameters, JobsError
-from jobs.management.following import follow
-from jobs.models import Job
+from jobs.management.following import follow, job_of, parameter
 from portal.audit.actions import Actor
 
 
@@ -29,14 +27,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Trigger, and follow."""
-        job = Job.objects.select_related("pool").filter(key=options["job"]).first()
-        if job is None:
-            message = f"there is no job {options['job']!r}"
-            raise CommandError(message)
+        job = job_of(options["job"])
         try:
             triggered = runs.trigger(
                 job=job,
-                params=dict(_parameter(pair) for pair in options["param"]),
+                params=dict(parameter(pair) for pair in options["param"]),
                 by=Actor.system("terminal"),
                 trigger=Trigger.MANUAL,
                 requested_by=None,
@@ -51,14 +46,3 @@ class Command(BaseCommand):
         self.stdout.write(f"run {triggered.run.number} {triggered.run.state}")
         if options["follow"]:
             follow(triggered.run, self.stdout)
-
-
-def _parameter(pair: str) -> tuple[str, Any]:
-    name, equals, value = pair.partition("=")
-    if not equals:
-        message = f"--param takes name=value, not {pair!r}"
-        raise CommandError(message)
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

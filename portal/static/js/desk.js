@@ -18,4 +18,5 @@ import "./query.js";
 import "./files.js";
 import "./beside.js";
 import "./narrow.js";
+import "./all.js";
 import "./tips.js";

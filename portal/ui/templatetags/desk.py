@@ -4,11 +4,13 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, cast
 
 from django import template
 from django.conf import settings
 from django.forms import BoundField, ChoiceField, ModelChoiceField, MultipleChoiceField
+from django.forms.boundfield import BoundWidget
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape, format_html, format_html_join, json_script
@@ -312,6 +314,22 @@ def may_stay_empty(field: BoundField) -> bool:
         return True
     offered = cast("Iterable[tuple[Any, Any]]", field.field.choices)
     return isinstance(field.field, MultipleChoiceField) or any(not key for key, _name in offered)
+
+
+@register.filter
+def groups(field: BoundField) -> list[tuple[Any, list[BoundWidget]]]:
+    """Return the boxes of a field by the groups of its choices; those without one under an empty name."""
+    boxes = iter(field.subwidgets)
+    if isinstance(field.field, ModelChoiceField):
+        # Its choices are rows: to look at them would read them once more.
+        return [("", list(boxes))]
+    found: list[tuple[Any, list[BoundWidget]]] = []
+    for name, within in cast("Any", field.field.widget).choices:
+        grouped = isinstance(within, list | tuple)
+        if grouped or not found or found[-1][0]:
+            found.append((name if grouped else "", []))
+        found[-1][1].extend(islice(boxes, len(within) if grouped else 1))
+    return found
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""The commands on runs: trigger, follow, cancel; their words and exit codes."""
+"""The commands on runs and backfills: trigger, follow, cancel, backfill; their words and exit codes."""
 
 import threading
 import time
@@ -10,9 +10,9 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs.choices import RunState
-from jobs.models import Run, RunLog
+from jobs.models import Backfill, Run, RunLog
 from portal.audit.models import AuditEvent
-from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run
+from tests.factories.jobs import DAY_PARAMETERS, make_backfill, make_job, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -117,3 +117,95 @@ def test_cancel_refuses_what_has_ended() -> None:
 def test_a_run_that_is_not_there_is_said(command: str, number: str) -> None:
     with pytest.raises(CommandError, match=f"there is no run {number}"):
         say(command, number)
+
+
+RANGE = ("load-weather", "--parameter", "day", "--first", "2013-01-01", "--last", "2013-01-03")
+
+
+def test_backfill_lists_what_would_run_and_starts_nothing() -> None:
+    make_job(parameters_schema=DAY_PARAMETERS)
+    assert say("backfill", "start", *RANGE, "--dry-run") == "2013-01-01\n2013-01-02\n2013-01-03\n"
+    assert not Backfill.objects.exists()
+    assert not Run.objects.exists()
+
+
+def test_backfill_starts_once_for_a_key_and_is_steered() -> None:
+    make_job(parameters_schema=DAY_PARAMETERS)
+    words = ("backfill", "start", *RANGE, "-p", "rows=5", "--parallel", "2", "--key", "a")
+    first = say(*words)
+    assert first == say(*words)
+    backfill = Backfill.objects.get()
+    number = str(backfill.pk)
+    assert first == f"backfill {number} of load-weather: 3 partitions\n"
+    assert (backfill.parallel, backfill.params) == (2, {"rows": 5})
+    assert say("backfill", "pause", number) == f"backfill {number} paused\n"
+    assert say("backfill", "resume", number) == f"backfill {number} open\n"
+    assert say("backfill", "cancel", number) == f"runs cancelled: 3\nbackfill {number} cancelled\n"
+    with pytest.raises(CommandError, match="3 cancelled") as raised:
+        say("backfill", "follow", number)
+    assert raised.value.returncode == 3
+    assert say("backfill", "again", number) == f"partitions queued again: 3\nbackfill {number} open\n"
+    steps = ["started", "paused", "resumed", "cancelled", "rerun"]
+    told = AuditEvent.objects.filter(action__startswith="backfill.").order_by("pk")
+    assert [event.action for event in told] == [f"backfill.{step}" for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"load-weather": "nothing"}, "there is no job 'nothing'"),
+        ({"day": "rows"}, "parameter: The job has no parameter rows that takes a day"),
+        ({"2013-01-03": "2012-12-31"}, "last: The last day is before the first"),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_backfill_says_what_does_not_fit(changed: dict[str, str], message: str, dry: tuple[str, ...]) -> None:
+    make_job(parameters_schema=DAY_PARAMETERS)
+    words = [changed.get(word, word) for word in RANGE]
+    with pytest.raises(CommandError, match="(?s)" + message):
+        say("backfill", "start", *words, *dry)
+    assert not Run.objects.exists()
+
+
+def test_backfill_of_a_job_that_is_off_is_said() -> None:
+    make_job(parameters_schema=DAY_PARAMETERS, enabled=False)
+    with pytest.raises(CommandError, match="off"):
+        say("backfill", "start", *RANGE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_backfill_is_followed_to_its_end_by_the_newest_run_of_each_partition() -> None:
+    job = make_job(parameters_schema=DAY_PARAMETERS)
+    backfill = make_backfill(job)
+    failed = make_run(job, RunState.FAILED, backfill=backfill, partition="2013-01-01")
+    again = make_run(job, backfill=backfill, partition="2013-01-01", rerun_of=failed)
+    running = make_run(job, RunState.RUNNING, backfill=backfill, partition="2013-01-02")
+
+    def work() -> None:
+        try:
+            time.sleep(0.4)
+            Run.objects.filter(pk=running.pk).update(
+                state=RunState.SUCCEEDED, finished_at=timezone.now(), lease_until=None
+            )
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    shown = say("backfill", "follow", str(backfill.pk))
+    worker.join()
+    assert shown == (
+        f"2013-01-01 succeeded (run {again.number})\n2013-01-02 succeeded (run {running.number})\n"
+        f"backfill {backfill.pk}: 2 succeeded\n"
+    )
+    make_run(job, RunState.FAILED, backfill=backfill, partition="2013-01-03")
+    with pytest.raises(CommandError, match="2 succeeded, 1 failed") as raised:
+        say("backfill", "follow", str(backfill.pk))
+    assert raised.value.returncode == 1
+
+
+@pytest.mark.parametrize("step", ["follow", "pause", "resume", "cancel", "again"])
+@pytest.mark.parametrize("number", ["0", "999999999", "9" * 25])
+def test_a_backfill_that_is_not_there_is_said(step: str, number: str) -> None:
+    with pytest.raises(CommandError, match=f"there is no backfill {number}"):
+        say("backfill", step, number)

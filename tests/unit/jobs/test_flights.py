@@ -347,6 +347,21 @@ def test_the_other_kinds_of_the_demo_run_green(cast, lake: Lake, settings: Any) 
     assert Dataset.objects.get(asset__key="ref.holidays").row_count == len(set(_holidays(settings)))
 
 
+@pytest.mark.django_db
+def test_the_weather_of_the_demo_is_loaded_day_by_day(cast, lake: Lake, settings: Any) -> None:
+    settings.SOURCE_FOLDER = str(lake.folder / "files")
+    write_files()
+    (job,) = (
+        register(definition=definition, by=Actor.system("test"))
+        for definition in JOBS
+        if definition.key == "load-daily-weather"
+    )
+    for day in ("2013-01-01", "2013-01-02", "2013-01-01", "2013-03-31"):
+        succeed(job, day=day)
+    loaded = lake.ask("SELECT day::VARCHAR, count(*) FROM ref.daily_weather GROUP BY day ORDER BY day")
+    assert loaded.rows == [("2013-01-01", 67), ("2013-01-02", 72), ("2013-03-31", 72)]
+
+
 def _holidays(settings: Any) -> list[str]:
     path = Path(settings.SOURCE_FOLDER) / "demo" / "holidays-2013.csv"
     return [line.split(",")[0] for line in path.read_text().splitlines()[1:]]

@@ -1,5 +1,6 @@
 """The demonstration: loaded once however often, gone without a trace of its own, refused in production."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from catalog.actions import assets
 from catalog.choices import AssetKind, Certification
 from catalog.models import Asset, Dataset, LineageEdge, Metric
 from jobs.choices import RunState
-from jobs.models import Job, Run
+from jobs.models import Backfill, Job, Run
 from portal.accounts.models import Team, User
 from portal.audit.actions import Actor
 from portal.audit.models import AuditEvent
@@ -34,19 +35,29 @@ def queued() -> list[str]:
     return sorted(Run.objects.filter(state=RunState.QUEUED).values_list("job__key", flat=True))
 
 
+FIRST_WEEK = ["load-daily-weather"] * 7
+
+
+@pytest.fixture(autouse=True)
+def files(settings: Any, tmp_path: Path) -> Path:
+    settings.SOURCE_FOLDER = str(tmp_path)
+    return tmp_path
+
+
 def test_loading_twice_makes_everything_once() -> None:
     load()
     once = _counts()
     load()
     assert _counts() == once
     assert once["User"] == 6
-    assert queued() == sorted(FIRST_JOBS)
+    assert queued() == sorted([*FIRST_JOBS, *FIRST_WEEK])
 
 
 def test_a_load_that_failed_is_started_again() -> None:
     load()
     Run.objects.update(state=RunState.FAILED, finished_at="2026-01-01T00:00:00Z")
     load()
+    # A backfill that failed is for people to repeat: its page shows what is left.
     assert queued() == sorted(FIRST_JOBS)
 
 
@@ -75,6 +86,20 @@ def test_removing_leaves_only_what_others_made() -> None:
     assert _counts() == {"User": 1, "Team": 0, "Job": 0, "Run": 0, "Asset": 1, "Dataset": 0, "Metric": 0}
     assert not LineageEdge.objects.exists()
     assert AuditEvent.objects.filter(action="demo.removed").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_files_are_there_for_a_backfill_and_go_with_it(files: Path) -> None:
+    load()
+    mine = files / "mine.csv"
+    mine.touch()
+    written = [path.name for path in sorted((files / "demo" / "weather").iterdir())]
+    assert (written[0], written[-1], len(written)) == ("2013-01-01.csv", "2013-03-31.csv", 90)
+    backfill = Backfill.objects.get()
+    assert backfill.runs.filter(partition="2013-01-07", params={"day": "2013-01-07"}).exists()
+    assert "ref.daily_weather" in remove()
+    assert not Backfill.objects.exists()
+    assert [path for path in files.rglob("*") if path.is_file()] == [mine]
 
 
 def test_production_mode_refuses_it(settings: Any) -> None:
