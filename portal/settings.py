@@ -147,7 +147,7 @@ CACHES = {
         "KEY_PREFIX": f"{REDIS_PREFIX}:cache",
         "OPTIONS": {
             "serializer": "portal.ui.cache.SignedSerializer",
-            # A request that finds Redis hanging waits so long, and takes less than half a second all the same.
+            # Who finds Redis hanging waits so long, and answers within half a second all the same.
             "socket_timeout": 0.2,
             "socket_connect_timeout": 0.2,
         },
