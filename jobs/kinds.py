@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from jobs.exceptions import JobsError
 from jobs.models import Job
+from jobs.runners import pipelines
 from jobs.runners.base import Step
 from jobs.runners.registry import RUNNERS, runner_for
+from portal.said import said_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,13 @@ def steps_of(job: Job) -> Sequence[Step]:
         return runner_for(job.kind).steps(job)
     except JobsError:
         return []
+
+
+def why_it_cannot_run(job: Job) -> str:
+    """Return why every run of the job is going to fail; "" where nothing is known to be wrong."""
+    try:
+        if job.kind == "python":
+            pipelines.find(str(job.config.get("pipeline", "")))
+    except JobsError as error:
+        return said_of(error)
+    return ""

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED_FILE = "embedded.env"
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _HOST = re.compile(r"(?P<host>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+_PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _GIT = re.compile(r"(https?|ssh|file)://\S+|[A-Za-z0-9_.][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:\S+")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -77,6 +78,26 @@ def hosts(name: str) -> tuple[tuple[str, int], ...]:
             raise ConfigurationError(message)
         found.append((match["host"].strip("[]"), port))
     return tuple(found)
+
+
+def packages(name: str) -> frozenset[str] | None:
+    """Return names of packages, as the package index compares them; None where unset or ``*``: all of them.
+
+    ``none`` is the empty set.
+    """
+    given = [part.strip() for part in text(name, "*").split(",") if part.strip()]
+    if given in (["*"], ["none"]):
+        return None if given == ["*"] else frozenset()
+    for entry in given:
+        if not _PACKAGE.fullmatch(entry):
+            message = f"{name} holds {entry!r}; it takes names of packages, separated by commas, * or none."
+            raise ConfigurationError(message)
+    return frozenset(package_name(entry) for entry in given)
+
+
+def package_name(raw: str) -> str:
+    """Return a package's name as the package index compares it: Shop_Reports is shop-reports."""
+    return re.sub("[-_.]+", "-", raw).lower()
 
 
 def mode() -> Mode:

@@ -147,8 +147,9 @@ CACHES = {
         "KEY_PREFIX": f"{REDIS_PREFIX}:cache",
         "OPTIONS": {
             "serializer": "portal.ui.cache.SignedSerializer",
-            "socket_timeout": 0.5,
-            "socket_connect_timeout": 0.5,
+            # Who finds Redis hanging waits so long, and answers within half a second all the same.
+            "socket_timeout": 0.2,
+            "socket_connect_timeout": 0.2,
         },
     }
 }
@@ -293,7 +294,6 @@ WARM_MEMORY_MB = conf.integer("WARM_MEMORY_MB", 1536, least=256)
 WARM_IDLE = conf.integer("WARM_IDLE", 3600, least=1, most=86_400)
 # How often a run may be handed over by stopping workers before that counts as an attempt.
 RUN_HAND_OVERS = 5
-# Modules whose @pipeline functions the «python» kind may run.
 JOBS_FOLDER = conf.text("JOBS_FOLDER")
 # Or a repository with job files: its address, branch ("": its own) and the folder within it ("": all of it).
 JOBS_GIT_URL = conf.git_address("JOBS_GIT_URL")
@@ -301,6 +301,8 @@ JOBS_GIT_BRANCH = conf.text("JOBS_GIT_BRANCH")
 JOBS_GIT_FOLDER = conf.text("JOBS_GIT_FOLDER")
 if JOBS_FOLDER and JOBS_GIT_URL:
     raise conf.ConfigurationError("JOBS_FOLDER and JOBS_GIT_URL are both set; job files come from one place.")
+# Modules whose @pipeline functions the «python» kind may run, and packages that may bring more (None: all).
+PIPELINE_PACKAGES = conf.packages("PIPELINE_PACKAGES")
 JOB_PIPELINES = conf.text("JOB_PIPELINES", "jobs.pipelines.load_flights").split(",")
 WORKER_NAME = conf.text("WORKER_NAME")
 WORKER_SLOTS = conf.integer("WORKER_SLOTS", 2, least=1, most=64)

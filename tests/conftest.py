@@ -45,6 +45,7 @@ _OWN_SERVERS = (
     "faults/test_crash_points.py",
     "faults/test_database_away.py",
     "faults/test_fenced.py",
+    "faults/test_leaks.py",
     "faults/test_start.py",
     "faults/test_warm.py",
 )

@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from django.db import connection
 from pydantic import BaseModel, Field
@@ -301,6 +301,23 @@ def tell_secret(context: Context) -> dict[str, Any]:
 @pipeline("test-fail-with-secret", name_en="Fail", name_ko="실패", parameters=Seconds)
 def fail_with_secret(context: Context) -> dict[str, Any]:
     raise Faulty(f"refused: {context.secret(context.params.note)}")
+
+
+@pipeline("test-spill", name_en="Spill", name_ko="다 흘리기", parameters=Seconds)
+def spill(context: Context) -> dict[str, Any]:
+    """Print what somebody prints who looks for an error, and fail with it."""
+    value = context.secret("crm")
+    print(f"asleep {os.getpid()} {_supervisor()}", flush=True)  # noqa: T201
+    print(value, json.dumps(dict(os.environ)), flush=True)  # noqa: T201
+    for each in os.environ.values():
+        context.log.error("one value is %s", each)
+        with suppress(ValueError):
+            context.log.error("its password is %s", urlsplit(each).password)
+    context.log.error("Authorization: Bearer %s", value)
+    context.progress(0.5, f"with {value}")
+    context.artifact("none.txt").write_text("nothing")
+    time.sleep(context.params.seconds)
+    raise RuntimeError(f"no answer from {os.environ['REDIS_URL']} to {value}") from Faulty(value)
 
 
 class Files(BaseModel):

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from jobs.exceptions import FileRefused, NameTaken
 from jobs.source_files import ENDINGS, format_of, open_folder, split
 from portal.audit.actions import Actor, record
+from portal.storage import is_full
 
 # Hidden, so that no job and no page finds a file before it is whole.
 _TEMPORARY: Final = re.compile(r"\.[0-9a-f]{32}\.upload")
@@ -28,7 +29,6 @@ _LONGEST_NAME: Final = 200
 # Surrogates among them: names that are no text.
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _OF_PATTERNS: Final = re.compile(r"[*?\[\]]|\{partition\}")
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -239,7 +239,7 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             message = _("The disk is full. Tell whoever looks after the portal.")
         elif error.errno in _DENIED:
             message = _("The portal may not write into this folder. Tell whoever looks after it.")

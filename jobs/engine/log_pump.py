@@ -54,9 +54,15 @@ _LINES_SO_FAR = """
 
 
 def _own_secrets() -> list[str]:
-    addresses = (settings.REDIS_URL, settings.LAKE_URL, settings.LAKE_READER_URL)
+    addresses = (settings.REDIS_URL, settings.LAKE_URL, settings.LAKE_READER_URL, settings.JOBS_GIT_URL)
     written = [urlsplit(str(address)).password or "" for address in addresses]
-    own = (settings.SECRET_KEY, str(settings.DATABASES["default"].get("PASSWORD", "")))
+    own = [
+        settings.SECRET_KEY,
+        str(settings.DATABASES["default"].get("PASSWORD", "")),
+        str(settings.EMAIL_HOST_PASSWORD),
+        settings.OPENLINEAGE_API_KEY,
+        *(key.partition(":")[2].strip() for key in settings.KEY_RING.split(",")),
+    ]
     # In an address a password may be percent-encoded; others say it as it is.
     return [word for word in (*own, *written, *map(unquote, written)) if len(word) >= 8]
 

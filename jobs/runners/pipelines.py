@@ -1,21 +1,22 @@
 """Pipelines: functions of ours or of the team's that a ``python`` job runs, found by their key."""
 
 import importlib
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
-from typing import Any, Final
+from typing import Any
 
+import structlog
 from django.conf import settings
 from pydantic import BaseModel
 
 from jobs.exceptions import UnknownPipeline
 from jobs.runners.base import Context, Step
-from portal.said import said
+from jobs.runners.packages import Packages
+from portal.said import in_a_row, said
 
-# Installed packages name their modules with pipelines under it.
-ENTRY_POINTS: Final = "data_desk.pipelines"
+log = structlog.get_logger(__name__)
 Body = Callable[[Context], dict[str, Any] | None]
 
 
@@ -44,6 +45,9 @@ class Pipeline:
 
 
 _REGISTERED: dict[str, Pipeline] = {}
+# By key: the modules that register it besides the first one.
+_DOUBLED: dict[str, set[str]] = {}
+_LOADING = threading.RLock()
 
 
 def pipeline(
@@ -66,8 +70,8 @@ def pipeline(
     def register(body: Body) -> Body:
         known = _REGISTERED.get(key)
         if known is not None and known.body.__module__ != body.__module__:
-            message = f"The pipeline {key!r} is registered twice: {known.body.__module__}, {body.__module__}"
-            raise ValueError(message)
+            _DOUBLED.setdefault(key, set()).add(body.__module__)
+            return body
         _REGISTERED[key] = Pipeline(
             key=key,
             name_en=name_en,
@@ -87,23 +91,79 @@ def pipeline(
 
 def pipelines() -> dict[str, Pipeline]:
     """Return every pipeline of the modules that JOB_PIPELINES and installed packages name, by key."""
-    _load()
-    return dict(_REGISTERED)
+    loaded = _loaded()
+    return {key: found for key, found in _REGISTERED.items() if key not in loaded.refused}
 
 
 def find(key: str) -> Pipeline:
-    """Return one pipeline; raises UnknownPipeline."""
-    _load()
+    """Return one pipeline; raises UnknownPipeline, which names the packages that may be why."""
+    loaded = _loaded()
+    if key in loaded.refused:
+        raise UnknownPipeline(loaded.refused[key])
     try:
         return _REGISTERED[key]
     except KeyError:
-        raise UnknownPipeline(said("No pipeline is registered under the key '%(key)s'.", key=key)) from None
+        unknown = said("No pipeline is registered under the key '%(key)s'.", key=key)
+        raise UnknownPipeline(in_a_row(unknown, *loaded.broken, *loaded.left_out)) from None
+
+
+def troubles() -> list[str]:
+    """Return what is wrong with installed packages that name pipelines, a sentence each."""
+    loaded = _loaded()
+    return [*loaded.broken, *loaded.refused.values(), *loaded.doubled]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What loading came to, in sentences; ``refused`` are keys of two packages, which neither may run."""
+
+    broken: list[str]
+    left_out: list[str]
+    refused: dict[str, str]
+    doubled: list[str]
+
+
+def _loaded() -> _Loaded:
+    # Threads of the web ask at the same time: each package is loaded, and told of, once.
+    with _LOADING:
+        return _load()
 
 
 @cache
-def _load() -> None:
+def _load() -> _Loaded:
     for module in settings.JOB_PIPELINES:
         importlib.import_module(module)
-    # Of one key two modules are refused, so their order does not matter.
-    for entry in metadata.entry_points(group=ENTRY_POINTS):
-        importlib.import_module(entry.module)
+        for key, others in _DOUBLED.items():
+            message = f"The pipeline {key!r} is registered twice: {_module_of(key)}, {', '.join(others)}"
+            raise ValueError(message)
+    own = set(_REGISTERED)
+    packages = Packages(settings.PIPELINE_PACKAGES)
+    packages.load(forget=_forget)
+    refused: dict[str, str] = {}
+    doubled: list[str] = []
+    for key, others in _DOUBLED.items():
+        first, *more = (packages.name_of(module) for module in (_module_of(key), *sorted(others)))
+        names = {"key": key, "first": first, "second": ", ".join(more)}
+        if key in own:
+            # The operator named that module, and the package must not take its jobs away.
+            doubled.append(said("%(second)s registers '%(key)s', too: it stays that of %(first)s.", **names))
+        else:
+            refused[key] = said("%(first)s and %(second)s both register '%(key)s': neither runs it.", **names)
+    loaded = _Loaded(packages.broken(), packages.left_out(), refused, doubled)
+    for trouble in [*loaded.broken, *refused.values(), *doubled]:
+        log.warning("pipelines_not_loaded", why=str(trouble))
+    return loaded
+
+
+def _module_of(key: str) -> str:
+    return _REGISTERED[key].body.__module__
+
+
+def _forget(is_loaded: Callable[[str], bool]) -> None:
+    """Take back what modules registered before they broke."""
+    for key in [key for key in _REGISTERED if not is_loaded(_module_of(key))]:
+        del _REGISTERED[key]
+    for key in list(_DOUBLED):
+        _DOUBLED[key] = {module for module in _DOUBLED[key] if is_loaded(module)}
+        if not _DOUBLED[key]:
+            del _DOUBLED[key]

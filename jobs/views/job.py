@@ -22,7 +22,7 @@ from jobs.choices import RunState
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
-from jobs.kinds import kind_of
+from jobs.kinds import kind_of, why_it_cannot_run
 from jobs.models import DataTrigger, Job, Run, Schedule
 from jobs.partitions import parameters_for
 from jobs.rhythm import in_words
@@ -101,6 +101,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "job": shown,
         "live": live_address(request, mark) if moves else "",
         "kind": kind_of(shown.kind),
+        "broken": why_it_cannot_run(shown),
         "last": recent[-1] if recent else None,
         "usual": usual_duration(shown.pk),
         "history": history_of(recent, now=now),

@@ -24,6 +24,7 @@ from jobs.job_forms import JobForm, vars_of
 from jobs.kinds import all_kinds, kind_of
 from jobs.models import Job
 from jobs.peeks import from_query
+from jobs.runners import pipelines
 from jobs.runners.registry import RUNNERS, SYSTEM_KINDS, runner_for
 from portal.accounts.access import require, signed_in
 from portal.accounts.models import User
@@ -153,8 +154,7 @@ def _joined(
         "clashes": clashes,
     }
     form = JobForm(user=user, definition=start, new=False)
-    shown = {**context, "form": form, "tables": _tables(request, form)}
-    return render(request, template, shown, status=409)
+    return render(request, template, _shown(request, form, context), status=409)
 
 
 def _without(found: list[Difference], clashes: list[Clash]) -> list[Difference]:
@@ -167,8 +167,12 @@ def form_page(
 ) -> HttpResponse:
     """Show the form; what does not fit is marked in it."""
     faulty = request.method == "POST" and form.faulty
-    shown = {**context, "form": form, "tables": _tables(request, form)}
-    return render(request, template, shown, status=422 if faulty else 200)
+    return render(request, template, _shown(request, form, context), status=422 if faulty else 200)
+
+
+def _shown(request: HttpRequest, form: JobForm, context: Mapping[str, Any]) -> dict[str, Any]:
+    troubles = pipelines.troubles() if form.kind == "python" else []
+    return {**context, "form": form, "tables": _tables(request, form), "troubles": troubles}
 
 
 def _tables(request: HttpRequest, form: JobForm) -> list[ReadableTable] | None:

@@ -24,6 +24,7 @@ from jobs.engine import fork_server
 from jobs.engine.wake import TASK
 from jobs.models import Clock, Job, Run, RunLog, Worker
 from portal.audit.actions import Actor
+from portal.configuration import celery_broker_url
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEASE = 3
@@ -203,19 +204,18 @@ class Processes:
 class Broker:
     """A Valkey of our own, so that stopping and wiping it hurts nobody else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, password: str = "") -> None:
         self.socket = folder / "broker.sock"
+        self._options = ["--requirepass", password] if password else []
         self._process = self._start()
-        self.url = f"unix://{quote(str(self.socket))}?db=0"
-        self._app = Celery(
-            "tests", broker=f"redis+socket://{self.socket}?virtual_host=0", set_as_current=False
-        )
+        self.url = f"unix://{f':{password}@' if password else ''}{quote(str(self.socket))}?db=0"
+        self._app = Celery("tests", broker=celery_broker_url(self.url), set_as_current=False)
         self._app.conf.broker_transport_options = {"global_keyprefix": f"{settings.REDIS_PREFIX}:wake-ups:"}
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket), "--save", ""]
         process = subprocess.Popen(
-            [*command, "--dir", str(self.socket.parent)],
+            [*command, "--dir", str(self.socket.parent), *self._options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

@@ -1,9 +1,11 @@
 """F08, F09, F10: Valkey away, hanging, or restarted with nothing in it: pages, sessions and runs go on."""
 
-import statistics
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from tests.stack import free_port
 
 pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("web")]
 AGAIN = 10.0
+# So many requests of each sort while it hangs: 99 of 100 take less than these seconds.
+ASKED, BOUND = 300, 0.5
 PAGES = ("/", "/jobs/", "/catalog/", "/inbox/")
 
 
@@ -91,27 +95,48 @@ def a_broker_that_forgot_everything_is_used_again(portal: Portal) -> None:
 
 
 def while_the_broker_hangs_nobody_waits_for_it(portal: Portal) -> None:
+    triggered: list[str] = []
+    pages = cycle(PAGES)
+
     def seconds_to_trigger() -> float:
         asked_at = time.monotonic()
-        triggered.append(portal.trigger())
+        answer = portal.token.ask("/api/v1/jobs/test-nothing/runs", body={"params": {}})
+        took = time.monotonic() - asked_at
+        assert answer.status == 201, answer.text
+        triggered.append(answer.json["id"])
+        return took
+
+    def seconds_to_page() -> float:
+        asked_at = time.monotonic()
+        assert portal.cleo.ask(next(pages)).status == 200
         return time.monotonic() - asked_at
 
-    triggered: list[Run] = []
-    usual = statistics.median(seconds_to_trigger() for _ in range(9))
-    with portal.processes.broker.frozen():
-        taken = [seconds_to_trigger() for _ in range(40)]
-        portal.pages_are_fine()
-        portal.web.visitor().sign_in("ben")
-        ended(triggered[-1], seconds=60)
-        assert portal.status() == "degraded"
-    # A client of a broker that hangs waits for its socket's 2 to 5 s.
-    assert statistics.median(taken) < usual + 0.5
-    assert max(taken) < usual + 1.5
-    until(lambda: portal.status() == "ok", seconds=AGAIN, what="the broker is seen again")
-    until(lambda: consumed(portal.processes), seconds=AGAIN, what="the worker consumes wake-ups again")
-    for run in triggered:
-        ended(run)
+    def several(ask: Callable[[], float], count: int) -> list[float]:
+        # At the same time: when a process looks for the broker again, so do several of its threads.
+        with ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda _: ask(), range(count)))
+
+    for ask in (seconds_to_trigger, seconds_to_page):
+        usual = several(ask, ASKED // 4)
+        with portal.processes.broker.frozen():
+            taken = several(ask, ASKED)
+            portal.web.visitor().sign_in("ben")
+            ended(Run.objects.get(pk=triggered[-1]), seconds=60)
+            assert portal.status() == "degraded"
+        # A client of a broker that hangs waits for its socket's 2 to 5 s. Where everything is slow, because
+        # others use the machine, it may be as slow as it was before.
+        assert p99(taken) < max(BOUND, 1.5 * p99(usual)), (ask.__name__, p99(taken), p99(usual))
+        assert max(taken) < max(usual) + 1.5
+        until(lambda: portal.status() == "ok", seconds=AGAIN, what="the broker is seen again")
+        until(lambda: consumed(portal.processes), seconds=AGAIN, what="the worker consumes wake-ups again")
+    for run in Run.objects.filter(pk__in=triggered):
+        ended(run, seconds=60)
         assert (run.state, run.attempts.count()) == (RunState.SUCCEEDED, 1)
+
+
+def p99(seconds: list[float]) -> float:
+    """Return what 99 of 100 do not exceed."""
+    return sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
 
 
 def consumed(processes: Processes) -> bool:

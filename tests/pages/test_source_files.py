@@ -1,6 +1,7 @@
 """/files/: what lies below SOURCE_FOLDER, brought in, looked into and deleted by whoever makes jobs."""
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -346,6 +347,18 @@ def test_a_full_disk_is_said_and_leaves_nothing(dan: Client, files: Path, full_d
     assert "The disk is full" in answer.content.decode()
     assert left(full_disk) == []
     assert not AuditEvent.objects.filter(action="source_file.added").exists()
+
+
+def test_a_file_larger_than_the_system_lets_one_be_is_no_full_disk(dan: Client, files: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        answer = dan.post("/files/upload/", {"file": csv("a.csv", b"x" * 200_000)}, headers=HTMX)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert answer.status_code == 422
+    assert "The disk refuses: File too large." in answer.content.decode()
+    assert left(files) == []
 
 
 @pytest.fixture
