@@ -1,7 +1,7 @@
 """Looks into source files as their page shows them."""
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -85,9 +85,30 @@ def seen_of(run: Run) -> Seen | None:
             [(_cell(cell), column.numeric) for cell, column in zip(row, columns, strict=True)]
             for row in outputs["rows"]
         ],
-        notes=[str(_NOTES[note]) for note in outputs.get("notes", ()) if note in _NOTES],
+        notes=[
+            *_remarks(outputs),
+            *(str(_NOTES[note]) for note in outputs.get("notes", ()) if note in _NOTES),
+        ],
         whole=bool(outputs.get("whole", True)),
     )
+
+
+def _remarks(outputs: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was noticed in the file itself: its encoding, and what made columns texts."""
+    if encoding := outputs.get("encoding"):
+        yield _("Its first bytes say that it is written in {encoding}: a load reads it so, too.").format(
+            encoding=str(encoding).upper()
+        )
+    for each in outputs.get("misfits", ()):
+        if each["line"] is None:
+            words = _("«{column}» would be {type}, but for the value «{text}».")
+        elif each["count"] == 1:
+            words = _("«{column}» would be {type}, but for line {line}: «{text}».")
+        else:
+            words = _(
+                "«{column}» would be {type}, but for {count} values; the first is «{text}» in line {line}."
+            )
+        yield words.format(**{**each, "count": formats.number(each["count"])})
 
 
 def with_columns(data: QueryDict, user: User) -> QueryDict | None:

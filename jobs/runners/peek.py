@@ -31,6 +31,7 @@ class PeekConfig(BaseModel):
     rows: int = Field(default=20, ge=1, description="Rows that are shown.")
     columns: int = Field(default=200, ge=1, description="Columns that are shown.")
     cell: int = Field(default=200, ge=1, description="Characters of a cell that are shown.")
+    misfits: int = Field(default=20, ge=1, description="Columns of which it is told why they are texts.")
     kept_bytes: int = Field(default=250_000, ge=1_000, description="Size of the kept rows as JSON.")
 
 
@@ -66,7 +67,10 @@ class PeekRunner:
         except (MissingInput, RefusedPath) as problem:
             return {"problem": _problem(problem)}
         peek = _peek(context, source, files[0])
-        return {"file": files[0].name, "files": len(files), **_shown(peek, context.config)}
+        shown = _shown(peek, context.config)
+        if peek.encoding != source.encoding:
+            shown["encoding"] = peek.encoding
+        return {"file": files[0].name, "files": len(files), **shown}
 
     def record(self, *, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
         """Keep it all: it is small, and for the eyes of whoever asked."""
@@ -123,6 +127,16 @@ def _shown(peek: Peek, config: PeekConfig) -> dict[str, Any]:
         "rows": rows,
         "notes": sorted(cells.notes),
         "whole": peek.whole,
+        "misfits": [
+            {
+                "column": _short(each.column),
+                "type": each.data_type,
+                "text": each.text[: config.cell],
+                "line": each.line,
+                "count": each.count,
+            }
+            for each in peek.misfits[: config.misfits]
+        ],
         "problem": _problem(peek.problem) if peek.problem is not None else None,
     }
 

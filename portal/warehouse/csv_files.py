@@ -11,13 +11,15 @@ from portal.said import said
 from portal.warehouse import guessing
 from portal.warehouse.checks import literal, quoted_name
 from portal.warehouse.errors import BadRow
-from portal.warehouse.lines import header_of
-from portal.warehouse.port import FileSource, SourceFile
+from portal.warehouse.lines import header_of, lines_of
+from portal.warehouse.port import FileSource, Misfit, SourceFile
 from portal.warehouse.reading import Reading, paths, require_columns, unreadable
 
 # So many rows of a file are looked at to see which types its columns have.
 LOOK: Final = 20_000
 _REJECTS: Final = 1_000
+# So many columns of texts are looked at for what made them texts.
+_MISFITS: Final = 200
 
 
 def read(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Reading:
@@ -75,6 +77,10 @@ def _header(file: SourceFile, source: FileSource) -> list[str]:
         return list(source.columns)
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
+        if "\0" in name:
+            # No statement could name it.
+            reason = said("the column's name has a zero byte; the file is in another encoding")
+            raise BadRow(file=file.name, line=1, column=str(position), reason=reason)
         if not name.strip():
             raise BadRow(file=file.name, line=1, column=str(position), reason=said("the column has no name"))
         if name.casefold() in seen:
@@ -93,6 +99,21 @@ def types(
         return guessing.types(connection, f"SELECT * FROM {rows} LIMIT {LOOK}", names)  # noqa: S608
     except duckdb.InvalidInputException as error:
         raise unreadable(file, error) from error
+
+
+def misfits(
+    connection: duckdb.DuckDBPyConnection, source: FileSource, columns: Mapping[str, str]
+) -> tuple[Misfit, ...]:
+    """Return which of these columns of the first file a few of its first values keep from being no texts."""
+    file = source.files[0]
+    names = [name for name, kind in columns.items() if kind == "VARCHAR"][:_MISFITS]
+    if not names:
+        return ()
+    rows = _read([file], _header(file, source), source, "ignore_errors = true")
+    found = guessing.misfits(connection, f"SELECT * FROM {rows} LIMIT {LOOK}", names)  # noqa: S608
+    places = lines_of(file, source, {name: text for name, (_kind, text, _count) in found.items()}, most=LOOK)
+    told = ((name, *found[name]) for name in names if name in found)
+    return tuple(Misfit(name, kind, text, places.get(name), count) for name, kind, text, count in told)
 
 
 def _groups(

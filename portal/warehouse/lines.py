@@ -4,6 +4,7 @@ import csv
 import gzip
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ def place_of_record(source: FileSource, number: int) -> tuple[str, int] | None:
                     return each.name, begins
                 begins = reader.line_num + 1
     return None
+
+
+def lines_of(file: SourceFile, source: FileSource, texts: Mapping[str, str], *, most: int) -> dict[str, int]:
+    """Return the line on which the row with this text in this column begins, by the column; of ``most`` rows.
+
+    The file is a CSV in UTF-8.
+    """
+    found: dict[str, int] = {}
+    with file.path.open(encoding="utf-8-sig", newline="", errors="replace") as lines:
+        reader = _reader(lines, source)
+        names = next(reader, []) if source.header else list(source.columns)
+        places = {names.index(name): name for name in texts if name in names}
+        begins = reader.line_num + 1
+        for row in islice(reader, most):
+            for place in [place for place, name in places.items() if row[place : place + 1] == [texts[name]]]:
+                found[places.pop(place)] = begins
+            if not places:
+                break
+            begins = reader.line_num + 1
+    return found
 
 
 def place_of_json(file: Path, number: int) -> tuple[Unit, int]:

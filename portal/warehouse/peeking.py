@@ -17,7 +17,7 @@ from portal.warehouse.guarding import is_outage
 from portal.warehouse.lines import header_of
 from portal.warehouse.port import ColumnInfo, FileSource, Peek, SourceFile
 from portal.warehouse.reading import Reading, unreadable
-from portal.warehouse.recoding import in_utf_8
+from portal.warehouse.recoding import encoding_of, in_utf_8
 
 # Of a larger file only so much is read, up to the end of a row.
 HEAD: Final = 16 * 1024 * 1024
@@ -27,6 +27,8 @@ def peek(connection: duckdb.DuckDBPyConnection, source: FileSource, *, folder: P
     """Return columns, first rows and the first problem of the source's first file."""
     folder.mkdir(parents=True, exist_ok=True)
     file = source.files[0]
+    encoding = encoding_of(file, source)
+    source = replace(source, encoding=encoding)
     head = folder / f"head.{source.format}"
     whole = source.format == "parquet" or not _copy_head(file, source, head)
     try:
@@ -41,16 +43,18 @@ def peek(connection: duckdb.DuckDBPyConnection, source: FileSource, *, folder: P
         reading = files.reading_of(connection, source)
         columns = _columns(connection, reading, source)
     except WarehouseError as problem:
-        return Peek(problem=problem, whole=whole)
-    first = _first(connection, reading, source, rows)
+        return Peek(problem=problem, whole=whole, encoding=encoding)
+    found = Peek(columns, _first(connection, reading, source, rows), None, whole, encoding)
+    if source.format == "csv":
+        found = replace(found, misfits=csv_files.misfits(connection, source, reading.columns))
     try:
         if source.format == "parquet":
             _require_parquet(connection, reading, source, rows)
         else:
             files.require_readable(connection, source, reading)
     except WarehouseError as problem:
-        return Peek(columns, first, problem, whole)
-    return Peek(columns, first, None, whole)
+        return replace(found, problem=problem)
+    return found
 
 
 def _columns(

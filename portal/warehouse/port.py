@@ -192,16 +192,30 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a column is of texts: most values are of ``data_type``, ``count`` are not; the first of these."""
+
+    column: str
+    data_type: str
+    text: str
+    line: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Peek:
     """What the beginning of a source looks like: its columns, the first rows, and why it cannot be loaded.
 
     ``whole`` says that all of it was looked at, so that without a ``problem`` it can be read to its end.
+    ``encoding`` is the one that it was read by, ``misfits`` tell of columns that are texts for a few values.
     """
 
     columns: tuple[ColumnInfo, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
     problem: Exception | None = None
     whole: bool = True
+    encoding: str = "utf-8"
+    misfits: tuple[Misfit, ...] = ()
 
 
 class Warehouse(Protocol):

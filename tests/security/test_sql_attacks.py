@@ -182,7 +182,7 @@ _PUT_TOGETHER = {
     "portal/warehouse/attaching.py": 3,
     "portal/warehouse/ducklake.py": 2,
     "portal/warehouse/expiring.py": 3,
-    "portal/warehouse/guessing.py": 1,
+    "portal/warehouse/guessing.py": 2,
     "portal/warehouse/keeping.py": 1,
     "portal/warehouse/peeking.py": 3,
     "portal/warehouse/profiles.py": 8,

@@ -2,9 +2,10 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ _LONGEST_CELL: Final = 32_767
 # A spreadsheet counts in doubles: a longer whole number would change its last digits.
 _EXACT: Final = 2**53
 _FORMATS: Final = {"whole": "#,##0", "decimals": "#,##0.00", "percent": "0.0%", "plain": "0.##########"}
+# Of a number that says more than these digits the rest is the computer's own rounding.
+_DIGITS: Final = 15
+_MOST_DECIMALS: Final = 8
 _CHARTS: Final = {"bar": "column", "line": "line"}
 
 
@@ -62,7 +66,7 @@ def write_xlsx(
             dt.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
             dt.date: book.add_format({"num_format": "yyyy-mm-dd"}),
         }
-        numbers = {how: book.add_format({"num_format": code}) for how, code in _FORMATS.items()}
+        numbers = cache(lambda code: book.add_format({"num_format": code}) if code else None)
         wrapped = book.add_format({"text_wrap": True, "valign": "top"})
         names = sheet_names([title, *(each.title for each in sheets)])
         first = book.add_worksheet(names[0])
@@ -77,7 +81,7 @@ def write_xlsx(
             places = _places(each)
             _write_sheet(sheet, each.table, places, head=head, dates=dates, numbers=numbers)
             if each.chart.kind != "none" and each.table.rows:
-                _draw(book, sheet, each, places, dates=dates)
+                _draw(book, sheet, each, places, dates=dates, numbers=numbers)
 
 
 def _places(sheet: Sheet) -> list[tuple[str, int]]:
@@ -100,7 +104,7 @@ def _write_sheet(
     *,
     head: Format,
     dates: Mapping[type, Format],
-    numbers: Mapping[str, Format],
+    numbers: Callable[[str], Format | None],
 ) -> None:
     sheet.freeze_panes(1, 0)
     chosen = {each.name: each for each in table.shown}
@@ -109,7 +113,7 @@ def _write_sheet(
         title = spoken_title(shown, "en") if shown else name
         sheet.write_string(0, column, title[:_LONGEST_CELL], head)
         sheet.set_column(column, column, min(max(len(title) + 2, 12), 40))
-        number = numbers.get(shown.format) if shown else None
+        number = numbers(_code(table, place, shown.format if shown else ""))
         for row, cells in enumerate(table.rows, start=1):
             _write_cell(sheet, row, column, cells[place], dates, number)
 
@@ -121,13 +125,14 @@ def _draw(
     places: Sequence[tuple[str, int]],
     *,
     dates: Mapping[type, Format],
+    numbers: Callable[[str], Format | None],
 ) -> None:
     """Put the spreadsheet's own chart beside the cells that it is drawn from."""
     chart, order = each.chart, [name for name, _place in places]
     drawn = book.add_chart({"type": _CHARTS[chart.kind]})
     name, last, free = sheet.get_name(), len(each.table.rows), len(order) + 1
     if chart.series:
-        columns, last = _spread(sheet, each, free, dates)
+        columns, last = _spread(sheet, each, free, dates, numbers)
         x, free = free, free + len(columns) + 2
     else:
         x, columns = order.index(chart.x), [order.index(y) for y in chart.y]
@@ -146,10 +151,18 @@ def _draw(
     sheet.insert_chart(1, free, drawn)
 
 
-def _spread(sheet: Worksheet, each: Sheet, first: int, dates: Mapping[type, Format]) -> tuple[list[int], int]:
+def _spread(
+    sheet: Worksheet,
+    each: Sheet,
+    first: int,
+    dates: Mapping[type, Format],
+    numbers: Callable[[str], Format | None],
+) -> tuple[list[int], int]:
     """Write one column for each value of the series beside the table; return them and the last row."""
     table, chart = each.table, each.chart
     x, y, by = (table.columns.index(name) for name in (chart.x, chart.y[0], chart.series))
+    shown = next((column.format for column in table.shown if column.name == chart.y[0]), "")
+    number_of_y = numbers(_code(table, y, shown))
     keys = dict.fromkeys(_key(row[x]) for row in table.rows if row[x] is not None)
     rows = {key: number for number, key in enumerate(keys, start=1)}
     names = dict.fromkeys(str(row[by]) for row in table.rows)
@@ -161,8 +174,29 @@ def _spread(sheet: Worksheet, each: Sheet, first: int, dates: Mapping[type, Form
         _write_cell(sheet, number, first, value, dates)
     for row in table.rows:
         if row[x] is not None:
-            _write_cell(sheet, rows[_key(row[x])], series[str(row[by])], row[y], dates)
+            _write_cell(sheet, rows[_key(row[x])], series[str(row[by])], row[y], dates, number_of_y)
     return list(series.values()), len(rows)
+
+
+def _code(table: Table, place: int, how: str) -> str:
+    """Return how the numbers of a column are written: as was chosen, else with decimals that say something.
+
+    Whole numbers stay as they are: they may be years, or the numbers of things.
+    """
+    if how in _FORMATS:
+        return _FORMATS[how]
+    found = [row[place] for row in table.rows if isinstance(row[place], float | Decimal)]
+    rounded = [Decimal(f"{value:.{_DIGITS}g}") for value in found if math.isfinite(value)]
+    sizes = [abs(value) for value in rounded if value]
+    there = max((-int(value.as_tuple().exponent) for value in rounded), default=0)
+    if there <= 0 or not sizes:
+        return ""
+    # As on the page: a share needs four decimals, and what is smaller still its first digits.
+    least = min(sizes)
+    needed = 2 if least >= 1 else min(4 - min(least.adjusted() + 1, 0), _MOST_DECIMALS)
+    decimals = min(needed, there)
+    fixed = min(2, decimals)
+    return "#,##0." + "0" * fixed + "#" * (decimals - fixed)
 
 
 def _key(value: Any) -> Any:

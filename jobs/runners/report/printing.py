@@ -109,7 +109,7 @@ def _facts(printed: Sequence[Printed], *, owner: str) -> list[tuple[str, str]]:
             with override("en"):
                 facts.append((each.title("en"), failure_in_words(each.failed)))
         elif isinstance(each.section, TextSection):
-            facts.append((each.title("en"), each.section.text_en or each.section.text_ko))
+            facts.append((each.title("en"), prose.plain(each.section.text_en or each.section.text_ko)))
         elif each.computed is not None and "result" in each.computed.outputs:
             facts.append((each.title("en"), each.computed.outputs["result"]["sql"]))
     return facts

@@ -24,6 +24,25 @@ def blocks(text: str) -> list[Block]:
     return list(_blocks(_MARKDOWN.parse(text)))
 
 
+def plain(text: str) -> str:
+    """Return what the text says without its marks, for a place that shows letters only."""
+    return "\n".join(_plain(each) for each in blocks(text))
+
+
+def _plain(block: Block) -> str:
+    if block["kind"] == "table":
+        return "\n".join(" | ".join(map(_letters, row)) for row in block["rows"])
+    indent = "  " * (block["level"] - 1) if block["kind"] == "item" else ""
+    return indent + " ".join(filter(None, [block["mark"], _letters(block["spans"])]))
+
+
+def _letters(spans: Iterable[dict[str, Any]]) -> str:
+    return "".join(
+        f"{each['text']} ({each['url']})" if each["url"] not in {"", each["text"]} else each["text"]
+        for each in spans
+    )
+
+
 def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
     heading, first = 0, False
     marks: list[int] = []

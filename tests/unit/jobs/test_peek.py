@@ -22,7 +22,7 @@ from portal.audit.actions import Actor
 from portal.warehouse import peeking
 from tests.conftest import Cast
 from tests.lake import Lake
-from tests.unit.jobs.loading import finish
+from tests.unit.jobs.loading import finish, make, succeed
 
 
 def asked(user: User, path: str, **options: Any) -> Run:
@@ -204,3 +204,50 @@ def test_nobody_has_many_open(files: Path, cast: Cast) -> None:
     with pytest.raises(TooManyPeeks):
         asked(cast.dan, "a.csv")
     asked(cast.cleo, "a.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_known_by_its_first_bytes_and_a_load_reads_it_too(
+    lake: Lake, files: Path, cast: Cast, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "\ufeffid,city\n1,서울\n2,부산\n"
+    (files / "a.csv").write_bytes(text.encode(encoding))
+    (files / "b.csv.gz").write_bytes(gzip.compress(text.encode(encoding)))
+    for name in ("a.csv", "b.csv.gz"):
+        run = looked(cast.dan, name)
+        assert run.outputs["rows"] == [[1, "서울"], [2, "부산"]]
+        assert run.outputs["problem"] is None
+        seen = peeks.seen_of(run)
+        assert seen is not None
+        assert "UTF-16" in seen.notes[0]
+    config = {"source": {"path": "a.csv"}, "target": "raw.cities"}
+    assert succeed(make("extract_load", config)).outputs["rows"] == 2
+    monkeypatch.setattr(peeking, "HEAD", 30)
+    assert looked(cast.dan, "a.csv").outputs["rows"] == [[1, "서울"]]
+
+
+def test_other_bytes_than_a_mark_are_still_named(lake: Lake, files: Path, cast: Cast) -> None:
+    (files / "a.csv").write_bytes("id\n1\n".encode("utf-32"))
+    assert "zero byte" in peeks.problem_of(looked(cast.dan, "a.csv"))
+
+
+def test_what_made_a_column_text_is_told_with_its_line(lake: Lake, files: Path, cast: Cast) -> None:
+    rows = "".join(f'{n},2026-01-{n % 28 + 1:02},{n}.5,c{n},"two\nlines"\n' for n in range(1, 21))
+    faults = '21,soon,n/a,c21,"x\ny"\nx,"2026-01-01",n/a,c22,x\n'
+    (files / "a.csv").write_text(f"id,day,amount,code,note\n{rows}{faults}")
+    run = looked(cast.dan, "a.csv")
+    assert set(kinds(run).values()) == {"VARCHAR"}
+    assert run.outputs["misfits"] == [
+        {"column": "id", "type": "BIGINT", "text": "x", "line": 44, "count": 1},
+        {"column": "day", "type": "DATE", "text": "soon", "line": 42, "count": 1},
+        {"column": "amount", "type": "DOUBLE", "text": "n/a", "line": 42, "count": 2},
+    ]
+    seen = peeks.seen_of(run)
+    assert seen is not None
+    assert seen.notes[0] == "«id» would be BIGINT, but for line 44: «x»."
+    assert seen.notes[2] == "«amount» would be DOUBLE, but for 2 values; the first is «n/a» in line 42."
+
+
+def test_columns_of_codes_say_nothing(lake: Lake, files: Path, cast: Cast) -> None:
+    (files / "a.csv").write_text("code,half\n" + "".join(f"00{n},{n if n % 2 else 'x'}\n" for n in range(9)))
+    assert looked(cast.dan, "a.csv").outputs["misfits"] == []

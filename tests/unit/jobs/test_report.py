@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,8 @@ def test_a_spreadsheet_has_the_texts_too_and_files_the_time_of_their_owner(trips
     run = edition(make_report(TEXT, QUERY, owner=cast.ben.email))
     strings = sheet_of(run, "xl/sharedStrings.xml")
     assert re.search(r"<t>\d{4}-\d\d-\d\d \d\d:\d\d KST</t>", strings)
-    assert TEXT["text_en"].splitlines()[0] in strings
+    # Without the marks of markdown: a cell shows letters only.
+    assert "Hello\n• one #panic() $x$\n• 둘" in strings
 
 
 @pytest.mark.parametrize(
@@ -471,3 +473,39 @@ def test_times_in_a_spreadsheet_are_the_owners(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "made.xlsx") as book:
         sheet = book.read("xl/worksheets/sheet2.xml").decode()
     assert re.findall(r"<v>(46023[.\d]*)</v>", sheet) == ["46023.875", "46023.5"]
+
+
+def styled(target: Path, sheet: str) -> dict[str, str]:
+    """Return the number format of each numeric cell of a sheet."""
+    with zipfile.ZipFile(target) as book:
+        cells, styles = book.read(f"xl/worksheets/{sheet}.xml").decode(), book.read("xl/styles.xml").decode()
+    own = dict(re.findall(r'<numFmt numFmtId="(\d+)" formatCode="([^"]*)"', styles))
+    used = re.findall(r'<xf numFmtId="(\d+)"', styles.partition("<cellXfs")[2])
+    found = re.findall(r'<c r="([A-Z]+\d+)"(?: s="(\d+)")?><v>', cells)
+    built_in = {"0": "General", "4": "#,##0.00"}
+    return {
+        place: own.get(used[int(style or 0)]) or built_in[used[int(style or 0)]] for place, style in found
+    }
+
+
+def test_numbers_of_a_spreadsheet_have_as_many_decimals_as_say_something(tmp_path: Path) -> None:
+    rows = [
+        [0.1 + 0.2, 0.762318840579, 1234.56789, 2013, 0.0012345678, 3.0, Decimal("9.50")],
+        [0.3, 0.5, 12.5, 2014, 0.5, 4.0, Decimal(2)],
+    ]
+    names = ["sum", "share", "mean", "year", "small", "round", "price"]
+    sheets = [Sheet("Numbers", Table(names, rows))]
+    write_xlsx(tmp_path / "made.xlsx", sheets, title="T", facts=[])
+    assert styled(tmp_path / "made.xlsx", "sheet2") == {
+        f"{column}{row}": code
+        for column, code in {
+            "A": "#,##0.0",
+            "B": "#,##0.00##",
+            "C": "#,##0.00",
+            "D": "General",
+            "E": "#,##0.00####",
+            "F": "General",
+            "G": "#,##0.00",
+        }.items()
+        for row in (2, 3)
+    }
