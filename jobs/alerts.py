@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from catalog.choices import NodeKind
 from jobs.choices import Condition, RunState
 from jobs.impact import Fed, fed_by
-from jobs.models import Alert, AlertDigest, AlertNews, Run
+from jobs.models import Alert, AlertDigest, AlertNews, Job, Run
 from portal.accounts.models import User
 from portal.accounts.prepared import Prepared
 from portal.audit.actions import Actor
@@ -25,9 +26,9 @@ from portal.notifications.actions import notify
 # What goes wrong within this time of a person's last message waits for its end, and is the next message.
 WINDOW: Final = dt.timedelta(minutes=30)
 SHOWN: Final = 20
-# How many things that stand still are named, and looked up among the questions.
+# How many things that stand still are named, and how many questions that rest on them are looked up.
 NAMED: Final = 3
-_LOOKED_UP: Final = 12
+_QUESTIONS: Final = 50
 _BY: Final = Actor.system("jobs")
 _LOCK: Final = 0x6A6F6261
 _OPEN: Prepared[Alert] = Prepared(
@@ -73,14 +74,10 @@ def late_alerts(user: User) -> list[Alert]:
     return _LATE(user=user)
 
 
-def questions_citing(fed: Sequence[Fed], user: User) -> list[Usage]:
-    """Return the open questions of those this person may see that rest on what stands still."""
-    found: dict[tuple[str, str], Usage] = {}
-    for thing in fed[:_LOOKED_UP]:
-        for usage in usages.of((thing.kind, thing.key), user).get("question", []):
-            if usage.node.is_open:
-                found.setdefault(usage.reference, usage)
-    return list(found.values())
+def questions_citing(job: Job, fed: Sequence[Fed], user: User) -> list[Usage]:
+    """Return the open questions of those this person may see that rest on a job or on what it feeds."""
+    things = [(NodeKind.JOB.value, job.key), *((thing.kind, thing.key) for thing in fed)]
+    return usages.open_of(things, user, most=_QUESTIONS).get("question", [])
 
 
 def tell_of_alerts() -> int:
@@ -133,7 +130,7 @@ def _shown(alert: Alert, user: User) -> ShownAlert:
     if alert.condition == Condition.FAILED:
         failed = Run.objects.filter(job=alert.job_id, backfill=None, state__in=RunState.unhappy())
         run = failed.order_by("-id").first() or run
-    return ShownAlert(alert, run, fed, questions_citing(fed, user))
+    return ShownAlert(alert, run, fed, questions_citing(alert.job, fed, user))
 
 
 def _node(alerts: list[Alert], user: User) -> Node:
@@ -168,7 +165,7 @@ def _of_one(alert: Alert, user: User) -> str:
     text = f"{alert.job.name}: {Condition(alert.condition).label}"
     fed = fed_by(alert.job, user)
     hurt = [thing.node.label for thing in fed]
-    hurt += [usage.node.label for usage in questions_citing(fed, user)]
+    hurt += [usage.node.label for usage in questions_citing(alert.job, fed, user)]
     return _("{alert}. It holds up {things}").format(alert=text, things=_several(hurt)) if hurt else text
 
 

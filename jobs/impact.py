@@ -1,67 +1,95 @@
 """What a job feeds: the datasets it publishes, and what stands still when it fails."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
 
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
-from jobs.models import Job
+from jobs.models import Job, WatchedDataset
+from jobs.refreshed import refreshed_by
 from portal.accounts.models import User
 from portal.accounts.prepared import Prepared
-from portal.events import Node, nodes
+from portal.events import Node, Reference, nodes
 
 # Deeper than any lineage of people's making; a circle by mistake ends here as well.
-DEEPEST = 6
-SHOWN = 50
-_FOLLOWERS: Prepared[str] = Prepared(
-    lambda *, job: Job.objects.filter(after=job).values_list("key", flat=True)
-)
-_MADE_OF: Prepared[tuple[str, str]] = Prepared(lambda **keys: _edges(keys))
+DEEPEST: Final = 6
+# Beyond so many things nobody looks further on.
+MOST: Final = 1_000
+SHOWN: Final = 200
+_JOB, _DATASET, _METRIC = NodeKind.JOB.value, NodeKind.DATASET.value, NodeKind.METRIC.value
+# Kind, key, and whether it is a job that does not start before the other has done its work.
+_Next = tuple[str, str, bool]
+_NEXT: Prepared[_Next] = Prepared(lambda **keys: _after(keys))
 
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """A thing that is made, directly or further on, from what a job publishes."""
+    """A thing that hangs on a job, directly or further on; one that ``waits`` is a job that it starts."""
 
     kind: str
     key: str
     node: Node
     direct: bool
+    waits: bool
 
 
 def fed_by(job: Job, user: User) -> list[Fed]:
-    """Return what hangs on the job, nearest first and only what is visible."""
-    start = (NodeKind.JOB.value, job.key)
-    found: dict[tuple[str, str], int] = {(NodeKind.JOB.value, key): 1 for key in _FOLLOWERS(job=job.pk)}
-    followers, front = list(found), [start]
+    """Return what hangs on the job, nearest first and only what is visible.
+
+    However many things that are, it takes at most three queries for each step away and, in the end, what
+    the registry of nodes needs for each kind.
+    """
+    start = (_JOB, job.key)
+    found: dict[Reference, tuple[int, bool]] = {}
+    front = [start]
     for depth in range(1, DEEPEST + 1):
-        # What a follower publishes is a step further on than what the job itself does.
-        front = [node for node in _next(front) if node != start and node not in found]
-        front += followers if depth == 1 else []
-        if not front or len(found) >= SHOWN:
+        reached = {
+            node: (depth, waits)
+            for node, waits in _next(front).items()
+            if node != start and node not in found
+        }
+        found |= reached
+        front = list(reached)
+        if not front or len(found) >= MOST:
             break
-        found.update(dict.fromkeys(front, depth) | dict.fromkeys(followers, 1))
     resolved = nodes.resolve(found, user)
     return [
-        Fed(kind, key, resolved[kind, key], depth == 1)
-        for (kind, key), depth in found.items()
+        Fed(kind, key, resolved[kind, key], depth == 1, waits)
+        for (kind, key), (depth, waits) in found.items()
         if (kind, key) in resolved
     ][:SHOWN]
 
 
-def _next(front: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _next(front: Collection[Reference]) -> dict[Reference, bool]:
+    """Return what comes right after these things, and whether it waits for them."""
     keys: dict[str, list[str]] = {}
-    for kind, key in sorted(front):
+    for kind, key in front:
         keys.setdefault(kind, []).append(key)
-    return list(dict.fromkeys(_MADE_OF(**keys)))
+    found: dict[Reference, bool] = {}
+    for kind, key, waits in sorted(_NEXT(**keys)):
+        found[kind, key] = waits or found.get((kind, key), False)
+    for key in sorted(refreshed_by(keys.get(_JOB, ()))):
+        found.setdefault((_METRIC, key), False)
+    return found
 
 
-def _edges(keys: Mapping[str, Iterable[str]]) -> QuerySet[LineageEdge, tuple[str, str]]:
-    """Choose what is made of these things, whose keys stand under their kinds."""
+def _after(keys: dict[str, Collection[str]]) -> QuerySet[LineageEdge, _Next]:
+    """Choose what is made of these things, whose keys stand under their kinds, and which jobs they start."""
     wanted = Q()
     for kind, those in keys.items():
         wanted |= Q(upstream_kind=kind, upstream_key__in=those)
-    edges = LineageEdge.objects.filter(wanted).order_by("downstream_kind", "downstream_key")
-    return edges.values_list("downstream_kind", "downstream_key")
+    edges = LineageEdge.objects.filter(wanted)
+    made = edges.values_list(F("downstream_kind"), F("downstream_key"), Value(value=False))
+    starts: list[QuerySet[Any, Any]] = []
+    if _JOB in keys:
+        followers = Job.objects.filter(after__key__in=keys[_JOB])
+        starts.append(followers.values_list(Value(_JOB), F("key"), Value(value=True)))
+    if _DATASET in keys:
+        watching = WatchedDataset.objects.filter(
+            dataset__asset__key__in=keys[_DATASET], trigger__enabled=True, trigger__job__enabled=True
+        )
+        starts.append(watching.values_list(Value(_JOB), F("trigger__job__key"), Value(value=True)))
+    return made.union(*starts) if starts else made.distinct()

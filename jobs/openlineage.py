@@ -11,11 +11,13 @@ from typing import Any, Final
 from django.conf import settings
 
 from catalog.choices import NodeKind
+from catalog.lineage import datasets_behind
 from catalog.models import Dataset
 from catalog.models.lineage import LineageEdge
 from jobs.choices import RunState
 from jobs.marks import LINEAGE, SILENT_JOBS, event_word, forget, read_on
 from jobs.models import Run, RunEvent
+from jobs.refreshed import refreshed_by
 from portal.webhooks.actions import hand_over, settings_endpoint
 from portal.webhooks.choices import Kind
 
@@ -136,11 +138,10 @@ def _job_facets(run: Run) -> Json:
 
 def _inputs(run: Run, *, ended: bool) -> list[Json]:
     checking = run.job.kind == _CHECKING
-    keys = set(
-        LineageEdge.objects.filter(
-            downstream_kind=NodeKind.JOB, downstream_key=run.job.key, upstream_kind=NodeKind.DATASET
-        ).values_list("upstream_key", flat=True)
-    )
+    edges = LineageEdge.objects.filter(downstream_kind=NodeKind.JOB, downstream_key=run.job.key)
+    upstream = set(edges.values_list("upstream_kind", "upstream_key"))
+    metrics = {key for kind, key in upstream if kind == NodeKind.METRIC} | refreshed_by([run.job.key])
+    keys = {key for kind, key in upstream if kind == NodeKind.DATASET} | datasets_behind(metrics)
     if checking:
         keys.add(str(run.job.config.get("dataset", "")))
     found = []

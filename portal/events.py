@@ -4,9 +4,9 @@ An app that owns things which others may name by (kind, key) registers a resolve
 references asks here, on behalf of a reader, and gets back only what that reader may know of.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import QuerySet
 
@@ -67,7 +67,13 @@ class Usage:
     role: str = ""
 
 
-UsageProvider = Callable[[Reference, User, int], Iterable[Usage]]
+class UsageProvider(Protocol):
+    """Name users of one kind, each once and the most telling first; on request only those that are open."""
+
+    def __call__(
+        self, references: Collection[Reference], user: User, most: int, *, open_only: bool
+    ) -> Iterable[Usage]:
+        """Return what uses one of these things at least, ``most`` at the most."""
 
 
 class UsageRegistry:
@@ -77,12 +83,24 @@ class UsageRegistry:
         self._providers: dict[str, UsageProvider] = {}
 
     def register(self, kind: str, provider: UsageProvider) -> None:
-        """Let ``provider(reference, user, most)`` name users of one kind, the most telling first."""
+        """Let ``provider`` name users of one kind."""
         self._providers[kind] = provider
 
     def of(self, reference: Reference, user: User, *, most: int = 10) -> dict[str, list[Usage]]:
         """Return what this person may know of that uses the thing, by kind; empty kinds are missing."""
-        found = {kind: list(provider(reference, user, most)) for kind, provider in self._providers.items()}
+        return self._asked([reference], user, most, open_only=False)
+
+    def open_of(self, references: Collection[Reference], user: User, *, most: int) -> dict[str, list[Usage]]:
+        """Return what uses one of these things at least and is still open; each app is asked once for all."""
+        return self._asked(references, user, most, open_only=True)
+
+    def _asked(
+        self, references: Collection[Reference], user: User, most: int, *, open_only: bool
+    ) -> dict[str, list[Usage]]:
+        found = {
+            kind: list(provider(references, user, most, open_only=open_only))
+            for kind, provider in self._providers.items()
+        }
         return {kind: users for kind, users in found.items() if users}
 
 

@@ -1,7 +1,11 @@
 """Which questions use a thing, and how questions look where others name them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import reduce
+from operator import or_
 from typing import Final
+
+from django.db.models import Q
 
 from portal.accounts.models import User
 from portal.events import Node, Reference, Usage
@@ -24,7 +28,7 @@ def answer_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
         str(answer.pk): Node(
             label=answer.question.title,
             url=answer.question.get_absolute_url(),
-            icon="message",
+            icon="ask",
             tone=answer.tone,
             state=str(answer.get_status_display()),
         )
@@ -37,18 +41,29 @@ def node_of(question: DataRequest, user: User) -> Node:
     return Node(
         label=f"{question.label} {question.title}",
         url=question.get_absolute_url(),
-        icon="message",
+        icon="ask",
         tone=question.tone,
         state=question.state_for(user),
         is_open=question.is_open,
     )
 
 
-def questions_using(reference: Reference, user: User, most: int = 10) -> list[Usage]:
-    """Return the questions linked to a thing that this person may see: open ones first, then the newest."""
-    kind, key = reference
+def questions_using(
+    references: Collection[Reference], user: User, most: int, *, open_only: bool
+) -> list[Usage]:
+    """Return the questions linked to these things that this person may see: open ones first, then the newest.
+
+    One query for all of them.
+    """
+    keys: dict[str, list[str]] = {}
+    for kind, key in references:
+        keys.setdefault(kind, []).append(key)
+    if not keys:
+        return []
+    linked_to = reduce(or_, (Q(kind=kind, key__in=those) for kind, those in keys.items()))
+    visible = DataRequest.objects.visible_to(user)
     links = (
-        QuestionLink.objects.filter(kind=kind, key=key, question__in=DataRequest.objects.visible_to(user))
+        QuestionLink.objects.filter(linked_to, question__in=visible.open() if open_only else visible)
         .select_related("question")
         .defer("question__body", "question__search", "question__title_search")
         .order_by("-question_id", "role")[: 5 * most]

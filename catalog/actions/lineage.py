@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from catalog.models import LineageEdge
 
-Edge = tuple[tuple[str, str], tuple[str, str]]
+Reference = tuple[str, str]
+Edge = tuple[Reference, Reference]
 
 
 @transaction.atomic
@@ -33,10 +35,22 @@ def connect(*, edges: Iterable[Edge], source: str) -> None:
 
 
 @transaction.atomic
-def replace_inputs(*, node: tuple[str, str], upstream: Iterable[tuple[str, str]], source: str) -> None:
+def replace_inputs(*, node: Reference, upstream: Iterable[Reference], source: str) -> None:
     """Make ``upstream`` all that ``source`` says about where the node comes from."""
     kept = set(upstream)
     known = LineageEdge.objects.filter(downstream_kind=node[0], downstream_key=node[1], source=source)
     gone = [edge.pk for edge in known if (edge.upstream_kind, edge.upstream_key) not in kept]
     LineageEdge.objects.filter(pk__in=gone).delete()
     connect(edges=[(each, node) for each in kept], source=source)
+
+
+@transaction.atomic
+def forget(*, nodes: Iterable[Reference]) -> None:
+    """Delete what everybody says about nodes that are no more: their keys may be given again."""
+    keys: dict[str, list[str]] = {}
+    for kind, key in nodes:
+        keys.setdefault(kind, []).append(key)
+    for kind, those in keys.items():
+        upstream = Q(upstream_kind=kind, upstream_key__in=those)
+        downstream = Q(downstream_kind=kind, downstream_key__in=those)
+        LineageEdge.objects.filter(upstream | downstream).delete()

@@ -1,5 +1,6 @@
 """Metric: a versioned definition and the series computed by it."""
 
+from collections.abc import Collection
 from typing import Self
 
 from django.db import models
@@ -18,6 +19,10 @@ class MetricQuerySet(models.QuerySet["Metric"]):
     def visible_to(self, user: User) -> Self:
         """Keep the metrics whose asset this person may know of."""
         return self.filter(asset__in=Asset.objects.visible_to(user))
+
+    def computed_from(self, datasets: Collection[str]) -> Self:
+        """Keep the metrics whose definition in force names one of these datasets, by their keys."""
+        return self.filter(version__definition__dataset__in=list(datasets))
 
 
 class Metric(models.Model):

@@ -76,7 +76,8 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
     series = _series(found, grain)
     figure = _figure(found, definition, grain, series)
     drawing = _drawing(found, definition, grain, series)
-    datasets = step_around(NodeKind.METRIC, key, user).of_kind(NodeKind.DATASET)
+    step = step_around(NodeKind.METRIC, key, user)
+    datasets = step.of_kind(NodeKind.DATASET)
     context |= {
         "definition": definition,
         "unit": definition.unit,
@@ -85,6 +86,9 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
         "figure": figure,
         "drawing": drawing,
         "chain": _chain(found, datasets, user),
+        # The chain says it all of a metric that is made of its dataset and feeds nothing.
+        "step": step if step.downstream or step.of_kind(NodeKind.METRIC) else None,
+        "node": node_of(found.asset),
         "thresholds": _thresholds(definition),
         "direction": wording.DIRECTIONS[definition.direction],
         "backup": backup_of(definition),

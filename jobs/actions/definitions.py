@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from catalog.actions.lineage import forget
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
 from jobs.access import shown_definition
@@ -166,6 +167,7 @@ def delete(*, job: Job, user: User, by: Actor) -> None:
         raise StillNeeded(reasons)
     record("job.deleted", by=by, about=_about(held), runs=held.runs.count(), version=held.version)
     held.delete()
+    forget(nodes=[(NodeKind.JOB.value, job.key)])
 
 
 def needed_by(job: Job, user: User) -> list[str]:

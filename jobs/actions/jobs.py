@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from jobs.actions.lineage import state_inputs
 from jobs.checks import problems
 from jobs.choices import Source
 from jobs.definitions import JobDefinition, ScheduleDefinition, stated, with_schema
@@ -144,6 +145,7 @@ def _complete(
     """Write what hangs on the row: who comes before, who may run and edit, schedules, version and trace."""
     job.after.set(Job.objects.filter(key__in=definition.after))
     arrange(job, reader)
+    state_inputs(job)
     job.runners.set(User.objects.filter(email__in=definition.runners))
     job.runner_teams.set(Team.objects.filter(key__in=definition.runner_teams))
     job.editors.set(User.objects.filter(email__in=definition.editors))

@@ -116,7 +116,7 @@ class MetricRefreshRunner:
 def _wanted(config: MetricRefreshConfig) -> list[_Wanted]:
     found = Metric.objects.select_related("asset", "version").exclude(version=None).order_by("asset__key")
     if config.dataset is not None:
-        found = found.filter(version__definition__dataset=config.dataset)
+        found = found.computed_from([config.dataset])
     else:
         found = found.filter(asset__key__in=config.metrics)
     wanted = [

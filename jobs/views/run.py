@@ -17,6 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from jobs import logs
 from jobs.access import access_run, attempts_of, files_of, sees_all_of
 from jobs.actions import runs
+from jobs.alerts import questions_citing
 from jobs.chains import begun_by
 from jobs.charts import history_of, lanes, summary_of
 from jobs.choices import Reason, RunState, Trigger
@@ -162,6 +163,7 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     hurt = shown.state in RunState.unhappy() and not any(
         later.id > shown.pk and later.state == RunState.SUCCEEDED for later in recent
     )
+    fed = fed_by(shown.job, user) if hurt else []
     begun = begun_by([shown], user) if shown.state == RunState.SUCCEEDED else []
     return {
         "kind": kind_of(shown.job.kind),
@@ -171,7 +173,8 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
         "history": history_of(recent, now=now),
         "past": len(recent),
         "summary": summary_of(recent),
-        "fed": fed_by(shown.job, user) if hurt else [],
+        "fed": fed,
+        "questions": questions_citing(shown.job, fed, user) if hurt else [],
         "params": [(name, value) for name, value in shown.params.items() if value is not None],
         "once": uuid4(),
         "asks": bool(shown.job.parameters_schema.get("properties")),

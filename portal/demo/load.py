@@ -1,12 +1,12 @@
 """Load the demonstration, and take it away again."""
 
 from django.db import transaction
-from django.db.models import Q
 
 from catalog.actions import assets
+from catalog.actions.lineage import forget
 from catalog.actions.search import reindex
-from catalog.choices import AssetKind, Certification
-from catalog.models import Asset, Dataset, LineageEdge, Metric
+from catalog.choices import AssetKind, Certification, NodeKind
+from catalog.models import Asset, Dataset, Metric
 from jobs.actions import jobs, runs
 from jobs.choices import RunState, Trigger
 from jobs.models import Job
@@ -105,8 +105,15 @@ def remove() -> list[str]:
     # What somebody cites in a question of their own stays with it.
     Evidence.objects.filter(pk__in=evidence, citations=None).delete()
     Asset.objects.filter(kind=AssetKind.DATASET, key__in=tables).delete()
-    LineageEdge.objects.filter(Q(upstream_key__in=tables) | Q(downstream_key__in=tables)).delete()
-    Job.objects.filter(key__in=[definition.key for definition in JOBS]).delete()
+    keys = [definition.key for definition in JOBS]
+    Job.objects.filter(key__in=keys).delete()
+    forget(
+        nodes=[
+            *((NodeKind.DATASET.value, table) for table in tables),
+            *((NodeKind.METRIC.value, metric.key) for metric in METRICS),
+            *((NodeKind.JOB.value, key) for key in keys),
+        ]
+    )
     User.objects.filter(email__in=[person.email for person in CAST]).delete()
     Team.objects.filter(key__in=[group.key for group in TEAMS], members=None).delete()
     transaction.on_commit(remove_files)

@@ -23,7 +23,7 @@ from portal.demo.people import load_people
 from portal.mcp.desk import Desk, Refused
 from portal.mcp.server import application
 from requests_app.models import DataRequest
-from tests.factories.catalog import dataset, metric
+from tests.factories.catalog import dataset, edge, metric
 from tests.factories.jobs import make_job
 from tests.factories.questions import make_question
 
@@ -104,6 +104,9 @@ def test_it_finds_and_reads_what_the_token_may_see(address, people):
     dataset("ops.flights", name_en="Flights", name_ko="항공편")
     dataset("fin.flights", name_en="Secret flights", team=finance, visibility="team")
     metric("ops.flight_rate", name_en="Flight rate", points=[("2013-01-01", 0.7)])
+    for key, private in (("weekly", False), ("payroll", True)):
+        make_job(key, kind="report", private=private, owner=people["cleo"])
+        edge(("metric", "ops.flight_rate"), ("job", key), source="definition")
     secret = secret_of(people["ada"], "catalog:read")
     failed, found = call(address, secret, "search_catalog", words="항공편")
     assert not failed
@@ -116,6 +119,8 @@ def test_it_finds_and_reads_what_the_token_may_see(address, people):
     failed, found = call(address, secret, "read_metric", key="ops.flight_rate", grain="month")
     assert not failed
     assert [point["value"] for point in found["points"]] == [0.7]
+    assert [each["key"] for each in found["lineage"]["downstream"]] == ["weekly"]
+    assert "Payroll" not in str(found)
 
 
 def test_it_runs_a_job_once_and_follows_it(address, people):

@@ -4,6 +4,7 @@ from catalog.choices import Visibility
 from catalog.models import Metric
 from portal.accounts.models import Team
 from tests.factories import catalog
+from tests.factories.jobs import make_job
 from tests.factories.tokens import bearer
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,18 @@ def test_a_metric_has_its_definition_and_lineage(client, finn):
     assert answer["definition"]["auditable"]["reviewer"] is None
     assert "@" not in str(answer)
     assert answer["lineage"]["upstream"] == [{"kind": "dataset", "key": "flights", "label": "Flights"}]
+
+
+def test_reports_below_a_metric_are_named_to_who_may_see_them(client, cast, finn):
+    catalog.metric("rate", points=MONTHS)
+    for key, fields in (("weekly", {}), ("payroll", {"private": True, "owner": cast.cleo})):
+        make_job(key, kind="report", **fields)
+        catalog.edge(("metric", "rate"), ("job", key), source="definition")
+    cleo = bearer(cast.cleo, "catalog:read")
+    for headers, seen in ((finn, ["weekly"]), (cleo, ["payroll", "weekly"])):
+        answer = get(client, "/api/v1/metrics/rate", headers)
+        assert [each["key"] for each in answer["lineage"]["downstream"]] == seen
+        assert ("Payroll" in str(answer)) == ("payroll" in seen)
 
 
 def test_the_series_is_cut_by_grain_and_days(client, finn):

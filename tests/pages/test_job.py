@@ -91,6 +91,20 @@ def test_what_hangs_on_it_is_linked(dan: Client) -> None:
     assert "unknown" not in page
 
 
+def test_what_hangs_on_it_says_how_and_the_rest_is_folded_away(dan: Client) -> None:
+    job = make_job("refresh", kind="metric_refresh", config={"dataset": "flights"})
+    waiting = make_job("waiting", name_en="Waiting")
+    waiting.after.add(job)
+    catalog.metric("rate", name_en="Rate")
+    for number in range(11):
+        catalog.edge(("metric", "rate"), ("job", f"weekly-{number:02}"), source="definition")
+        make_job(f"weekly-{number:02}", kind="report", name_en=f"Weekly {number:02}")
+    card = text(dan, "/jobs/refresh/").split('id="fed-title"', 1)[1].split("</section>", 1)[0]
+    for name, how in (("Waiting", "follows"), ("Rate", "computed"), ("Weekly 00", "further on")):
+        assert f">{how}<" in card.split(f">{name}<", 1)[1].split("</li>", 1)[0]
+    assert card.index("Weekly 09") < card.index("<details") < card.index("Weekly 10")
+
+
 class TestHowItWorks:
     SQL = "WITH late AS (SELECT * FROM ops.flights) SELECT * FROM late -- unlike hr.pay"
 

@@ -121,6 +121,34 @@ def test_the_chain_leaves_out_what_a_stranger_may_not_see(client, cast, on_time)
     assert "Secret flights" not in text(client)
 
 
+def test_what_stands_downstream_of_it_is_drawn(ada, on_time):
+    catalog.dataset("flights", name_en="Flights")
+    catalog.edge(("dataset", "flights"), ("metric", "on_time_rate"), source="definition")
+    assert "lineage-graph" not in text(ada), "the chain says it all"
+    for number in range(10):
+        make_job(f"weekly-{number}", kind="report", name_en=f"Weekly {number}")
+        catalog.edge(("metric", "on_time_rate"), ("job", f"weekly-{number}"), source="definition")
+    card = text(ada).split('id="lineage-title"', 1)[1].split("</section>", 1)[0]
+    drawn, beside = card.split("</svg></div>", 1)
+    assert all(f'aria-label="{name}"' in drawn for name in ("Flights", "On-time rate", "Weekly 0"))
+    assert 'href="/reports/weekly-9/"' in beside, "what there is no room for is named below"
+
+
+def test_the_inputs_of_a_derived_metric_are_drawn(ada, on_time):
+    catalog.metric("cancelled", name_en="Cancelled")
+    catalog.edge(("metric", "cancelled"), ("metric", "on_time_rate"), source="definition")
+    assert 'aria-label="Cancelled"' in text(ada)
+
+
+def test_reports_that_a_stranger_may_not_see_are_not_drawn(client, cast, on_time):
+    make_job("payroll", kind="report", name_en="Payroll", private=True, owner=cast.cleo)
+    catalog.edge(("metric", "on_time_rate"), ("job", "payroll"), source="definition")
+    for reader, sees in ((cast.cleo, True), (cast.finn, False)):
+        client.force_login(reader)
+        page = text(client)
+        assert ("Payroll" in page, "lineage-graph" in page) == (sees, sees)
+
+
 def test_before_the_first_refresh_it_says_what_comes(ada):
     catalog.metric("on_time_rate")
     page = text(ada)
@@ -188,5 +216,13 @@ def test_the_number_of_queries_does_not_grow(ada, on_time, django_assert_num_que
     with django_assert_num_queries(count):
         text(ada, f"/catalog/metrics/on_time_rate/{part}")
     catalog.refresh(on_time, [(f"2012-{month:02}-01", 0.5) for month in range(1, 13)], grain="week")
+    make_job("weekly", kind="report")
+    catalog.edge(("metric", "on_time_rate"), ("job", "weekly"), source="definition")
+    count += 2 * (part == "")
+    with django_assert_num_queries(count):
+        text(ada, f"/catalog/metrics/on_time_rate/{part}")
+    for number in range(10):
+        make_job(f"weekly-{number}", kind="report")
+        catalog.edge(("metric", "on_time_rate"), ("job", f"weekly-{number}"), source="definition")
     with django_assert_num_queries(count):
         text(ada, f"/catalog/metrics/on_time_rate/{part}")

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,8 +13,11 @@ from jobs.choices import Outcome, RunState
 from jobs.models import Run, Worker
 from jobs.models.run import RunQuerySet
 from portal.audit.models import AuditEvent
+from requests_app.choices import Visibility
 from tests.conftest import Cast
+from tests.factories import catalog
 from tests.factories.jobs import make_attempt, make_job, make_log, make_run
+from tests.factories.questions import make_question
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -154,6 +158,31 @@ def test_who_is_hurt_leaves_out_what_the_reader_may_not_know(client: Client, cas
     assert "Payroll" not in text(client, f"/runs/{failed.number}/")
     client.force_login(cast.cleo)
     assert "Payroll" in text(client, f"/runs/{failed.number}/")
+
+
+def test_who_is_hurt_tells_what_waits_from_what_grows_old_and_the_open_questions(
+    client: Client, cast: Cast
+) -> None:
+    job, follower = make_job(), make_job("next")
+    follower.after.add(job)
+    for number in range(20):
+        catalog.dataset(f"t{number:02}", name_en=f"Table {number:02}")
+        catalog.edge(("job", job.key), ("dataset", f"t{number:02}"))
+    catalog.edge(("dataset", "t19"), ("job", "weekly"), source="definition")
+    make_job("weekly", kind="report", name_en="Weekly figures")
+    for title, visibility in (("How late?", Visibility.COMPANY), ("Whom to dismiss?", Visibility.PRIVATE)):
+        make_question(cast.ada, title, visibility=visibility, links=[("dataset", "t19")])
+    failed = make_run(job, RunState.FAILED)
+    client.force_login(cast.finn)
+    page = text(client, f"/runs/{failed.number}/").split('id="hurt-title"', 1)[1]
+    card = page.split("</section>", 1)[0]
+    shown = [re.sub("<[^>]+>", " ", row).split() for row in re.findall("<li>(.*?)</li>", card)]
+    assert ["Next", "waits"] in shown
+    assert ["Weekly", "figures", "not", "renewed"] in shown
+    assert len(shown) == 22
+    assert 0 < page.index("Table 11") < page.index("<details") < page.index("Table 12")
+    assert "How late?" in page
+    assert "Whom to dismiss?" not in page
 
 
 def test_a_queued_run_says_why_it_waits(dan: Client) -> None:

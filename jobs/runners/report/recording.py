@@ -63,7 +63,12 @@ def record_edition(*, run: Run, outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connect(run: Run, tables: Collection[str], metrics: Collection[str], *, all_of_it: bool) -> None:
-    """Put down what the report is made of, so that who breaks that sees it; a part forgets nothing."""
+    """Put down what the edition was made of, beside what the definition says; a part forgets nothing.
+
+    An edition of a definition that was changed meanwhile says nothing of what the report reads now.
+    """
+    if run.job_version != run.job.version:
+        return
     keys = Dataset.objects.filter(physical_name__in=tables).values_list("asset__key", flat=True)
     upstream = {(NodeKind.DATASET.value, key) for key in keys}
     upstream |= {(NodeKind.METRIC.value, key) for key in metrics}

@@ -19,6 +19,7 @@ from jobs.models import RunEvent, TellingMark
 from portal.webhooks import relay
 from portal.webhooks.models import Delivery, Endpoint
 from tests.factories.catalog import dataset as make_dataset
+from tests.factories.catalog import definition, edge, metric
 from tests.factories.jobs import make_job, make_run, make_schedule
 from tests.receiver import Receiver
 
@@ -144,6 +145,30 @@ def test_a_model_s_run_tells_what_it_read_and_made(file):
     assert made["outputFacets"]["outputStatistics"]["rowCount"] == 12
     assert made["facets"]["schema"]["fields"] == [{"name": "b", "type": "BIGINT", "ordinal_position": 1}]
     assert made["facets"]["columnLineage"]["fields"] == {"b": {"inputFields": [{**named, "field": "a"}]}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("report", {"sections": [{"kind": "metric", "metric": "ops.rate"}]}),
+        ("metric_refresh", {"metrics": ["ops.rate"]}),
+        ("metric_refresh", {"dataset": "ops.late"}),
+    ],
+)
+def test_what_reads_metrics_tells_the_datasets_that_they_are_computed_from(file, kind, config):
+    late, flights = make_dataset("ops.late"), make_dataset("ops.flights")
+    make_dataset("ops.other")
+    metric("ops.rate", version=definition(dataset="ops.late"))
+    derived_from = {"ops.rate": ("metric", "ops.count"), "ops.count": ("dataset", "ops.flights")}
+    for key, upstream in derived_from.items():
+        edge(upstream, ("metric", key), source="definition")
+    edge(("dataset", "ops.late"), ("metric", "ops.rate"), source="definition")
+    job = make_job("weekly", kind=kind, config=config)
+    if kind == "report":
+        edge(("metric", "ops.rate"), ("job", "weekly"), source="definition")
+    happen(make_run(job, RunState.SUCCEEDED), "succeeded")
+    (told,) = lines(file)
+    assert [each["name"] for each in told["inputs"]] == [flights.physical_name, late.physical_name]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from catalog.actions.lineage import connect
 from catalog.choices import NodeKind, Visibility
 from catalog.lineage import step_around
 from catalog.models import LineageEdge
-from jobs.actions.definitions import change
+from jobs.actions.definitions import change, delete
 from jobs.actions.jobs import JobDefinition, definition_of, register
 from jobs.actions.runs import trigger
 from jobs.artifacts import ARTIFACTS
@@ -124,13 +124,16 @@ def test_an_edition_keeps_figures_as_evidence_and_no_value_in_its_run(trips: Any
     assert "2013" not in str([each for each in run.outputs["sections"] if each["kind"] == "query"])
 
 
+def inputs_of(report: Job) -> set[tuple[str, str]]:
+    edges = LineageEdge.objects.filter(downstream_kind="job", downstream_key=report.key)
+    return set(edges.values_list("upstream_key", "source"))
+
+
 def test_who_fills_what_a_report_reads_names_the_report(trips: Any, cast: Cast, client: Client) -> None:
     load = make_job("load-trips")
     connect(edges=[(("job", load.key), ("dataset", "trips"))], source="run")
     report = make_report(TEXT, QUERY, owner=cast.ben.email)
-    assert [thing.key for thing in fed_by(load, cast.dan)] == ["trips"], "it has not been read yet"
-    edition(report)
-    assert [thing.key for thing in fed_by(load, cast.dan)] == ["trips", report.key]
+    assert [thing.key for thing in fed_by(load, cast.dan)] == ["trips", report.key], "before any edition"
     assert fed_by(load, cast.dan)[-1].node.url == f"/reports/{report.key}/"
     assert [each.key for each in step_around(NodeKind.DATASET, "trips", cast.dan).downstream] == [report.key]
     client.force_login(cast.dan)
@@ -141,23 +144,65 @@ def test_who_fills_what_a_report_reads_names_the_report(trips: Any, cast: Cast, 
     assert [thing.key for thing in fed_by(load, cast.finn)] == ["trips"]
 
 
-def test_a_section_that_fails_once_does_not_cut_the_report_off(trips: Any, cast: Cast) -> None:
-    report = make_report(
-        TEXT, QUERY, {**QUERY, "title_en": "More", "sql": "SELECT n FROM ops.more"}, owner=cast.ben.email
-    )
+def test_a_report_stands_below_all_that_its_sections_name_from_when_it_is_saved(cast: Cast) -> None:
+    catalog.dataset("trips", table={"physical_name": "ops.trips"})
+    sql = """WITH more AS (SELECT day FROM ops.more) SELECT * FROM ops.trips AS t JOIN more AS m
+    ON t.day = m.day AND t.trips > $least WHERE t.day IN (SELECT day FROM ops."Days")"""
+    metric = {"kind": "metric", "metric": "ops.rate"}
+    report = make_report(TEXT, {**QUERY, "sql": sql, "parameters": {"least": 1}}, metric)
+    named = {"trips", "ops.more", "ops.days", "ops.rate"}
+    assert inputs_of(report) == {(key, "definition") for key in named}
+    make_report(TEXT, {**QUERY, "sql": "SELECT day FROM ops.trips; SELECT 1"}, metric)
+    assert inputs_of(report) == {("ops.rate", "definition")}, "no run could take that SQL either"
 
-    def inputs() -> set[str]:
-        return set(
-            LineageEdge.objects.filter(downstream_key=report.key).values_list("upstream_key", flat=True)
-        )
 
+def test_an_edit_drops_what_a_report_reads_no_more_whoever_said_so(trips: Any, cast: Cast) -> None:
+    metric = {"kind": "metric", "metric": "ops.rate"}
+    report = make_report(QUERY, metric, owner=cast.ben.email)
+    Job.objects.filter(pk=report.pk).update(source=Source.PORTAL)
+    report.refresh_from_db()
+    catalog.metric("ops.rate")
+    connect(edges=[(("dataset", "trips"), ("job", report.key))], source="run")
+    config = {**report.config, "sections": [TEXT, metric]}
+    definition = replace(definition_of(report), config=config)
+    report = change(job=report, definition=definition, version=1, user=cast.dan, by=TESTS)
+    assert inputs_of(report) == {("ops.rate", "definition")}
+    assert step_around(NodeKind.DATASET, "trips", cast.dan).downstream == []
+
+
+def test_an_edition_of_what_was_changed_meanwhile_says_nothing_of_what_is_read_now(
+    trips: Any, cast: Cast
+) -> None:
+    report = make_report(TEXT, QUERY, owner=cast.ben.email)
+    trigger(job=report, params={}, by=TESTS, trigger=Trigger.MANUAL, requested_by=None, principal="tests")
+    held = claim("tests")
+    assert held is not None
+    Job.objects.filter(pk=report.pk).update(version=report.version + 1)
+    run_inline(held)
+    assert Run.objects.get(pk=held.run_id).state == RunState.SUCCEEDED
+    assert inputs_of(report) == {("trips", "definition")}
+
+
+def test_a_report_that_was_saved_before_stands_there_from_its_next_edition_on(trips: Any, cast: Cast) -> None:
+    more = {**QUERY, "title_en": "More", "sql": "SELECT n FROM ops.more"}
+    report = make_report(TEXT, QUERY, more, owner=cast.ben.email)
+    LineageEdge.objects.all().delete()
     connect(edges=[(("dataset", "more"), ("job", report.key))], source="run")
     assert edition(report).outputs["incomplete"] is True
-    assert inputs() == {"more", "trips"}
+    assert inputs_of(report) == {("more", "run"), ("trips", "run")}, "a section that fails cuts nothing off"
     report.config["sections"].pop()
     report.save()
     assert edition(report).outputs["incomplete"] is False
-    assert inputs() == {"trips"}, "what it reads no longer is forgotten by a whole edition"
+    assert inputs_of(report) == {("trips", "run")}, "what it reads no longer is forgotten by a whole edition"
+
+
+def test_nothing_is_left_of_a_deleted_report(trips: Any, cast: Cast) -> None:
+    report = make_report(TEXT, QUERY, owner=cast.ben.email)
+    Job.objects.filter(pk=report.pk).update(source=Source.PORTAL)
+    delete(job=report, user=cast.dan, by=TESTS)
+    assert not LineageEdge.objects.exists()
+    make_job(report.key, kind="report")
+    assert step_around(NodeKind.DATASET, "trips", cast.dan).downstream == [], "the key was given again"
 
 
 def test_tables_and_links_of_a_text_are_printed(trips: Any, cast: Cast) -> None:

@@ -21,7 +21,7 @@ from portal.evidence.models import Citation
 from portal.notifications.models import Notification
 from requests_app.choices import State
 from requests_app.models import DataRequest, PoolMember
-from tests.factories.catalog import refresh
+from tests.factories.catalog import edge, refresh
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +81,8 @@ def test_removing_leaves_only_what_others_made() -> None:
     load()
     mine = User.objects.create_user("me@example.org", name="Me Myself")
     Asset.objects.create(kind=AssetKind.DATASET, key="sales.orders", name_en="Orders", owner=mine)
+    edge(("source", "flights.csv"), ("job", "load-flights"))
+    edge(("metric", "ops.on_time_rate"), ("job", "of-somebody"))
     tables = remove()
     assert "ops.flights" in tables
     assert _counts() == {"User": 1, "Team": 0, "Job": 0, "Run": 0, "Asset": 1, "Dataset": 0, "Metric": 0}
