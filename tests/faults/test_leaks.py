@@ -167,7 +167,7 @@ def desk(own: OwnDatabase, tmp_path: Path, tmp_path_factory: pytest.TempPathFact
                 worker = processes.worker(**environment)
                 clock = processes.clock(**environment)
                 yield Desk(processes, serving(started, port), worker, clock, other, canaries, watch)
-            assert_invariants()
+            assert_invariants(var=tmp_path / "var")
         finally:
             processes.stop()
             broker.stop()
