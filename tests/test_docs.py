@@ -64,7 +64,7 @@ def test_each_api_route_in_the_docs_is_served() -> None:
 
 
 def test_each_setting_is_documented_and_each_documented_setting_is_read() -> None:
-    readers = re.compile(r"(?:conf\.)?\b(?:text|integer|word|hosts|git_address)\(\s*\"([A-Z_]+)\"")
+    readers = re.compile(r"(?:conf\.)?\b(?:text|integer|word|hosts|packages|git_address)\(\s*\"([A-Z_]+)\"")
     code = [path.read_text() for path in (ROOT / "portal").rglob("*.py")]
     read = {found for text in code for found in readers.findall(text)}
     table = (ROOT / "docs" / "configuration.md").read_text()

@@ -88,7 +88,7 @@ def processes(committed: None, broker: Broker, tmp_path: Path) -> Iterator[Proce
     started = Processes(tmp_path, broker)
     try:
         yield started
-        assert_invariants()
+        assert_invariants(var=tmp_path / "var")
     finally:
         started.stop()
 

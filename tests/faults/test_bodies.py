@@ -45,7 +45,7 @@ def running(committed: None, broker: Broker, tmp_path_factory: pytest.TempPathFa
         started.clock()
         yield started
         assert all(one.process.poll() is None for one in started.started)
-        assert_invariants()
+        assert_invariants(var=started.folder / "var")
     finally:
         started.stop()
 

@@ -29,7 +29,7 @@ def harmed(own: OwnDatabase, broker: Broker, tmp_path: Path) -> Iterator[Process
     processes = Processes(tmp_path, broker)
     try:
         yield processes
-        assert_invariants()
+        assert_invariants(var=tmp_path / "var")
     finally:
         processes.stop()
 

@@ -34,7 +34,7 @@ def desk(own: OwnDatabase, broker: Broker, tmp_path: Path) -> Iterator[tuple[Pro
         processes.clock(RUN_LEASE="30")
         yield processes, serving(started, port)
         assert all(one.process.poll() is None for one in processes.started), "nothing had to be restarted"
-        assert_invariants()
+        assert_invariants(var=tmp_path / "var")
     finally:
         processes.stop()
 

@@ -128,7 +128,7 @@ def on_its_own(broker: Broker, folder: Path) -> Iterator[Processes]:
     processes = Processes(folder, broker)
     try:
         yield processes
-        assert_invariants()
+        assert_invariants(var=folder / "var")
     finally:
         processes.stop()
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -167,7 +167,7 @@ def desk(own: OwnDatabase, tmp_path: Path, tmp_path_factory: pytest.TempPathFact
                 worker = processes.worker(**environment)
                 clock = processes.clock(**environment)
                 yield Desk(processes, serving(started, port), worker, clock, other, canaries, watch)
-            assert_invariants()
+            assert_invariants(var=tmp_path / "var")
         finally:
             processes.stop()
             broker.stop()
@@ -224,7 +224,7 @@ def jobs_use_them_and_fail(desk: Desk, key: str) -> None:
     assert files.state == RunState.FAILED
     assert "/team/jobs.git" in files.error["message"]
     for path in ("/hooks/", "/services/", "/lineage"):
-        until(lambda path=path: told(desk.other, path), seconds=60, what=f"{path} was told")
+        until(partial(told, desk.other, path), seconds=60, what=f"{path} was told")
     until(lambda: Delivery.objects.filter(attempts__gte=1).exists(), what="the webhook failed")
 
 
@@ -280,13 +280,13 @@ def everything_written(desk: Desk, dan: Visitor) -> Iterator[tuple[str, str, set
         yield f"sent to {each.path.split('/')[1]}", each.body.decode(errors="replace"), set()
     # Where a webhook goes is shown to whom it belongs.
     for visitor, own in ((desk.web.visitor().sign_in("cleo"), set()), (dan, {"webhook address"})):
-        for path, text in pages(visitor):
-            yield f"page {path}", text, own
+        for address, text in pages(visitor):
+            yield f"page {address}", text, own
 
 
 def broker_dump(url: str) -> str:
     client = redis.Redis.from_url(url)
-    kinds: dict[bytes, Callable[[bytes], Any]] = {
+    kinds: dict[Any, Callable[[Any], Any]] = {
         b"string": client.get,
         b"list": lambda key: client.lrange(key, 0, -1),
         b"set": client.smembers,

@@ -21,6 +21,12 @@ def test_every_kind_is_named() -> None:
     assert named == {kind.key for kind in all_kinds()} - SYSTEM_KINDS
 
 
+def test_every_kind_whose_row_says_below_has_its_example() -> None:
+    below = re.findall(r"^\| `(\w+)` \|.*\| below \|$", PAGE, re.MULTILINE)
+    assert below
+    assert sorted(re.findall(r"kind: (\w+)", "".join(EXAMPLES))) == sorted(below)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=[re.findall(r"kind: (\w+)", each)[0] for each in EXAMPLES])
 def test_an_example_is_read_and_fits(cast: Cast, tmp_path: Path, example: str) -> None:
     tmp_path.joinpath("jobs.yaml").write_text(example)
