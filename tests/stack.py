@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 60
 DEMO_SECONDS = 120
 # What tests.servers sets for this process must not reach a portal that is to start its own servers.
