@@ -25,9 +25,12 @@ NO_SPACE = "There is no space left"
 
 
 @pytest.fixture
-def disk(processes: Processes, settings: object) -> Iterator[Path]:
-    """Mount a disk of 8 MB as the folder of everything that this test's processes write."""
-    var = processes.folder / "var"
+def disk(tmp_path: Path, settings: object) -> Iterator[Path]:
+    """Mount a disk of 8 MB as the folder of everything that this test's processes write.
+
+    It comes before them, and stays until what they leave behind was looked at.
+    """
+    var = tmp_path / "var"
     var.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "desk-full", str(var)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False) if os.geteuid() == 0 else None
@@ -65,7 +68,7 @@ def scratch(disk: Path) -> list[Path]:
 
 
 def test_f19_a_full_disk_fails_the_run_that_fills_it_and_nothing_else(
-    processes: Processes, disk: Path
+    disk: Path, processes: Processes
 ) -> None:
     people = load_people()
     port = free_port()

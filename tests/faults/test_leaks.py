@@ -199,7 +199,9 @@ def somebody_signs_in_and_stores_secrets(desk: Desk, people: dict[str, User]) ->
     (token,) = re.findall(r'id="secret"[^>]*>(ddesk_[^<]+)<', shown)
     canaries.plant("token", token)
     at = desk.other.url(f"/hooks/{canaries.plant('webhook address')}")
-    shown = typed(dan, "/webhooks/add/", name="Stock", url=at, events="run.failed", jobs="").text
+    shown = typed(
+        dan, "/webhooks/add/", name="Stock", format="json", url=at, events="run.failed", jobs=""
+    ).text
     canaries.plant("webhook secret", re.findall(r"whsec_([A-Za-z0-9+/=]+)", shown)[0])
     slack = {"url": desk.other.url(f"/services/{canaries.plant('slack')}")}
     form = dan.form_of("/account/notifications/")
