@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import redis
 from django.db import connection
+from django.db.models.functions import Now
 from psycopg2 import sql
 
 from jobs.actions.housekeeping import READ_JOB_FILES
@@ -32,6 +33,7 @@ from jobs.models import Job, Run
 from portal.accounts.actions import people as accounts
 from portal.accounts.models import User
 from portal.demo.people import load_people
+from portal.notifications.models import Outbox
 from portal.webhooks.models import Delivery
 from tests.faults.invariants import assert_invariants
 from tests.faults.own import OwnDatabase
@@ -225,6 +227,9 @@ def jobs_use_them_and_fail(desk: Desk, key: str) -> None:
     files = ended(start(register(definition=READ_JOB_FILES, by=TESTS)), seconds=60)
     assert files.state == RunState.FAILED
     assert "/team/jobs.git" in files.error["message"]
+    # News to people are collected for a minute first.
+    waiting = Outbox.objects.filter(attempts=0)
+    until(partial(waiting.update, available_at=Now()), seconds=60, what="there is news for people")
     for path in ("/hooks/", "/services/", "/lineage"):
         until(partial(told, desk.other, path), seconds=60, what=f"{path} was told")
     until(lambda: Delivery.objects.filter(attempts__gte=1).exists(), what="the webhook failed")
