@@ -14,6 +14,7 @@ from portal.accounts.models import User
 from portal.demo.people import load_people
 from portal.ui import navigation
 from portal.ui.translations import compile_catalogs
+from tests.receiver import Receiver
 
 TESTS = Path(__file__).resolve().parent
 
@@ -173,3 +174,11 @@ def files(settings: Any, tmp_path: Path) -> Path:
     folder.mkdir()
     settings.SOURCE_FOLDER = str(folder)
     return folder
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[Receiver]:
+    """Another system on this machine, which the portal may call."""
+    with Receiver() as running:
+        settings.OUTGOING_ALLOW = (("127.0.0.1", running.port),)
+        yield running

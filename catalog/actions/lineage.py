@@ -7,8 +7,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from catalog.models import LineageEdge
+from portal.events import Reference
 
-Reference = tuple[str, str]
 Edge = tuple[Reference, Reference]
 
 

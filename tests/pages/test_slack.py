@@ -6,17 +6,9 @@ import pytest
 
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Preference, SlackHook
-from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 PAGE = "/account/notifications/"
-
-
-@pytest.fixture
-def server(settings):
-    with Receiver() as running:
-        settings.OUTGOING_ALLOW = (("127.0.0.1", running.port),)
-        yield running
 
 
 @pytest.fixture

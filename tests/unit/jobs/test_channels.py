@@ -23,16 +23,8 @@ from portal.webhooks.models import Delivery
 from tests.factories.catalog import dataset as make_dataset
 from tests.factories.jobs import make_job, make_run
 from tests.factories.webhooks import make_endpoint
-from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def server(settings):
-    with Receiver() as running:
-        settings.OUTGOING_ALLOW = (("127.0.0.1", running.port),)
-        yield running
 
 
 @pytest.fixture

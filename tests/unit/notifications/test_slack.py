@@ -16,18 +16,10 @@ from portal.notifications.actions import notify, prefer, read
 from portal.notifications.choices import Channel, Pace, Sort
 from portal.notifications.models import Notification, Outbox, Preference, SlackHook
 from portal.outgoing import Mistyped, calls
-from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 LABEL = "<!channel> & <https://evil.example|click> {actor} %(x)s a|b\nnew line"
 TESTS = Actor.system("tests")
-
-
-@pytest.fixture
-def server(settings):
-    with Receiver() as running:
-        settings.OUTGOING_ALLOW = (("127.0.0.1", running.port),)
-        yield running
 
 
 @pytest.fixture

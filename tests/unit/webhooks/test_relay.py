@@ -24,13 +24,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def server(settings):
-    with Receiver() as running:
-        settings.OUTGOING_ALLOW = (("127.0.0.1", running.port),)
-        yield running
-
-
-@pytest.fixture
 def hidden(monkeypatch):
     """The keys of things that nobody sees any more."""
     keys: set[str] = set()
