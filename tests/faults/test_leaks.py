@@ -211,7 +211,7 @@ def somebody_signs_in_and_stores_secrets(desk: Desk, people: dict[str, User]) ->
     return dan
 
 
-def jobs_use_them_and_fail(desk: Desk, key: str) -> None:
+def jobs_use_them_and_fail(desk: Desk, key: str) -> Run:
     canaries, web = desk.canaries, desk.web
     config = {"pipeline": "test-spill", "secrets": ["crm"]}
     job("test-spill", key=key, config=config, max_attempts=2, owner_email="dan@example.com")
@@ -233,6 +233,7 @@ def jobs_use_them_and_fail(desk: Desk, key: str) -> None:
     for path in ("/hooks/", "/services/", "/lineage"):
         until(partial(told, desk.other, path), seconds=60, what=f"{path} was told")
     until(lambda: Delivery.objects.filter(attempts__gte=1).exists(), what="the webhook failed")
+    return run
 
 
 def told(other: Receiver, path: str) -> bool:
@@ -274,7 +275,7 @@ def everything_breaks_in_the_middle(desk: Desk, dan: Visitor, key: str) -> None:
     until(lambda: not Run.objects.open().exists(), seconds=60, what="all runs ended")
 
 
-def everything_written(desk: Desk, dan: Visitor) -> Iterator[tuple[str, str, set[str]]]:
+def everything_written(desk: Desk, dan: Visitor, failed: Run) -> Iterator[tuple[str, str, set[str]]]:
     """Yield where it stands, the text, and what may stand there."""
     folder = desk.processes.folder
     for path in filter(Path.is_file, folder.rglob("*")):
@@ -287,7 +288,7 @@ def everything_written(desk: Desk, dan: Visitor) -> Iterator[tuple[str, str, set
         yield f"sent to {each.path.split('/')[1]}", each.body.decode(errors="replace"), set()
     # Where a webhook goes is shown to whom it belongs.
     for visitor, own in ((desk.web.visitor().sign_in("cleo"), set()), (dan, {"webhook address"})):
-        for address, text in pages(visitor):
+        for address, text in pages(visitor, f"/runs/{failed.number}/"):
             yield f"page {address}", text, own
 
 
@@ -310,9 +311,9 @@ def database_dump() -> Iterator[tuple[str, str]]:
             yield table, "\n".join(row[0] for row in cursor.fetchall())
 
 
-def pages(visitor: Visitor) -> Iterator[tuple[str, str]]:
+def pages(visitor: Visitor, run: str) -> Iterator[tuple[str, str]]:
     """Yield the pages that links lead to, from the entrance and from where secrets are at work."""
-    todo = ["/", "/runs/1/", "/runs/1/log/", "/runs/1/log.txt", "/audit/", "/secrets/", "/webhooks/"]
+    todo = ["/", run, f"{run}log/", f"{run}log.txt", "/audit/", "/secrets/", "/webhooks/"]
     todo += ["/account/tokens/", "/account/sessions/", "/account/notifications/", "/queues/"]
     done: set[str] = set()
     while todo and len(done) < PAGES_AT_MOST:
@@ -330,12 +331,12 @@ def test_a40_no_secret_is_anywhere_it_could_be_read(desk: Desk) -> None:
     people = load_people()
     key = desk.canaries.plant(DECOY)
     dan = somebody_signs_in_and_stores_secrets(desk, people)
-    jobs_use_them_and_fail(desk, key)
+    failed = jobs_use_them_and_fail(desk, key)
     everything_breaks_in_the_middle(desk, dan, key)
 
     looked, hits = Counter[str](), {"process list": desk.watch.named - {DECOY}}
     seen_in = {"process"} if DECOY in desk.watch.named else set()
-    for where, text, allowed in everything_written(desk, dan):
+    for where, text, allowed in everything_written(desk, dan, failed):
         found = desk.canaries.found_in(text)
         looked[where.split()[0]] += 1
         seen_in |= {where} if DECOY in found else set()
@@ -343,6 +344,6 @@ def test_a40_no_secret_is_anywhere_it_could_be_read(desk: Desk) -> None:
     assert {where: found for where, found in hits.items() if found} == {}
     # The search itself finds what is there.
     assert {"process", "table jobs_job", "table audit_auditevent", f"page /jobs/{key}/"} <= seen_in
-    assert {"sent to hooks", "sent to services", "sent to lineage", "page /runs/1/"} <= seen_in
+    assert {"sent to hooks", "sent to services", "sent to lineage", f"page /runs/{failed.number}/"} <= seen_in
     assert b'"LPUSH"' in desk.watch.commands
     assert looked["page"] > 60
