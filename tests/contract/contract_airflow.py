@@ -3,16 +3,12 @@
 Not part of the suite: ``make test-airflow`` installs an Airflow 3 under build/ first.
 """
 
-import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.db.models.functions import Now
-from jsonschema import Draft202012Validator
 
 from jobs.actions import jobs, runs, secrets
 from jobs.actions.jobs import JobDefinition
@@ -20,14 +16,21 @@ from jobs.choices import Isolation, RunState, Trigger
 from jobs.engine.claim import claim
 from jobs.engine.inline import run_inline
 from jobs.models import Run, RunLog
-from jobs.runners.airflow import _DONE
-from jobs.runners.airflow_api import STATES
 from jobs.runners.airflow_api import Airflow as Client
 from portal.audit.actions import Actor
-from tests.airflow import PASSWORD, USER
-from tests.airflow import Airflow as Imitation
 from tests.conftest import Cast
 from tests.contract.real_airflow import PASSWORDS, RealAirflow
+
+# What we send and read, held once more against what this Airflow says of itself.
+from tests.unit.jobs.test_airflow_description import (
+    test_each_request_and_answer_is_one_of_airflows,
+    test_what_we_read_is_what_airflow_answers,
+)
+
+__all__ = [
+    "test_each_request_and_answer_is_one_of_airflows",
+    "test_what_we_read_is_what_airflow_answers",
+]
 
 TESTS = Actor.system("tests")
 PARAMETERS = {"type": "object", "properties": {"day": {"type": "string"}, "seconds": {"type": "number"}}}
@@ -110,47 +113,6 @@ def lines(run: Run) -> list[str]:
     return [text for piece in RunLog.objects.filter(run=run).order_by("id") for _, _, text in piece.lines]
 
 
-class TestDescription:
-    """What we send and read fits what Airflow says of itself."""
-
-    def test_each_of_our_requests_is_one_of_airflows(self, described: dict[str, Any], settings: Any) -> None:
-        with Imitation() as imitation:
-            settings.OUTGOING_ALLOW = (("127.0.0.1", imitation.port),)
-            asking = Client(imitation.url, sign_in={"username": USER, "password": PASSWORD}, patience=5)
-            asking.dag("load")
-            assert asking.trigger("load", "data-desk-x", {"day": "2013-01-01"})
-            assert not asking.trigger("load", "data-desk-x", {})
-            asking.dag_run("load", "data-desk-x")
-            asking.tasks("load", "data-desk-x")
-            asking.stop("load", "data-desk-x")
-            received = [one for one in imitation.received if one.path != "/auth/token"]
-        assert len(received) == 6
-        for one in received:
-            parts = urlsplit(one.path)
-            operation = _operation(described, one.method.lower(), parts.path)
-            taken = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
-            assert set(re.findall(r"(\w+)=", parts.query)) <= taken
-            if one.body:
-                schema = operation["requestBody"]["content"]["application/json"]["schema"]
-                _validator(described, schema).validate(json.loads(one.body))
-
-    def test_what_we_read_is_what_airflow_answers(self, described: dict[str, Any]) -> None:
-        schemas = described["components"]["schemas"]
-        for name, fields in {
-            "DAGResponse": {"is_paused"},
-            "DAGRunResponse": {"state", "duration"},
-            "TaskInstanceCollectionResponse": {"task_instances"},
-            "TaskInstanceResponse": {"task_id", "map_index", "state"},
-        }.items():
-            assert fields <= set(schemas[name]["required"]), name
-        assert set(schemas["DagRunState"]["enum"]) == STATES
-        assert set(schemas["TaskInstanceState"]["enum"]) >= _DONE
-        (patch,) = schemas["DAGRunPatchBody"]["properties"]["state"]["anyOf"][:1]
-        assert "failed" in schemas[patch["$ref"].rpartition("/")[2]]["enum"]
-        answers = described["paths"]["/api/v2/dags/{dag_id}/dagRuns"]["post"]["responses"]
-        assert {"200", "401", "403", "404", "409"} <= set(answers)
-
-
 class TestRuns:
     """A DAG of two tasks, started, followed, failed and stopped."""
 
@@ -208,16 +170,3 @@ class TestRuns:
         run = begin(**wish)
         assert (run.state, run.error["class"]) == (RunState.FAILED, "refused")
         assert words in run.error["message"]
-
-
-def _operation(described: dict[str, Any], method: str, path: str) -> dict[str, Any]:
-    for template, operations in described["paths"].items():
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) and method in operations:
-            found: dict[str, Any] = operations[method]
-            return found
-    message = f"Airflow describes no {method} {path}"
-    raise AssertionError(message)
-
-
-def _validator(described: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator({**schema, "components": described["components"]})

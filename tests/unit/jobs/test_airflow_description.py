@@ -57,9 +57,7 @@ def properties(described: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def test_each_request_is_one_of_airflows_and_each_answer_of_ours_one_of_its(
-    described: dict[str, Any], settings: Any
-) -> None:
+def test_each_request_and_answer_is_one_of_airflows(described: dict[str, Any], settings: Any) -> None:
     with Imitation() as imitation:
         settings.OUTGOING_ALLOW = (("127.0.0.1", imitation.port),)
         asking = Client(imitation.url, sign_in={"username": USER, "password": PASSWORD}, patience=5)
