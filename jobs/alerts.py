@@ -166,7 +166,7 @@ def _of_one(alert: Alert, user: User) -> str:
     fed = fed_by(alert.job, user)
     hurt = [thing.node.label for thing in fed]
     hurt += [usage.node.label for usage in questions_citing(alert.job, fed, user)]
-    return _("{alert}. It holds up {things}").format(alert=text, things=_several(hurt)) if hurt else text
+    return _("{alert}. It affects {things}").format(alert=text, things=_several(hurt)) if hurt else text
 
 
 def _several(names: Sequence[str]) -> str:

@@ -18,10 +18,11 @@ OWN_JOBS = frozenset({QUERY_JOB, PEEK_JOB})
 # Kinds that people ask for at a place of their own, which judges what they ask and how much is open.
 ASKED_KINDS = frozenset({QUERY_KIND, PEEK_KIND, "verify"})
 REPORT_KIND = "report"
+CHECK_KIND = "quality_check"
 # Kinds whose work goes on in another system (runners.base.Following): cancels and time limits are told there.
 FOLLOWING_KINDS = frozenset({"airflow_dag"})
 # Kinds whose work takes no parameters: neither their form nor a backfill asks for any.
-PLAIN_KINDS = frozenset({"sql_model", "quality_check", "metric_refresh"})
+PLAIN_KINDS = frozenset({"sql_model", CHECK_KIND, "metric_refresh"})
 DBT_KIND = "dbt"
 # What its readers are told of a new edition.
 REPORT_READY = "report.ready"

@@ -1,4 +1,4 @@
-"""What a job feeds: the datasets it publishes, and what stands still when it fails."""
+"""What a job feeds, and so what is hurt when it fails: the datasets that it publishes or checks and so on."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from django.db.models import F, Q, QuerySet, Value
 
 from catalog.choices import NodeKind
 from catalog.models import LineageEdge
+from jobs.choices import CHECK_KIND
 from jobs.models import Job, WatchedDataset
 from jobs.refreshed import refreshed_by
 from portal.accounts.models import User
@@ -27,22 +28,44 @@ _NEXT: Prepared[_Next] = Prepared(lambda **keys: _after(keys))
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """A thing that hangs on a job, directly or further on; one that ``waits`` is a job that it starts."""
+    """A thing that hangs on a job, directly or further on.
+
+    One that ``waits`` is a job that it starts. One that is ``doubtful`` is there and not old, but the job has
+    not found it right: what it checks, and what is made of that.
+    """
 
     kind: str
     key: str
     node: Node
     direct: bool
     waits: bool
+    doubtful: bool
 
 
 def fed_by(job: Job, user: User) -> list[Fed]:
     """Return what hangs on the job, nearest first and only what is visible.
 
     However many things that are, it takes at most three queries for each step away and, in the end, what
-    the registry of nodes needs for each kind.
+    the registry of nodes needs for each kind; twice as many for a job that checks a dataset.
     """
     start = (_JOB, job.key)
+    found = _reached(start)
+    checked = (_DATASET, str(job.config.get("dataset"))) if job.kind == CHECK_KIND else None
+    # The checked dataset is as new as it was before: who starts with a new version has done so already.
+    doubtful = {checked: (0, False)} | _reached(checked) if checked else {}
+    places = {node: (depth + 1, False, True) for node, (depth, _waits) in doubtful.items() if node != start}
+    places |= {node: (depth, waits, False) for node, (depth, waits) in found.items()}
+    nearest = sorted(places.items(), key=lambda each: each[1][0])
+    resolved = nodes.resolve(places, user)
+    return [
+        Fed(kind, key, resolved[kind, key], depth == 1, waits, doubt)
+        for (kind, key), (depth, waits, doubt) in nearest
+        if (kind, key) in resolved
+    ][:SHOWN]
+
+
+def _reached(start: Reference) -> dict[Reference, tuple[int, bool]]:
+    """Return what hangs on this thing: how many steps away it is, nearest first, and whether it waits."""
     found: dict[Reference, tuple[int, bool]] = {}
     front = [start]
     for depth in range(1, DEEPEST + 1):
@@ -55,12 +78,7 @@ def fed_by(job: Job, user: User) -> list[Fed]:
         front = list(reached)
         if not front or len(found) >= MOST:
             break
-    resolved = nodes.resolve(found, user)
-    return [
-        Fed(kind, key, resolved[kind, key], depth == 1, waits)
-        for (kind, key), (depth, waits) in found.items()
-        if (kind, key) in resolved
-    ][:SHOWN]
+    return found
 
 
 def _next(front: Collection[Reference]) -> dict[Reference, bool]:

@@ -14,7 +14,7 @@ from catalog.choices import NodeKind
 from catalog.lineage import datasets_behind
 from catalog.models import Dataset
 from catalog.models.lineage import LineageEdge
-from jobs.choices import RunState
+from jobs.choices import CHECK_KIND, RunState
 from jobs.marks import LINEAGE, SILENT_JOBS, event_word, forget, read_on
 from jobs.models import Run, RunEvent
 from jobs.refreshed import refreshed_by
@@ -33,7 +33,6 @@ _TYPES: Final = {
 }
 _ENDS: Final = frozenset({"COMPLETE", "FAIL", "ABORT"})
 # The kind whose dataset is looked at and not made.
-_CHECKING: Final = "quality_check"
 
 
 def write_lineage() -> int:
@@ -137,7 +136,7 @@ def _job_facets(run: Run) -> Json:
 
 
 def _inputs(run: Run, *, ended: bool) -> list[Json]:
-    checking = run.job.kind == _CHECKING
+    checking = run.job.kind == CHECK_KIND
     edges = LineageEdge.objects.filter(downstream_kind=NodeKind.JOB, downstream_key=run.job.key)
     upstream = set(edges.values_list("upstream_kind", "upstream_key"))
     metrics = {key for kind, key in upstream if kind == NodeKind.METRIC} | refreshed_by([run.job.key])

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from catalog.models import Dataset
 from catalog.readable import readable_tables
+from jobs.choices import CHECK_KIND
 from jobs.definitions import JobDefinition
 from jobs.models.secret import secret_names
 from jobs.runners.registry import runner_for
@@ -36,7 +37,7 @@ def borrowed(definition: JobDefinition, standing: JobDefinition, editor: User) -
     yield from _secrets(config, before)
     if secret_names(config):
         yield from _places(config, before)
-    if definition.kind in {"sql_model", "quality_check"}:
+    if definition.kind in {"sql_model", CHECK_KIND}:
         yield from _reads(definition.kind, config, editor)
 
 

@@ -272,4 +272,4 @@ def test_an_alert_names_the_data_and_open_questions_it_hurts_as_far_as_its_reade
     tell_of_alerts()
     key = str(AlertDigest.objects.get().pk)
     label = digest_nodes([key], cast.dan)[key].label
-    assert label.startswith("Load weather: Failed. It holds up ")
+    assert label.startswith("Load weather: Failed. It affects ")

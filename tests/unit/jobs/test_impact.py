@@ -76,6 +76,50 @@ class TestRefresh:
         assert found == {"check": (True, True), "refresh": (False, True), "rate": (False, False)}
 
 
+class TestCheck:
+    """A check that fails puts its dataset in doubt, and all that is made of it."""
+
+    @pytest.fixture
+    def check(self, cast: Cast) -> Job:
+        check = make_job("check", kind="quality_check", config={"dataset": "flights", "checks": []})
+        table = catalog.dataset("flights")
+        catalog.metric("rate", version=catalog.definition(dataset="flights"))
+        catalog.edge(("dataset", "flights"), ("metric", "rate"), source="definition")
+        make_report("weekly", "rate")
+        make_trigger(make_job("watching"), table)
+        make_job("next").after.add(check)
+        return check
+
+    def test_the_dataset_what_is_made_of_it_and_the_jobs_that_wait(self, check: Job, cast: Cast) -> None:
+        found = fed_by(check, cast.dan)
+        assert [thing.key for thing in found if thing.direct] == ["flights", "next"]
+        doubtful = {thing.key for thing in found if thing.doubtful}
+        # The watching job has started with the version that is in doubt now.
+        assert doubtful == {"flights", "rate", "weekly", "watching"}
+        assert {thing.key for thing in found if thing.waits} == {"next"}
+
+    def test_open_questions_about_it(self, check: Job, cast: Cast) -> None:
+        make_question(cast.ada, "Can it be true?", links=[("dataset", "flights")])
+        (found,) = questions_citing(check, fed_by(check, cast.dan), cast.dan)
+        assert found.node.label.endswith("Can it be true?")
+
+    def test_a_dataset_that_the_check_reads_hurts_no_other_by_it(self, check: Job, cast: Cast) -> None:
+        load = make_job("load")
+        check.after.add(load)
+        assert {thing.key: thing.doubtful for thing in fed_by(load, cast.dan)} == {
+            "check": False,
+            "next": False,
+        }
+
+    def test_a_hidden_dataset_is_not_named(self, check: Job, cast: Cast) -> None:
+        data = Team.objects.get(key="data")
+        catalog.dataset("pay", visibility=Visibility.TEAM, team=data)
+        type(check).objects.filter(pk=check.pk).update(config={"dataset": "pay", "checks": []})
+        check.refresh_from_db()
+        assert keys(check, cast.dan) == ["pay", "next"]
+        assert keys(check, cast.finn) == ["next"]
+
+
 def test_a_job_that_waits_for_new_data_is_hurt_unless_that_start_is_paused(cast: Cast) -> None:
     load, waiting = make_job("load"), make_job("waiting")
     table = catalog.dataset("flights")
