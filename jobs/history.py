@@ -20,7 +20,8 @@ USUAL_RUNS = 20
 _LAST = UUID(int=2**128 - 1)
 # A look-up in the index for each job; a window function would read all their history.
 _RECENT = """
-    SELECT recent.* FROM unnest(%(jobs)s::bigint[]) AS wanted (job_id) CROSS JOIN LATERAL (
+    SELECT recent.id::text, number, recent.job_id, state, trigger, created_at, started_at, finished_at
+    FROM unnest(%(jobs)s::bigint[]) AS wanted (job_id) CROSS JOIN LATERAL (
         SELECT id, number, job_id, state, trigger, created_at, started_at, finished_at FROM jobs_run
         WHERE jobs_run.job_id = wanted.job_id AND (
             jobs_run.requested_by_id = %(reader)s
@@ -55,7 +56,7 @@ _STEPS: Prepared[dict[str, Any]] = Prepared(
 class Past(NamedTuple):
     """What bars and summaries show of a run; a page has hundreds, and a model would be ten times as dear."""
 
-    id: UUID
+    id: str
     number: int
     job_id: int
     state: str

@@ -161,7 +161,7 @@ def _around(shown: Run, user: User, now: datetime) -> dict[str, Any]:
     """Return what stands around the run."""
     recent = recent_runs([shown.job_id], count=HISTORY, reader=user).get(shown.job_id, [])
     hurt = shown.state in RunState.unhappy() and not any(
-        later.id > shown.pk and later.state == RunState.SUCCEEDED for later in recent
+        later.id > str(shown.pk) and later.state == RunState.SUCCEEDED for later in recent
     )
     fed = fed_by(shown.job, user) if hurt else []
     begun = begun_by([shown], user) if shown.state == RunState.SUCCEEDED else []

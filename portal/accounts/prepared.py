@@ -15,8 +15,10 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models import Count, QuerySet, Value, prefetch_related_objects
+
+from portal.accounts.planned import Planned, forget
 
 Row = TypeVar("Row")
 
@@ -42,13 +44,11 @@ class _Special(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A queryset with its SQL; ``places`` number the values, ``constants`` are what stands between them."""
+    """A queryset with its SQL."""
 
     queryset: Any
     compiler: Any
-    sql: str
-    constants: tuple[Any, ...]
-    places: tuple[int | None, ...]
+    planned: Planned
 
 
 @dataclass(slots=True)
@@ -117,10 +117,10 @@ class Prepared(Generic[Row]):
 
     def _write(self, constants: tuple[Hashable, ...], values: dict[str, Any], *, teams: bool) -> _Statement:
         one, other = [self._written(base, constants, values, teams=teams) for base in _BASES]
-        if (one.sql, one.constants, one.places) != (other.sql, other.constants, other.places):
+        if one.planned != other.planned:
             message = "it is not the same twice: it reads the clock, or values stand in the text of its SQL"
             raise NotPreparable(message)
-        if moment := next((each for each in one.constants if _is_moment(each)), None):
+        if moment := next((each for each in one.planned.constants if _is_moment(each)), None):
             message = f"it holds {moment}, read while it was built: pass it as a value"
             raise NotPreparable(message)
         return one
@@ -145,7 +145,7 @@ class Prepared(Generic[Row]):
                 message = f"{name} does not stand in the SQL as it is given"
                 raise NotPreparable(message)
         held = tuple(None if place is not None else each for each, place in zip(params, places, strict=True))
-        return _Statement(queryset, compiler, sql, held, places)
+        return _Statement(queryset, compiler, Planned(sql, held, places))
 
 
 def counting(queryset: QuerySet[Any, Any]) -> QuerySet[Any, int]:
@@ -156,12 +156,21 @@ def counting(queryset: QuerySet[Any, Any]) -> QuerySet[Any, int]:
 
 
 def _run(statement: _Statement, values: list[Any]) -> list[Any]:
-    pairs = zip(statement.constants, statement.places, strict=True)
-    params = tuple(constant if place is None else values[place] for constant, place in pairs)
+    planned = statement.planned.planned(values)
+    if planned is not None:
+        try:
+            return _read(statement, planned)
+        except DatabaseError as error:
+            if not forget(error):
+                raise
+    return _read(statement, statement.planned.whole(values))
+
+
+def _read(statement: _Statement, sql: tuple[str, tuple[Any, ...]]) -> list[Any]:
     # Statements belong to all threads, connections to one.
     compiler = copy(statement.compiler)
     compiler.connection = connection
-    compiler.as_sql = lambda *_args, **_kwargs: (statement.sql, params)
+    compiler.as_sql = lambda *_args, **_kwargs: sql
     query = copy(statement.queryset.query)
     query.get_compiler = lambda *_args, **_kwargs: compiler
     queryset = statement.queryset
