@@ -25,7 +25,10 @@ _WORDS: dict[ErrorClass, tuple[Promise, Promise]] = {
     ),
     ErrorClass.CHECK_FAILED: (
         _("A check on the data failed"),
-        _("What failed its check is not published. Mend the data or the check, then run it again."),
+        _(
+            "New data that fails its check is not published; published data that was checked stays as it is. "
+            "Mend the data or the check, then run it again."
+        ),
     ),
     ErrorClass.WAREHOUSE: (
         _("The warehouse refused or did not answer"),

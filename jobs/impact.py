@@ -21,8 +21,8 @@ DEEPEST: Final = 6
 MOST: Final = 1_000
 SHOWN: Final = 200
 _JOB, _DATASET, _METRIC = NodeKind.JOB.value, NodeKind.DATASET.value, NodeKind.METRIC.value
-# Kind, key, and whether it is a job that does not start before the other has done its work.
-_Next = tuple[str, str, bool]
+# Kind, key, whether it is a job that starts only after the other has done its work, and what it is made of.
+_Next = tuple[str, str, bool, str, str]
 _NEXT: Prepared[_Next] = Prepared(lambda **keys: _after(keys))
 
 
@@ -65,33 +65,39 @@ def fed_by(job: Job, user: User) -> list[Fed]:
 
 
 def _reached(start: Reference) -> dict[Reference, tuple[int, bool]]:
-    """Return what hangs on this thing: how many steps away it is, nearest first, and whether it waits."""
+    """Return what hangs on this thing: how many steps away it is, nearest first, and whether it waits.
+
+    A job that only reads, and whose work is among what was found, is left out: that tells of it.
+    """
     found: dict[Reference, tuple[int, bool]] = {}
+    passed: set[Reference] = set()
     front = [start]
     for depth in range(1, DEEPEST + 1):
+        after, before = _next(front)
+        passed |= before
         reached = {
-            node: (depth, waits)
-            for node, waits in _next(front).items()
-            if node != start and node not in found
+            node: (depth, waits) for node, waits in after.items() if node != start and node not in found
         }
         found |= reached
         front = list(reached)
         if not front or len(found) >= MOST:
             break
-    return found
+    return {node: place for node, place in found.items() if place[1] or node[0] != _JOB or node not in passed}
 
 
-def _next(front: Collection[Reference]) -> dict[Reference, bool]:
-    """Return what comes right after these things, and whether it waits for them."""
+def _next(front: Collection[Reference]) -> tuple[dict[Reference, bool], set[Reference]]:
+    """Return what comes right after these things and whether it waits, and what of them is used."""
     keys: dict[str, list[str]] = {}
     for kind, key in front:
         keys.setdefault(kind, []).append(key)
-    found: dict[Reference, bool] = {}
-    for kind, key, waits in sorted(_NEXT(**keys)):
-        found[kind, key] = waits or found.get((kind, key), False)
+    after: dict[Reference, bool] = {}
+    before: set[Reference] = set()
+    for kind, key, waits, *made_of in sorted(_NEXT(**keys)):
+        after[kind, key] = waits or after.get((kind, key), False)
+        before.add((made_of[0], made_of[1]))
     for key in sorted(refreshed_by(keys.get(_JOB, ()))):
-        found.setdefault((_METRIC, key), False)
-    return found
+        after.setdefault((_METRIC, key), False)
+    return after, before
 
 
 def _after(keys: dict[str, Collection[str]]) -> QuerySet[LineageEdge, _Next]:
@@ -99,15 +105,17 @@ def _after(keys: dict[str, Collection[str]]) -> QuerySet[LineageEdge, _Next]:
     wanted = Q()
     for kind, those in keys.items():
         wanted |= Q(upstream_kind=kind, upstream_key__in=those)
-    edges = LineageEdge.objects.filter(wanted)
-    made = edges.values_list(F("downstream_kind"), F("downstream_key"), Value(value=False))
+    made = LineageEdge.objects.filter(wanted).values_list(
+        F("downstream_kind"), F("downstream_key"), Value(value=False), F("upstream_kind"), F("upstream_key")
+    )
     starts: list[QuerySet[Any, Any]] = []
+    begun = (Value(value=True), Value(""), Value(""))
     if _JOB in keys:
         followers = Job.objects.filter(after__key__in=keys[_JOB])
-        starts.append(followers.values_list(Value(_JOB), F("key"), Value(value=True)))
+        starts.append(followers.values_list(Value(_JOB), F("key"), *begun))
     if _DATASET in keys:
         watching = WatchedDataset.objects.filter(
             dataset__asset__key__in=keys[_DATASET], trigger__enabled=True, trigger__job__enabled=True
         )
-        starts.append(watching.values_list(Value(_JOB), F("trigger__job__key"), Value(value=True)))
+        starts.append(watching.values_list(Value(_JOB), F("trigger__job__key"), *begun))
     return made.union(*starts) if starts else made.distinct()

@@ -76,6 +76,20 @@ class TestRefresh:
         assert found == {"check": (True, True), "refresh": (False, True), "rate": (False, False)}
 
 
+def test_a_job_is_left_out_whose_tables_are_named_unless_it_waits(cast: Cast) -> None:
+    load, model = make_job("load"), make_job("model")
+    make_job("export")
+    for key in ("flights", "delays"):
+        catalog.dataset(key)
+    catalog.edge(("job", "load"), ("dataset", "flights"))
+    catalog.edge(("dataset", "flights"), ("job", "model"))
+    catalog.edge(("dataset", "flights"), ("job", "export"))
+    catalog.edge(("job", "model"), ("dataset", "delays"))
+    assert keys(load, cast.dan) == ["flights", "export", "delays"]
+    model.after.add(load)
+    assert keys(load, cast.dan) == ["flights", "model", "delays", "export"]
+
+
 class TestCheck:
     """A check that fails puts its dataset in doubt, and all that is made of it."""
 
