@@ -8,7 +8,7 @@ from jobs.engine.drain import drain
 from jobs.exceptions import WakeUpCarriesArguments
 
 
-@shared_task(name="jobs.tasks.look_for_work", ignore_result=True, acks_late=False, max_retries=0)
+@shared_task(name="jobs.tasks.look_for_work", ignore_result=True, max_retries=0)
 def look_for_work(*args: Any, **kwargs: Any) -> None:
     """Look for work; arguments mean that somebody else writes into the broker, and are refused."""
     if args or kwargs:

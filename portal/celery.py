@@ -33,7 +33,11 @@ _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class Channel(redis.Channel):
-    """A channel that takes a message away which cannot be read, where kombu's would end the worker."""
+    """A channel that takes a message away which cannot be read, where kombu's would end the worker.
+
+    What was fetched is gone from the broker, and it is told nothing more. It would be told by the thread that
+    hears of the pool's work, which would wait for a hanging broker once for each message.
+    """
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -41,6 +45,12 @@ class Channel(redis.Channel):
         except _UNREADABLE as error:
             log.warning("message_refused", error=f"{type(error).__name__}: {error}"[:200])
             return True
+
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        """Say nothing."""
+
+    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Say nothing."""
 
 
 class Transport(redis.Transport):
@@ -102,9 +112,8 @@ app.conf.update(
     task_publish_retry=False,
     task_store_errors_even_if_ignored=False,
     task_default_queue="default",
-    task_queues=[Queue("default"), Queue("etl"), Queue("reports")],
-    # Early acknowledgement: a lost wake-up costs seconds, a doubled one nothing, and no result is kept.
-    task_acks_late=False,
+    # No acknowledgement: a lost wake-up costs seconds, a doubled one nothing, and no result is kept.
+    task_queues=[Queue(name, no_ack=True) for name in ("default", "etl", "reports")],
     # Wake-ups are fetched as they come and wait in the pool's own queue. A limit would be looked at only
     # every other second (there is no event loop), and so would delay the next trigger; a wake-up that waits
     # behind a long run costs nothing, since the run it speaks of waits in the database.

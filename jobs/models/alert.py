@@ -16,6 +16,8 @@ _OF_A_ROW = (
     "opened_at",
     "closed_at",
     "job__key",
+    "job__kind",
+    "job__config",
     "job__name_en",
     "job__name_ko",
     "run__number",

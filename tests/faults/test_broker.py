@@ -33,6 +33,19 @@ def test_f07_fifty_runs_whose_wake_ups_were_wiped_all_run(processes: Processes) 
     assert worker.process.poll() is None
 
 
+def test_f09_wake_ups_that_were_fetched_before_the_broker_hung_hold_up_nothing(processes: Processes) -> None:
+    worker = processes.worker(WORKER_SLOTS="1", RUN_POLL="1")
+    quick, busy = job("test-nothing"), start(job("test-sleep"), seconds=2)
+    until(lambda: Run.objects.filter(state=RunState.RUNNING).exists(), what="the slot is taken")
+    processes.broker.wake(30)
+    until(lambda: processes.broker.waiting() == 0, what="all were fetched")
+    with processes.broker.frozen():
+        ended(busy)
+        until(lambda: worker.text().count(" succeeded in ") >= 30, what="all were followed")
+        for _ in range(3):
+            ended(start(quick), seconds=10)
+
+
 def test_f15_a_hundred_wake_ups_to_four_workers_execute_one_run_once(
     processes: Processes, tmp_path: Path
 ) -> None:

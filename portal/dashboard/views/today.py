@@ -43,6 +43,8 @@ _OF_A_RUN = (
     "progress",
     "error",
     "job__key",
+    "job__kind",
+    "job__config",
     "job__name_en",
     "job__name_ko",
     "requested_by__name",
