@@ -102,13 +102,14 @@ class Planned:
         return _PLACE.sub(put, self.sql)
 
 
-def forget(error: DatabaseError) -> bool:
-    """Say whether a statement failed only because of how it was prepared; it is to be sent whole then."""
-    if isinstance(error.__cause__, errors.InvalidSqlStatementName):
-        Plans.on = False
-        return True
-    # «cached plan must not change result type»: a column was altered under a connection that lives on.
-    if isinstance(error.__cause__, errors.FeatureNotSupported):
-        connection.close()
-        return True
-    return False
+def lost_plan(error: DatabaseError) -> bool:
+    """Say whether a statement failed only for how it was prepared, and see that the next one does not."""
+    match error.__cause__:
+        case errors.InvalidSqlStatementName():
+            Plans.on = False
+        case errors.FeatureNotSupported():
+            # «cached plan must not change result type»: a column was altered under a living connection.
+            connection.close()
+        case _:
+            return False
+    return True

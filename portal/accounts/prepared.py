@@ -18,7 +18,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models import Count, QuerySet, Value, prefetch_related_objects
 
-from portal.accounts.planned import Planned, forget
+from portal.accounts.planned import Planned, lost_plan
 
 Row = TypeVar("Row")
 
@@ -161,7 +161,7 @@ def _run(statement: _Statement, values: list[Any]) -> list[Any]:
         try:
             return _read(statement, planned)
         except DatabaseError as error:
-            if not forget(error):
+            if not lost_plan(error):
                 raise
     return _read(statement, statement.planned.whole(values))
 
