@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, DataError, ProgrammingError, connection
 from psycopg2 import errors
 
 # A connection keeps so many; each takes some 50 kB of the server.
@@ -78,13 +78,11 @@ class Planned:
                 known.clear()
             try:
                 cursor.execute(f"PREPARE {self._name} AS {self._text}")
-            except DatabaseError as error:
+            except (ProgrammingError, DataError) as error:
+                # Nobody knows of what type a value will be; or the whole statement is wrong, and will say so.
+                self._refused = True
                 if isinstance(error.__cause__, errors.DuplicatePreparedStatement):
                     Plans.on = False
-                elif isinstance(error.__cause__, errors.IndeterminateDatatype | errors.AmbiguousFunction):
-                    self._refused = True
-                else:
-                    raise
                 return False
         known.add(self._name)
         return True
@@ -111,5 +109,6 @@ def lost_plan(error: DatabaseError) -> bool:
             # «cached plan must not change result type»: a column was altered under a living connection.
             connection.close()
         case _:
-            return False
+            # A number that no column of its type can hold: as part of a whole statement it equals none.
+            return isinstance(error, DataError)
     return True

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.models import QuerySet, Value
 from django.test.utils import CaptureQueriesContext
 
@@ -55,6 +55,7 @@ def test_it_is_prepared_once_and_executed_from_then_on(ada: User) -> None:
         {"pk__in": []},
         {"created_at__lt": dt.datetime(2100, 1, 1, tzinfo=dt.UTC)},
         {"name__lt": "100 %s"},
+        {"pk": 10**30},
     ],
 )
 def test_rows_are_those_of_the_queryset(ada: User, values: dict[str, Any]) -> None:
@@ -137,6 +138,16 @@ def test_a_value_of_no_known_type_is_sent_in_the_whole_statement(ada: User) -> N
         assert doubled(pk=ada.pk) == [(2 * ada.pk,)]
         assert doubled(pk=ada.pk) == [(2 * ada.pk,)]
     assert [each for each in sent if each != "PREPARE"] == ["SELECT", "SELECT"]
+    assert Plans.on
+
+
+def test_a_statement_that_is_wrong_says_so_as_it_would_otherwise(ada: User) -> None:
+    users: Prepared[User] = Prepared(
+        lambda *, pk: User.objects.filter(pk=pk).extra(where=["no_such_column = 1"])
+    )
+    for _ in range(2):
+        with pytest.raises(ProgrammingError, match="no_such_column"):
+            users(pk=ada.pk)
     assert Plans.on
 
 
