@@ -17,7 +17,6 @@ _OF_A_ROW = (
     "closed_at",
     "job__key",
     "job__kind",
-    "job__config",
     "job__name_en",
     "job__name_ko",
     "run__number",
