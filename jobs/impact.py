@@ -92,9 +92,9 @@ def _next(front: Collection[Reference]) -> tuple[dict[Reference, bool], set[Refe
         keys.setdefault(kind, []).append(key)
     after: dict[Reference, bool] = {}
     before: set[Reference] = set()
-    for kind, key, waits, *made_of in sorted(_NEXT(**keys)):
+    for kind, key, waits, of_kind, of_key in sorted(_NEXT(**keys)):
         after[kind, key] = waits or after.get((kind, key), False)
-        before.add((made_of[0], made_of[1]))
+        before.add((of_kind, of_key))
     for key in sorted(refreshed_by(keys.get(_JOB, ()))):
         after.setdefault((_METRIC, key), False)
     return after, before

@@ -70,7 +70,8 @@ class Planned:
 
     def _prepare(self, known: set[str]) -> bool:
         with connection.cursor() as cursor:
-            if not self._text:
+            # Threads may write it at the same time, and write the same; whoever sees the name sees the text.
+            if not self._name:
                 self._text = self._written(cursor.cursor)
                 self._name = f"desk_{blake2b(self._text.encode(), digest_size=12).hexdigest()}"
             if len(known) >= _MOST:
