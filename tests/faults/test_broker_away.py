@@ -124,8 +124,8 @@ def while_the_broker_hangs_nobody_waits_for_it(portal: Portal) -> None:
             ended(Run.objects.get(pk=triggered[-1]), seconds=60)
             assert portal.status() == "degraded"
         # A client of a broker that hangs waits for its socket's 2 to 5 s. Where everything is slow, because
-        # others use the machine, it may be thrice as slow as it was before: of few, the slowest varies.
-        assert p99(taken) < max(BOUND, 3 * p99(usual)), (ask.__name__, p99(taken), p99(usual))
+        # others use the machine, it may be as slow as it was before.
+        assert p99(taken) < max(BOUND, 1.5 * p99(usual)), (ask.__name__, p99(taken), p99(usual))
         assert max(taken) < max(usual) + 1.5
         until(lambda: portal.status() == "ok", seconds=AGAIN, what="the broker is seen again")
         until(lambda: consumed(portal.processes), seconds=AGAIN, what="the worker consumes wake-ups again")
