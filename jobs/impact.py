@@ -53,7 +53,7 @@ def fed_by(job: Job, user: User) -> list[Fed]:
     checked = (_DATASET, str(job.config.get("dataset"))) if job.kind == CHECK_KIND else None
     # The checked dataset is as new as it was before: who starts with a new version has done so already.
     doubtful = {checked: (0, False)} | _reached(checked) if checked else {}
-    places = {node: (depth + 1, False, True) for node, (depth, _waits) in doubtful.items() if node != start}
+    places = {node: (depth + 1, False, True) for node, (depth, _) in doubtful.items() if node != start}
     places |= {node: (depth, waits, False) for node, (depth, waits) in found.items()}
     nearest = sorted(places.items(), key=lambda each: each[1][0])
     resolved = nodes.resolve(places, user)
@@ -82,7 +82,11 @@ def _reached(start: Reference) -> dict[Reference, tuple[int, bool]]:
         front = list(reached)
         if not front or len(found) >= MOST:
             break
-    return {node: place for node, place in found.items() if place[1] or node[0] != _JOB or node not in passed}
+    return {
+        (kind, key): (depth, waits)
+        for (kind, key), (depth, waits) in found.items()
+        if waits or kind != _JOB or (kind, key) not in passed
+    }
 
 
 def _next(front: Collection[Reference]) -> tuple[dict[Reference, bool], set[Reference]]:
