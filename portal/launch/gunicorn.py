@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections
 
 from portal import configuration as conf
-from portal.launch.draining import DRAIN
+from portal.launch.accepting import DRAIN
 from portal.launch.handed import LISTEN, RELOAD
 
 _dev = os.environ.get(RELOAD) == "1"
@@ -17,7 +17,7 @@ wsgi_app = "portal.wsgi:application"
 # The supervisor opens the port and hands it on, so that it stays ours while the web restarts.
 bind = os.environ.get(LISTEN) or f"{conf.text('HOST', '127.0.0.1')}:{conf.integer('PORT', 8000, most=65535)}"
 workers = 1 if _dev else conf.integer("WEB_PROCESSES", 2, least=1, most=64)
-worker_class = "portal.launch.draining.DrainingWorker"
+worker_class = "portal.launch.accepting.AcceptingWorker"
 threads = 8
 # More than these wait in the port's queue: with the files of a process they stay below the usual 1,024.
 worker_connections = 500

@@ -16,6 +16,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """Return the names that base.html uses; nothing here touches the database."""
     language = (get_language() or settings.LANGUAGE_CODE)[:2]
     saved_views = SimpleLazyObject(lambda: list(navigation.saved_views(request)))
+    match = request.resolver_match
     return {
         "language": language,
         "theme": theme_of(request),
@@ -23,6 +24,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: list(navigation.items(request))),
         "saved_views": saved_views,
         "saved_view": SimpleLazyObject(lambda: next((view for view in saved_views if view.current), None)),
+        "sought": request.GET.get("q", "") if match and match.url_name == "find" else "",
         "other_language": "en" if language == "ko" else "ko",
         "here": request.get_full_path(),
     }

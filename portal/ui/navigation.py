@@ -1,7 +1,7 @@
 """The entries of the left rail; a later part of the portal adds its own line here."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from django.core.cache import cache
@@ -35,9 +35,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An entry as one person sees it on one page."""
+    """An entry as one person sees it on one page; its label follows from its address and the language."""
 
-    label: str | Promise
+    label: str | Promise = field(compare=False)
     url: str
     icon: str
     current: bool

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
@@ -48,6 +48,26 @@ def same(part: str) -> SafeString:
 @lru_cache(64)
 def _same(part: str, _language: str | None) -> SafeString:
     return render_to_string(part)
+
+
+@register.simple_tag
+def kept(part: str, **given: Any) -> SafeString:
+    """Draw a part that uses nothing but what is given and the language; drawn once for the same values.
+
+    Lists are compared item by item; nothing may be given that equals something it is not drawn as.
+    """
+    drawn = _kept.__wrapped__ if settings.DEBUG else _kept
+    return drawn(part, get_language(), **{name: _fixed(value) for name, value in given.items()})
+
+
+@lru_cache(512, typed=True)
+def _kept(part: str, _language: str | None, **given: Hashable) -> SafeString:
+    return render_to_string(part, given)
+
+
+def _fixed(value: Any) -> Hashable:
+    """Return what a lazy list stands for, which itself would hold on to its request."""
+    return value if isinstance(value, str) else tuple(value)
 
 
 @register.simple_tag
