@@ -1,5 +1,6 @@
 """Filters of the lists of jobs and runs; pages and API share them, and the URL holds them."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any, Final, cast
 
@@ -14,6 +15,7 @@ from jobs.models.job import JobQuerySet
 from jobs.models.run import RunQuerySet
 from portal.accounts.access import signed_in
 from portal.accounts.models import Team, User
+from portal.matching import patterns_of
 from portal.ui.days import begin_of, end_of
 from portal.ui.filtering import given_filters
 
@@ -24,6 +26,17 @@ _MOST_PEOPLE: Final = 50
 def set_of(state: str) -> str:
     """Return the set that a state belongs to, or is itself: «open», «unhappy», or none of them."""
     return state if state in _SETS else next((name for name, held in _SETS.items() if state in held), "")
+
+
+def states_of(state: str) -> frozenset[str]:
+    """Return the states of a set, or the one state itself."""
+    return _SETS.get(state, frozenset({state}))
+
+
+def by_last_run(jobs: JobQuerySet, states: Collection[str]) -> JobQuerySet:
+    """Keep the jobs whose last run is in one of these states."""
+    last = Run.objects.filter(job=OuterRef("pk")).order_by("-id").values("state")[:1]
+    return jobs.alias(last_state=Subquery(last)).filter(last_state__in=states)
 
 
 class JobFilter(django_filters.FilterSet):
@@ -43,22 +56,11 @@ class JobFilter(django_filters.FilterSet):
 
     def by_words(self, jobs: JobQuerySet, _name: str, words: str) -> QuerySet[Job]:
         """Keep the jobs whose key, names or descriptions hold every word."""
-        for word in words.split()[:8]:
-            jobs = jobs.filter(
-                Q(key__icontains=word)
-                | Q(name_en__icontains=word)
-                | Q(name_ko__icontains=word)
-                | Q(description_en__icontains=word)
-                | Q(description_ko__icontains=word)
-            )
-        return jobs
+        return jobs.matching(patterns_of(words))
 
     def by_state(self, jobs: JobQuerySet, _name: str, state: str) -> QuerySet[Job]:
-        """Keep the jobs whose last run is in the state."""
-        last = Run.objects.filter(job=OuterRef("pk")).order_by("-id").values("state")[:1]
-        return jobs.annotate(last_state=Subquery(last)).filter(
-            last_state__in=_SETS.get(state, frozenset({state})),
-        )
+        """Keep the jobs whose last run is in the state, or in one of the set."""
+        return by_last_run(jobs, states_of(state))
 
 
 class RunFilter(django_filters.FilterSet):

@@ -17,6 +17,7 @@ from jobs.models import Job, Schedule
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
+from portal.languages import spoken
 
 BARS = 12
 _STARTS: Prepared[tuple[int, bool, datetime | None]] = Prepared(
@@ -42,9 +43,14 @@ _RUNNABLE: Prepared[int] = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job of the list; ``after`` is the name of a job that it follows, if the reader sees one."""
+    """One job of the list; ``after`` is the name of a job that it follows, if the reader sees one.
+
+    ``owner`` and ``team`` are names, of which there may be none.
+    """
 
     job: Job
+    owner: str
+    team: str
     kind: Kind
     last: Past | None
     history: SafeString
@@ -76,7 +82,7 @@ def rows_of(found: list[Job], user: User) -> list[JobRow]:
 
 
 def _row(
-    job: Job,
+    job: Any,
     recent: list[Past],
     starts: list[tuple[bool, datetime | None]],
     before: str,
@@ -85,6 +91,8 @@ def _row(
 ) -> JobRow:
     return JobRow(
         job=job,
+        owner=job.owner_name or "",
+        team=spoken(job, "team_name"),
         kind=kind_of(job.kind),
         last=recent[-1] if recent else None,
         history=history_of(recent, now=now, places=BARS),

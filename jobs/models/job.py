@@ -1,6 +1,8 @@
 """Jobs, the pools that limit them and the schedules that start them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 from typing import Self
 
 from django.db import models
@@ -13,21 +15,18 @@ from portal.accounts.models import Team, User
 from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
 from portal.languages import spoken
+from portal.matching import Like
 
 # What somebody may do with a job that names them as one who runs it.
 RUNNING = frozenset({Permission.RUN_JOBS, Permission.CANCEL_RUNS})
 
-_OF_A_ROW = (
-    "key",
-    "name_en",
-    "name_ko",
-    "kind",
-    "parameters_schema",
-    "enabled",
-    "owner__name",
-    "team__name_en",
-    "team__name_ko",
-)
+_OF_A_ROW = ("key", "name_en", "name_ko", "kind", "parameters_schema", "enabled")
+_BESIDE_A_ROW = {
+    "owner_name": F("owner__name"),
+    "team_name_en": F("team__name_en"),
+    "team_name_ko": F("team__name_ko"),
+}
+_WORDS = ("key", "name_en", "name_ko", "description_en", "description_ko")
 
 
 class Pool(models.Model):
@@ -74,7 +73,14 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def for_rows(self) -> Self:
         """Read only what a line of the list shows (``jobs.job_rows``): the fewer columns, the faster."""
-        return self.select_related("owner", "team").only(*_OF_A_ROW)
+        return self.only(*_OF_A_ROW).annotate(**_BESIDE_A_ROW)
+
+    def matching(self, patterns: Iterable[str]) -> Self:
+        """Keep the jobs whose key, names or descriptions hold each pattern (``portal.matching``)."""
+        found = self
+        for pattern in patterns:
+            found = found.filter(reduce(or_, (Q(Like(F(name), pattern)) for name in _WORDS)))
+        return found
 
     def allowing(self, user: User, permission: Permission) -> Self:
         """Keep the jobs with which this person may do it, by role or because the job names them or a team.

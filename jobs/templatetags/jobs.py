@@ -17,7 +17,6 @@ from jobs.history import Past
 from jobs.job_rows import JobRow
 from jobs.models import Run
 from jobs.run_rows import apart, first_line
-from portal.languages import spoken
 from portal.ui.templatetags.desk import ago, csrf_field, duration, icon, moment, state, who
 
 register = template.Library()
@@ -74,7 +73,7 @@ def _at(name: str, of: str) -> str:
 def _job_row(row: JobRow, once: SafeString) -> str:
     job, name = row.job, escape(row.job.name)
     when, next_start = _when(row.last), _next_start(row)
-    by = who(job.owner.name) if job.owner else escape(spoken(job.team, "name")) if job.team else ""
+    by = who(row.owner) if row.owner else escape(row.team)
     history = f'<span class="mini">{row.history}</span>' if row.history else ""
     run_now = _run_now(row, name, once) if row.may_run and job.enabled else ""
     return (

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connections
+from gunicorn.glogging import Logger
 
 from portal import configuration as conf
 from portal.launch.accepting import DRAIN
@@ -33,19 +34,16 @@ max_requests_jitter = 2_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat file, unnamed
 control_socket_disable = True
 proc_name = "data-desk-web"
-# django-structlog writes one line for each request; gunicorn's own events join them in the same format.
-accesslog = None
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "root": {"level": "INFO", "handlers": []},
-    "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": False},
-    },
-    "handlers": {},
-    "formatters": {},
-}
+
+
+class logger_class(Logger):  # type: ignore[misc]  # noqa: N801 - the name of a setting
+    """Gunicorn's events join the others; the lines for requests are django-structlog's."""
+
+    access_log_enabled = False
+
+    def setup(self, cfg: Any) -> None:
+        """Leave logging as Django has set it up, in this process or in the one that this is a copy of."""
+        self.error_log.propagate = True
 
 
 def when_ready(server: Any) -> None:

@@ -95,6 +95,17 @@ def test_hidden_jobs_run_and_fail_unseen(client: Client, cast: Cast) -> None:
     assert "Payroll" not in text(client)
 
 
+@pytest.mark.parametrize(
+    ("sought", "found"), [("100%25", "whole"), ("a_b", "a_b"), ("c%5Cd", "c-d"), ("ÉTÉ", "e")]
+)
+def test_words_are_sought_as_they_are_written(dan: Client, sought: str, found: str) -> None:
+    names = {"whole": "100% of it", "part": "1000 of it", "a_b": "a_b", "axb": "axb"}
+    for key, name in {**names, "c-d": "c\\d", "cd": "cd", "e": "été"}.items():
+        make_job(key, name_en=name)
+    rows = dan.get(f"/jobs/?q={sought}").context["rows"]
+    assert [row.job.key for row in rows] == [found]
+
+
 def test_the_filters_stand_in_the_address(dan: Client, cast: Cast) -> None:
     good, bad = make_job("good", name_en="All well", owner=cast.dan), make_job("bad", name_en="In trouble")
     make_run(good)
