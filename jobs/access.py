@@ -43,8 +43,11 @@ _OF_A_RUN = (
 )
 
 _FIRST_RUNS: Prepared[Run] = Prepared(
-    lambda count, *, job: (
-        Run.objects.filter(job=job).select_related("requested_by").only(*_OF_A_RUN).order_by("-id")[:count]
+    lambda count, states, **columns: (
+        Run.objects.filter(**columns, **({"state__in": states} if states else {}))
+        .select_related("requested_by")
+        .only(*_OF_A_RUN)
+        .order_by("-id")[:count]
     )
 )
 _SCHEDULES: Prepared[Schedule] = Prepared(lambda *, job: Schedule.objects.filter(job=job))
@@ -86,11 +89,10 @@ def runs_of(job: Job, user: User) -> RunQuerySet:
     return runs.filter(requested_by=user) if job.key in OWN_JOBS else runs
 
 
-def first_runs_of(job: Job, user: User, count: int) -> list[Run]:
-    """Return the newest of these runs."""
-    if job.key in OWN_JOBS:
-        return list(runs_of(job, user).order_by("-id")[:count])
-    return _FIRST_RUNS(count, job=job.pk)
+def first_runs_of(job: Job, user: User, count: int, states: frozenset[str]) -> list[Run]:
+    """Return the newest of these runs that are in one of the states; without states of all."""
+    own = user if job.key in OWN_JOBS else None
+    return _FIRST_RUNS(count, states, job=job.pk, **({"requested_by": own} if own else {}))
 
 
 def schedules_of(job: Job) -> list[Schedule]:

@@ -34,6 +34,7 @@ from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared
 from portal.discussion.threads import teaser
 from portal.events import Node, Reference, nodes
+from portal.ui.filtering import given_values
 from portal.ui.htmx import has_seen, live_address, mark_of, wants_part
 from portal.ui.paging import Page, first_page, keyset
 
@@ -132,11 +133,13 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
 def _page(request: HttpRequest, shown: Job, user: User) -> tuple[Page[Run], dict[str, Any]]:
     """Return the runs that the URL asks for, and by what they were chosen."""
     cursor = request.GET.get("cursor")
-    found, chosen = choose(RunFilter, request.GET, runs_of(shown, user))
-    if chosen or cursor:
+    chosen = given_values(RunFilter, request.GET)
+    if cursor or chosen.keys() - {"state"}:
+        found, _chosen = choose(RunFilter, request.GET, runs_of(shown, user))
         page = keyset(found, order=ORDER, cursor=cursor, size=RUNS_SHOWN)
     else:
-        page = first_page(first_runs_of(shown, user, RUNS_SHOWN + 1), order=ORDER, size=RUNS_SHOWN)
+        states = frozenset[str](chosen.get("state", ()))
+        page = first_page(first_runs_of(shown, user, RUNS_SHOWN + 1, states), order=ORDER, size=RUNS_SHOWN)
     for run in page.items:
         run.job = shown
     return page, chosen

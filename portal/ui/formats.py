@@ -58,12 +58,13 @@ def _relative(seconds: int, code: str) -> str:
 
 def moment(value: dt.datetime, now: dt.datetime | None = None) -> str:
     """Say exactly when: «1 March, 06:40», «3월 1일 06:40»; with the year unless it is this one."""
-    local, code = here(value), language()
+    # A page has hundreds of moments: the zone is looked up once for each, and only their days are kept.
+    zone, code = timezone.get_current_timezone(), language()
+    local = value.astimezone(zone)
     short, long = _DAYS[code]
-    this_year = here(now or timezone.now()).year
-    # A page has hundreds of moments, of few days: only these are worth keeping.
+    this_year = (now or timezone.now()).astimezone(zone).year
     day = _dated(local.date(), short if local.year == this_year else long, code)
-    return f"{day}{_AT[code]}{local:%H:%M}"
+    return f"{day}{_AT[code]}{local.hour:02}:{local.minute:02}"
 
 
 def day(value: dt.date, now: dt.datetime | None = None) -> str:
