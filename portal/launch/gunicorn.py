@@ -1,6 +1,7 @@
 """Gunicorn's configuration: a few processes with eight threads each, loaded once and then forked."""
 
 import gc
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class logger_class(Logger):  # type: ignore[misc]  # noqa: N801 - the name of a 
     def setup(self, cfg: Any) -> None:
         """Leave logging as Django has set it up, in this process or in the one that this is a copy of."""
         self.error_log.propagate = True
+        # What it says for debugging holds whole addresses, and with them keys that open something.
+        self.error_log.setLevel(logging.INFO)
 
 
 def when_ready(server: Any) -> None:
