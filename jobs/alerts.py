@@ -32,9 +32,6 @@ _QUESTIONS: Final = 50
 _BY: Final = Actor.system("jobs")
 _LOCK: Final = 0x6A6F6261
 _OPEN: Prepared[Alert] = Prepared(
-    lambda *, user: Alert.objects.visible_to(user).open().for_rows().order_by("-id")[:SHOWN]
-)
-_OPEN_OF: Prepared[Alert] = Prepared(
     lambda *, user, job: (
         Alert.objects.visible_to(user).open().filter(job=job).for_rows().order_by("-id")[:SHOWN]
     )
@@ -63,10 +60,9 @@ class ShownAlert:
     questions: list[Usage]
 
 
-def open_alerts(user: User, *, job_id: int | None = None) -> list[ShownAlert]:
-    """Return the newest open alerts of jobs this person may see, each with what it hurts."""
-    found = _OPEN(user=user) if job_id is None else _OPEN_OF(user=user, job=job_id)
-    return [_shown(alert, user) for alert in found]
+def open_alerts(job: Job, user: User) -> list[ShownAlert]:
+    """Return a job's newest open alerts of runs that this person may see, each with what it hurts."""
+    return [_shown(alert, user) for alert in _OPEN(user=user, job=job.pk)]
 
 
 def late_alerts(user: User) -> list[Alert]:

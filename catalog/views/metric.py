@@ -21,7 +21,7 @@ from catalog.access import access_metric, backup_of, readable
 from catalog.charts import ChartPoint, line_of
 from catalog.choices import ChartLayout, Grain, NodeKind
 from catalog.definitions import Difference, MetricDefinition, difference
-from catalog.lineage import Neighbour, node_of, step_around
+from catalog.lineage import Neighbour, Step, node_of, step_around
 from catalog.models import Metric, MetricPoint
 from catalog.scoring import score
 from catalog.series import Figure, figure_of, glances, headline_grain, known_until, period
@@ -77,7 +77,6 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
     figure = _figure(found, definition, grain, series)
     drawing = _drawing(found, definition, grain, series)
     step = step_around(NodeKind.METRIC, key, user)
-    datasets = step.of_kind(NodeKind.DATASET)
     context |= {
         "definition": definition,
         "unit": definition.unit,
@@ -85,10 +84,8 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
         "grains": _grains(definition, grain),
         "figure": figure,
         "drawing": drawing,
-        "chain": _chain(found, datasets, user),
-        # The chain says it all of a metric that is made of its dataset and feeds nothing.
-        "step": step if step.downstream or step.of_kind(NodeKind.METRIC) else None,
-        "node": node_of(found.asset),
+        "chain": _chain(found, step, user),
+        "feeds": step.downstream,
         "thresholds": _thresholds(definition),
         "direction": wording.DIRECTIONS[definition.direction],
         "backup": backup_of(definition),
@@ -96,7 +93,7 @@ def metric(request: HttpRequest, key: str) -> HttpResponse:
             found,
             has_values=figure is not None,
             has_chart=bool(drawing and drawing.wide),
-            upstream_known=bool(datasets),
+            upstream_known=bool(step.of_kind(NodeKind.DATASET)),
         ),
         "evidence": figure.point.evidence if figure else None,
         "run": _run(figure, user),
@@ -288,13 +285,15 @@ def _rows(sample: int | None) -> str:
     return ngettext("{count} row", "{count} rows", sample).format(count=formats.number(sample))
 
 
-def _chain(metric: Metric, datasets: list[Neighbour], user: User) -> list[Any]:
-    """Return job → dataset → metric, as far as this person may know of them."""
+def _chain(metric: Metric, step: Step, user: User) -> list[list[Any]]:
+    """Return jobs → datasets → other metrics → metric, as far as this person may know of them."""
+    datasets = step.of_kind(NodeKind.DATASET)
     before: list[Neighbour] = []
     for dataset in datasets:
         before += step_around(NodeKind.DATASET, dataset.key, user).of_kind(NodeKind.JOB)
     jobs = list({(each.kind, each.key): each for each in before}.values())
-    return [*jobs, *datasets, node_of(metric.asset)]
+    ranks = [jobs, datasets, step.of_kind(NodeKind.METRIC)]
+    return [*filter(None, ranks), [node_of(metric.asset)]]
 
 
 def _thresholds(definition: MetricDefinition) -> list[dict[str, str]]:

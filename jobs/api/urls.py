@@ -12,6 +12,7 @@ from jobs.api import (
     query_views,
     report_views,
     schedule_views,
+    switch_views,
     version_views,
     views,
 )
@@ -50,6 +51,8 @@ urlpatterns = [
         version_views.VersionRestoreView.as_view(),
         name="api_job_version_restore",
     ),
+    path("jobs/<slug:key>/enable", switch_views.JobEnableView.as_view(), name="api_job_enable"),
+    path("jobs/<slug:key>/disable", switch_views.JobDisableView.as_view(), name="api_job_disable"),
     path("jobs/<slug:key>/runs", views.JobRunsView.as_view(), name="api_job_runs"),
     path("jobs/<slug:key>/schedules", schedule_views.SchedulesView.as_view(), name="api_schedules"),
     path(

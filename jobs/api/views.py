@@ -91,7 +91,7 @@ class JobsView(ListAPIView[Job]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List jobs by key."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        serializer = JobSerializer(page, many=True, context=_beside(request, page))
+        serializer = JobSerializer(page, many=True, context=beside(request, page))
         return self.get_paginated_response(serializer.data)
 
     @extend_schema(
@@ -115,7 +115,7 @@ class JobView(APIView):
     def get(self, request: Request, key: str) -> Response:
         """Read a job: its parameters' schema, schedules and last run."""
         job = access_job(user_of(request), key)
-        return respond(request, JobSerializer(job, context=_beside(request, [job])).data)
+        return respond(request, JobSerializer(job, context=beside(request, [job])).data)
 
     @extend_schema(
         operation_id="jobs_delete",
@@ -368,7 +368,7 @@ def _started(request: Request, run: Run, *, created: bool) -> Response:
     return Response(_shown(request, run), status=201 if created else 200, headers=headers)
 
 
-def _beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
+def beside(request: Request, jobs: list[Job]) -> dict[str, Any]:
     """Return what an answer shows beside the rows of the jobs, read for all of them at once.
 
     Definitions go only to tokens that may write them: what merely watches runs need not know how they work.

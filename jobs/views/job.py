@@ -88,7 +88,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
     recent = recent_runs([shown.pk], count=HISTORY, reader=user).get(shown.pk, [])
     now = timezone.now()
     may_edit = shown.allows(user, Permission.EDIT_JOBS)
-    alerts = open_alerts(user, job_id=shown.pk)
+    alerts = open_alerts(shown, user)
     mark = mark_of(
         shown.enabled,
         [(run.number, run.state, run.started_at) for run in recent],

@@ -2,7 +2,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.choices import RunState
+from jobs.choices import RunState, Source
+from jobs.models import Job
+from portal.audit.models import AuditEvent
 from tests.conftest import Cast
 from tests.factories.jobs import DAY_PARAMETERS, make_job, make_run, make_schedule
 from tests.factories.tokens import bearer
@@ -110,3 +112,45 @@ def test_more_jobs_take_no_more_queries(
     client.get("/api/v1/jobs", headers=headers)
     with django_assert_num_queries(4):
         client.get("/api/v1/jobs", headers=headers)
+
+
+def test_a_job_is_switched_off_and_on(client: Client, cast: Cast) -> None:
+    job = make_job(owner=cast.dan)
+    schedule = make_schedule(job)
+    waiting = make_run(job, RunState.QUEUED)
+    headers = bearer(cast.dan, "jobs:edit", "jobs:run")
+    for _again in range(2):
+        off = client.post("/api/v1/jobs/load-weather/disable", headers=headers)
+        assert (off.status_code, off.json()["enabled"]) == (200, False)
+    started = client.post("/api/v1/jobs/load-weather/runs", {}, "application/json", headers=headers)
+    assert started.status_code == 409
+    on = client.post("/api/v1/jobs/load-weather/enable", headers=headers)
+    assert (on.status_code, on.json()["enabled"]) == (200, True)
+    started = client.post("/api/v1/jobs/load-weather/runs", {}, "application/json", headers=headers)
+    assert started.status_code == 201
+    schedule.refresh_from_db()
+    assert schedule.next_slot is not None
+    waiting.refresh_from_db()
+    assert waiting.state == RunState.QUEUED
+    told = AuditEvent.objects.filter(action__startswith="job.switched").order_by("pk")
+    assert [event.action for event in told] == ["job.switched_off", "job.switched_on"]
+
+
+def test_who_may_not_change_a_job_does_not_switch_it(client: Client, cast: Cast) -> None:
+    make_job(owner=cast.dan)
+    make_job("hidden", private=True, owner=cast.dan)
+    for who, scope, key, status in (
+        (cast.finn, "jobs:edit", "load-weather", 403),
+        (cast.dan, "jobs:run", "load-weather", 403),
+        (cast.finn, "jobs:edit", "hidden", 404),
+    ):
+        answer = client.post(f"/api/v1/jobs/{key}/disable", headers=bearer(who, scope))
+        assert answer.status_code == status
+    assert not Job.objects.filter(enabled=False).exists()
+
+
+def test_what_no_file_defines_any_more_is_not_switched_on(client: Client, cast: Cast) -> None:
+    make_job(owner=cast.dan, enabled=False, source=Source.FILE)
+    answer = client.post("/api/v1/jobs/load-weather/enable", headers=bearer(cast.dan, "jobs:edit"))
+    assert answer.status_code == 409
+    assert "comes back with its file" in answer.json()["detail"]

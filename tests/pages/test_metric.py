@@ -121,32 +121,34 @@ def test_the_chain_leaves_out_what_a_stranger_may_not_see(client, cast, on_time)
     assert "Secret flights" not in text(client)
 
 
-def test_what_stands_downstream_of_it_is_drawn(ada, on_time):
-    catalog.dataset("flights", name_en="Flights")
-    catalog.edge(("dataset", "flights"), ("metric", "on_time_rate"), source="definition")
-    assert "lineage-graph" not in text(ada), "the chain says it all"
+def test_what_it_feeds_stands_below_the_chain(ada, on_time):
+    assert ">Feeds<" not in text(ada)
     for number in range(10):
         make_job(f"weekly-{number}", kind="report", name_en=f"Weekly {number}")
         catalog.edge(("metric", "on_time_rate"), ("job", f"weekly-{number}"), source="definition")
-    card = text(ada).split('id="lineage-title"', 1)[1].split("</section>", 1)[0]
-    drawn, beside = card.split("</svg></div>", 1)
-    assert all(f'aria-label="{name}"' in drawn for name in ("Flights", "On-time rate", "Weekly 0"))
-    assert 'href="/reports/weekly-9/"' in beside, "what there is no room for is named below"
+    fed = text(ada).split(">Feeds<", 1)[1].split("</section>", 1)[0]
+    assert [f'href="/reports/weekly-{number}/"' in fed for number in range(10)] == [True] * 10
 
 
-def test_the_inputs_of_a_derived_metric_are_drawn(ada, on_time):
-    catalog.metric("cancelled", name_en="Cancelled")
-    catalog.edge(("metric", "cancelled"), ("metric", "on_time_rate"), source="definition")
-    assert 'aria-label="Cancelled"' in text(ada)
+def test_the_inputs_of_a_derived_metric_stand_side_by_side_before_it(ada, on_time):
+    for key in ("cancelled", "delayed"):
+        catalog.metric(key, name_en=key.capitalize())
+        catalog.edge(("metric", key), ("metric", "on_time_rate"), source="definition")
+    chain = text(ada).split('class="chain"', 1)[1].split("</section>", 1)[0]
+    inputs, arrow, own = chain.partition("#i-right")
+    assert all(name in inputs for name in ("Cancelled", "Delayed"))
+    assert arrow
+    assert "On-time rate" in own
+    assert "#i-right" not in own
 
 
-def test_reports_that_a_stranger_may_not_see_are_not_drawn(client, cast, on_time):
+def test_reports_that_a_stranger_may_not_see_are_not_named(client, cast, on_time):
     make_job("payroll", kind="report", name_en="Payroll", private=True, owner=cast.cleo)
     catalog.edge(("metric", "on_time_rate"), ("job", "payroll"), source="definition")
     for reader, sees in ((cast.cleo, True), (cast.finn, False)):
         client.force_login(reader)
         page = text(client)
-        assert ("Payroll" in page, "lineage-graph" in page) == (sees, sees)
+        assert ("Payroll" in page, ">Feeds<" in page) == (sees, sees)
 
 
 def test_before_the_first_refresh_it_says_what_comes(ada):

@@ -261,11 +261,11 @@ def test_an_alert_names_the_data_and_open_questions_it_hurts_as_far_as_its_reade
     for title, visibility in (("How late?", Visibility.COMPANY), ("Whom to dismiss?", Visibility.PRIVATE)):
         make_question(cast.ada, title, visibility=visibility, links=[("dataset", "flights")])
     open_alert(run=make_run(job, RunState.FAILED), condition=Condition.FAILED)
-    (shown,) = open_alerts(cast.dan)
+    (shown,) = open_alerts(job, cast.dan)
     assert [thing.key for thing in shown.fed] == ["flights"]
     titles = {cast.ada: True, cast.finn: False}
     for reader, sees_private in titles.items():
-        (seen,) = open_alerts(reader)
+        (seen,) = open_alerts(job, reader)
         words = " ".join(usage.node.label for usage in seen.questions)
         assert "How late?" in words
         assert ("Whom to dismiss?" in words) is sees_private
