@@ -91,8 +91,8 @@ def runs_of(job: Job, user: User) -> RunQuerySet:
 
 def first_runs_of(job: Job, user: User, count: int, states: frozenset[str]) -> list[Run]:
     """Return the newest of these runs that are in one of the states; without states of all."""
-    own = user if job.key in OWN_JOBS else None
-    return _FIRST_RUNS(count, states, job=job.pk, **({"requested_by": own} if own else {}))
+    own = {"requested_by": user.pk} if job.key in OWN_JOBS else {}
+    return _FIRST_RUNS(count, states, job=job.pk, **own)
 
 
 def schedules_of(job: Job) -> list[Schedule]:

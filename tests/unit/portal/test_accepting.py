@@ -1,17 +1,21 @@
 """Which requests one web process lets in: a real gunicorn with one process and a small application."""
 
 import http.client
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from portal.launch.accepting import LINGER
 from tests.stack import free_port
 
 CLIENTS = 6
@@ -45,47 +49,45 @@ def application(environ: dict[str, Any], start: Callable[..., object]) -> Iterab
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Iterator[Callable[[str], int]]:
-    """Start the process; return what asks it and gives how many requests were under way beside."""
-    port = free_port()
-    options = ("--bind", f"127.0.0.1:{port}", "--threads", "8", "--keep-alive", "0", "--workers", "1")
+def address(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """Start the process and return where it answers."""
+    place = ("127.0.0.1", free_port())
+    options = ("--bind", f"{place[0]}:{place[1]}", "--threads", "8", "--keep-alive", "0", "--workers", "1")
     kind = "portal.launch.accepting.AcceptingWorker"
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "-k", kind, *options]
     log = tmp_path / "log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--no-control-socket",
-                "-k",
-                kind,
-                *options,
-                f"{__name__}:application",
-            ],
-            stdout=output,
-            stderr=output,
-        )
-
-    def asked(path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.request("GET", path)
-        return int(connection.getresponse().read())
-
+        process = subprocess.Popen([*command, f"{__name__}:application"], stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                asked("/")
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
-        yield asked
+        while not _answers(place):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield place
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture
+def ask(address: tuple[str, int]) -> Callable[[str], int]:
+    """Return what asks the process and gives how many requests were under way beside."""
+
+    def asked(path: str) -> int:
+        connection = http.client.HTTPConnection(*address, timeout=30)
+        connection.request("GET", path)
+        return int(connection.getresponse().read())
+
+    return asked
+
+
+def _answers(place: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(place).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_what_computes_is_answered_one_after_the_other(ask: Callable[[str], int]) -> None:
@@ -111,3 +113,29 @@ def test_what_computes_for_long_keeps_nobody_out(ask: Callable[[str], int]) -> N
             time.sleep(0.01)
         ask("/release")
         assert sorted(each.result(10) for each in spinning) == [0, 1]
+
+
+def test_who_does_not_close_keeps_nobody_waiting(address: tuple[str, int], ask: Callable[[str], int]) -> None:
+    with ExitStack() as open_ones:
+        began = time.monotonic()
+        for _ in range(4):
+            client = open_ones.enter_context(socket.create_connection(address, timeout=20))
+            # More than is read of it: closed at once, the connection would lose the end of the answer.
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + b"x" * 20_000)
+            answer = b"".join(iter(partial(client.recv, 4096), b""))
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.endswith(b"0\r\n\r\n")
+        assert ask("/") == 0
+        assert time.monotonic() - began < LINGER
+        # Who never closes is closed in the end.
+        while _takes(client, b"x"):
+            assert time.monotonic() - began < LINGER * 5
+            time.sleep(0.1)
+
+
+def _takes(client: socket.socket, data: bytes) -> bool:
+    try:
+        client.sendall(data)
+    except OSError:
+        return False
+    return True
