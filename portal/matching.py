@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.db import connection
 from django.db.models.lookups import PostgresOperatorLookup
 
 _MOST_WORDS: Final = 8
@@ -16,10 +17,4 @@ class Like(PostgresOperatorLookup):
 
 def patterns_of(text: str) -> tuple[str, ...]:
     """Return a pattern for each of the first eight words."""
-    return tuple(f"%{_literal(word)}%" for word in text.split()[:_MOST_WORDS])
-
-
-def _literal(word: str) -> str:
-    for special in "\\%_":
-        word = word.replace(special, f"\\{special}")
-    return word
+    return tuple(f"%{connection.ops.prep_for_like_query(word)}%" for word in text.split()[:_MOST_WORDS])

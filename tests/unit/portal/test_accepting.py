@@ -97,22 +97,16 @@ def test_what_computes_is_answered_one_after_the_other(ask: Callable[[str], int]
     assert sum(each > 0 for each in beside) < len(beside) / 4, beside
 
 
-def test_what_waits_keeps_nobody_out(ask: Callable[[str], int]) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(ask, "/wait") for _ in range(4)]
-        while ask("/") < len(waiting):
+@pytest.mark.parametrize(("path", "count"), [("/wait", 4), ("/spin", 2)])
+def test_what_waits_or_computes_for_long_keeps_nobody_out(
+    ask: Callable[[str], int], path: str, count: int
+) -> None:
+    with ThreadPoolExecutor(count) as pool:
+        under_way = [pool.submit(ask, path) for _ in range(count)]
+        while ask("/") < count:
             time.sleep(0.01)
         ask("/release")
-        assert sorted(each.result(10) for each in waiting) == [0, 1, 2, 3]
-
-
-def test_what_computes_for_long_keeps_nobody_out(ask: Callable[[str], int]) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        spinning = [pool.submit(ask, "/spin") for _ in range(2)]
-        while ask("/") < len(spinning):
-            time.sleep(0.01)
-        ask("/release")
-        assert sorted(each.result(10) for each in spinning) == [0, 1]
+        assert sorted(each.result(10) for each in under_way) == list(range(count))
 
 
 def test_who_does_not_close_keeps_nobody_waiting(address: tuple[str, int], ask: Callable[[str], int]) -> None:
