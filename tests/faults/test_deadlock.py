@@ -58,6 +58,7 @@ def session() -> Iterator[Any]:
     try:
         with other.cursor() as cursor:
             yield cursor
+        other.rollback()  # The server gives the locks back before it answers, and later when a session is closed.
     finally:
         other.close()
 
