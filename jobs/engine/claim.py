@@ -11,20 +11,21 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+
+from jobs.engine.statements import Execute, Row, Statement, transact
 
 # Locks the pool whose claimable runs are most urgent, among those with a free slot. The counts seen here may
 # be stale once the lock is granted, so _CLAIM counts again with a snapshot of its own: that is why these are
 # two statements. NO KEY: a trigger's foreign key check must not wait for a claim.
 # It also says whether a deferred run is due, so that a claim asks no question more while none is.
-_LOCK_POOL = """
+_LOCK_POOL = Statement("""
     WITH free AS (
         SELECT pool.id, pool.slots FROM jobs_pool pool
         CROSS JOIN LATERAL (
             SELECT max(run.priority) AS priority FROM jobs_run run
             WHERE run.state = 'queued' AND run.pool_id = pool.id AND run.available_at <= statement_timestamp()
         ) urgent
-        WHERE urgent.priority IS NOT NULL AND pool.id <> ALL(%(tried)s)
+        WHERE urgent.priority IS NOT NULL AND pool.id <> ALL(%(tried)s::bigint[])
           AND (SELECT count(*) FROM jobs_run
                WHERE state = 'running' AND looks = 0 AND pool_id = pool.id) < pool.slots
         ORDER BY urgent.priority DESC, pool.id LIMIT 1 FOR NO KEY UPDATE OF pool
@@ -32,7 +33,7 @@ _LOCK_POOL = """
     SELECT EXISTS (SELECT 1 FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()),
            free.id, free.slots
     FROM (SELECT 1) one LEFT JOIN free ON true
-"""
+""")
 
 # What a claim tells its holder, in the order of the fields of Claim.
 _CLAIMED = """
@@ -47,7 +48,7 @@ _CLAIMED = """
 
 # A deferred run whose time has come: neither attempt nor time limit begin anew, and what it told so far
 # stays. The attempt that let it go holds it again, so that each is one line however often somebody looks.
-_RESUME = """
+_RESUME = Statement("""
     WITH due AS (
         SELECT id FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()
         ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -69,11 +70,11 @@ _RESUME = """
         FROM claimed
     )
     SELECT * FROM claimed
-""".replace(":claimed", _CLAIMED)
+""".replace(":claimed", _CLAIMED))
 
 # The recursive part lists the requesters with queued runs by hopping along the index, so that a queue of
 # thousands is not sorted for each claim; of each the best run, then the requester with the fewest running.
-_CLAIM = """
+_CLAIM = Statement("""
     WITH RECURSIVE requester AS (
         (SELECT COALESCE(requested_by_id, 0) AS id FROM jobs_run
          WHERE state = 'queued' AND pool_id = %(pool)s ORDER BY 1 LIMIT 1)
@@ -136,9 +137,9 @@ _CLAIM = """
         FROM claimed
     )
     SELECT *, (SELECT id FROM chosen) FROM (SELECT 1) one LEFT JOIN claimed ON true
-""".replace(":claimed", _CLAIMED)
+""".replace(":claimed", _CLAIMED))
 
-_ANY = """
+_ANY = Statement("""
     SELECT count(*) FROM (
         (SELECT 1 FROM jobs_run WHERE state = 'queued' AND available_at <= statement_timestamp()
          LIMIT %(limit)s)
@@ -147,7 +148,7 @@ _ANY = """
          LIMIT %(limit)s)
         LIMIT %(limit)s
     ) found
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,28 +206,26 @@ def claim(worker: str) -> Claim | None:
     """
     tried: list[int] = []
     held: list[UUID] = []
+
+    def take(execute: Execute) -> tuple[Row | None, int | None, UUID | None]:
+        """Return what was claimed of which pool, or which run of it somebody else holds."""
+        due, pool, slots = execute(_LOCK_POOL, tried=tried) or ()
+        holder = {"worker": worker, "lease": settings.RUN_LEASE}
+        if due and (resumed := execute(_RESUME, **holder)):
+            return resumed, None, None
+        if pool is None:
+            return None, None, None
+        row = execute(_CLAIM, **holder, pool=pool, slots=slots, held=held)
+        _, *claimed, chosen = row or ()
+        return (tuple(claimed) if claimed[0] is not None else None), pool, chosen
+
     while True:
         asked_at = time.monotonic()
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_LOCK_POOL, {"tried": tried})
-            due, pool, slots = cursor.fetchone()
-            values = {
-                "pool": pool,
-                "slots": slots,
-                "held": held,
-                "worker": worker,
-                "lease": settings.RUN_LEASE,
-            }
-            if due:
-                cursor.execute(_RESUME, values)
-                if resumed := cursor.fetchone():
-                    return _claim_of(resumed, asked_at)
-            if pool is None:
-                return None
-            cursor.execute(_CLAIM, values)
-            _, *claimed, chosen = cursor.fetchone()
-        if claimed[0] is not None:
+        claimed, pool, chosen = transact(take, _LOCK_POOL, _RESUME, _CLAIM)
+        if claimed is not None:
             return _claim_of(claimed, asked_at)
+        if pool is None:
+            return None
         if chosen is None:
             # Everything in this pool waits for its own job's limit.
             tried.append(pool)
@@ -243,6 +242,5 @@ def _claim_of(row: Sequence[Any], asked_at: float) -> Claim:
 
 def count_claimable(limit: int) -> int:
     """Count the runs that could be taken, up to a limit; their pools may be full all the same."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ANY, {"limit": limit})
-        return int(cursor.fetchone()[0])
+    (count,) = _ANY.alone(limit=limit) or ()
+    return int(count)

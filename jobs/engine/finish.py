@@ -3,18 +3,19 @@
 import json
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
 from django.utils.functional import SimpleLazyObject
 
 from jobs.choices import FOLLOWING_KINDS, ErrorClass, Outcome, Reason, RunState
 from jobs.engine.claim import Claim
 from jobs.engine.ordering import follow_publisher
 from jobs.engine.report import Failure
+from jobs.engine.statements import Execute, Statement, transact
 from jobs.engine.words import LOOK_FOR
 from jobs.models import Artifact, DataTrigger, Run
 from jobs.runners.registry import runner_for
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 # One statement, so that the run, its attempt and its event change together or not at all. A row that somebody
 # else holds by now is not touched, and says so by its absence.
-_END = """
+_END = Statement("""
     WITH ended AS (
         UPDATE jobs_run SET state = %(state)s, reason = %(reason)s, lease_until = NULL, timeout_at = NULL,
             finished_at = clock_timestamp(), progress = %(progress)s, error = %(error)s
@@ -40,10 +41,10 @@ _END = """
     )
     SELECT backfill_id IS NULL AND EXISTS (SELECT 1 FROM jobs_job_after WHERE to_job_id = ended.job_id)
     FROM ended
-"""
+""")
 
 # Back into the queue. The fence rises here already: what the old holder still sends finds nothing.
-_REQUEUE = """
+_REQUEUE = Statement("""
     WITH ended AS (
         UPDATE jobs_run SET state = 'queued', reason = %(reason)s, lease_until = NULL, timeout_at = NULL,
             fence = fence + 1, worker = '', error = %(error)s, attempt = attempt - %(forgiven)s,
@@ -59,11 +60,11 @@ _REQUEUE = """
         SELECT id, clock_timestamp(), %(event)s, %(data)s FROM ended
     )
     SELECT false FROM ended
-"""
+""")
 
 # Let go while the work goes on in another system. What was asked of the run in the meantime is looked after
 # at once, unless that is what did not work just now (hurry); nobody sleeps beyond the time limit.
-_DEFER = """
+_DEFER = Statement("""
     WITH ended AS (
         UPDATE jobs_run SET state = 'deferred', reason = '', lease_until = NULL, fence = fence + 1,
             worker = '', looks = looks + 1, progress = %(progress)s, error = '{}',
@@ -81,7 +82,7 @@ _DEFER = """
         SELECT id, clock_timestamp(), 'deferred', %(data)s FROM ended
     )
     SELECT false FROM ended
-"""
+""")
 
 # For so many seconds the other system is asked to stop what was cancelled or took too long.
 STOPPING = 120
@@ -103,8 +104,10 @@ def succeed(
 
     An exception of the kind's ``record`` leaves nothing behind and reaches the caller.
     """
-    with transaction.atomic():
-        ended = _execute(_END, claim, **_values_of_end(RunState.SUCCEEDED, progress), failure=None)
+
+    def end(execute: Execute) -> bool:
+        values = _values_of_end(RunState.SUCCEEDED, progress)
+        ended = _execute(partial(execute, _END), claim, **values, failure=None)
         if ended is None:
             return False
         # Read only by kinds that look at it: a run without effects ends in one round trip.
@@ -115,7 +118,9 @@ def succeed(
         if kept:
             Run.objects.filter(pk=claim.run_id).update(outputs=kept)
         _start_next(run, [each["key"] for each in kept.get("datasets") or []], followed=ended.has_followers)
-    return True
+        return True
+
+    return transact(end, _END)
 
 
 def _start_next(run: Run, published: list[str], *, followed: bool) -> None:
@@ -253,7 +258,7 @@ def _values_of_end(state: RunState, progress: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end(claim: Claim, state: RunState, progress: dict[str, Any], failure: Failure | None = None) -> bool:
-    return _execute(_END, claim, **_values_of_end(state, progress), failure=failure) is not None
+    return _execute(_END.alone, claim, **_values_of_end(state, progress), failure=failure) is not None
 
 
 def _defer(
@@ -266,7 +271,7 @@ def _defer(
     failure: Failure | None = None,
 ) -> bool:
     ended = _execute(
-        _DEFER,
+        _DEFER.alone,
         claim,
         progress=json.dumps(progress),
         elsewhere=None if elsewhere is None else json.dumps(elsewhere),
@@ -288,7 +293,7 @@ def _requeue(
     forgiven: bool = False,
 ) -> bool:
     ended = _execute(
-        _REQUEUE,
+        _REQUEUE.alone,
         claim,
         reason=reason,
         outcome=outcome,
@@ -302,7 +307,7 @@ def _requeue(
 
 
 def _execute(
-    sql: str, claim: Claim, *, data: dict[str, Any], failure: Failure | None, **values: Any
+    execute: Execute, claim: Claim, *, data: dict[str, Any], failure: Failure | None, **values: Any
 ) -> _Ended | None:
     told = {"class": str(failure.error_class), "message": failure.message} if failure else {}
     values |= {
@@ -313,9 +318,7 @@ def _execute(
         "message": failure.message if failure else "",
         "data": json.dumps({"attempt": claim.attempt, **data, **told}),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        row = cursor.fetchone()
+    row = execute(**values)
     if row is None:
         log.warning("fenced", run=claim.number, fence=claim.fence)
         return None

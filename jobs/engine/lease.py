@@ -9,15 +9,16 @@ from django.conf import settings
 from django.db import Error, connection
 
 from jobs.engine.claim import Claim
+from jobs.engine.statements import Statement
 from jobs.exceptions import LeaseLost
 
 log = structlog.get_logger(__name__)
 
-_BEAT = """
-    UPDATE jobs_run SET lease_until = clock_timestamp() + make_interval(secs => %s), progress = %s
-    WHERE id = %s AND fence = %s AND state = 'running'
+_BEAT = Statement("""
+    UPDATE jobs_run SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s), progress = %(progress)s
+    WHERE id = %(run)s AND fence = %(fence)s AND state = 'running'
     RETURNING cancel_requested_at IS NOT NULL, timeout_at <= clock_timestamp()
-"""
+""")
 
 
 class Orders(NamedTuple):
@@ -65,9 +66,12 @@ class Lease:
         self._asked, self._due = asked, asked + settings.RUN_BEAT
         claim = self._claim
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_BEAT, [settings.RUN_LEASE, json.dumps(progress), claim.run_id, claim.fence])
-                row = cursor.fetchone()
+            row = _BEAT.alone(
+                lease=settings.RUN_LEASE,
+                progress=json.dumps(progress),
+                run=claim.run_id,
+                fence=claim.fence,
+            )
         except Error as error:
             log.warning("beat_failed", run=claim.number, error=str(error))
             connection.close()

@@ -57,12 +57,24 @@ class Planned:
         None where it has to be sent whole: within a transaction, which an error would spoil, and where the
         server cannot tell of what type a value is.
         """
-        if not Plans.on or self._refused or connection.in_atomic_block:
+        if connection.in_atomic_block or not self.prepare():
             return None
+        return self.execution(values)
+
+    def prepare(self) -> bool:
+        """Prepare it on this thread's connection if need be; say whether it is. Not within a transaction."""
+        if not Plans.on or self._refused:
+            return False
         connection.ensure_connection()
-        known = Plans.named.setdefault(connection.connection, set())
-        if self._name not in known and not self._prepare(known):
-            return None
+        return self.is_prepared or self._prepare(Plans.named.setdefault(connection.connection, set()))
+
+    @property
+    def is_prepared(self) -> bool:
+        """Say whether this thread's connection has it, as far as this process knows."""
+        return Plans.on and self._name in Plans.named.get(connection.connection, ())
+
+    def execution(self, values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+        """Return how it is executed where it is prepared."""
         places = ", ".join(["%s"] * len(self._used))
         return f"EXECUTE {self._name}({places})" if places else f"EXECUTE {self._name}", tuple(
             values[place] for place in self._used
