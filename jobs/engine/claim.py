@@ -48,7 +48,8 @@ _CLAIMED = """
 
 # A deferred run whose time has come: neither attempt nor time limit begin anew, and what it told so far
 # stays. The attempt that let it go holds it again, so that each is one line however often somebody looks.
-_RESUME = Statement("""
+_RESUME = Statement(
+    """
     WITH due AS (
         SELECT id FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()
         ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -70,11 +71,13 @@ _RESUME = Statement("""
         FROM claimed
     )
     SELECT * FROM claimed
-""".replace(":claimed", _CLAIMED))
+""".replace(":claimed", _CLAIMED)
+)
 
 # The recursive part lists the requesters with queued runs by hopping along the index, so that a queue of
 # thousands is not sorted for each claim; of each the best run, then the requester with the fewest running.
-_CLAIM = Statement("""
+_CLAIM = Statement(
+    """
     WITH RECURSIVE requester AS (
         (SELECT COALESCE(requested_by_id, 0) AS id FROM jobs_run
          WHERE state = 'queued' AND pool_id = %(pool)s ORDER BY 1 LIMIT 1)
@@ -137,7 +140,8 @@ _CLAIM = Statement("""
         FROM claimed
     )
     SELECT *, (SELECT id FROM chosen) FROM (SELECT 1) one LEFT JOIN claimed ON true
-""".replace(":claimed", _CLAIMED))
+""".replace(":claimed", _CLAIMED)
+)
 
 _ANY = Statement("""
     SELECT count(*) FROM (

@@ -15,7 +15,8 @@ from jobs.exceptions import LeaseLost
 log = structlog.get_logger(__name__)
 
 _BEAT = Statement("""
-    UPDATE jobs_run SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s), progress = %(progress)s
+    UPDATE jobs_run SET
+        lease_until = clock_timestamp() + make_interval(secs => %(lease)s), progress = %(progress)s
     WHERE id = %(run)s AND fence = %(fence)s AND state = 'running'
     RETURNING cancel_requested_at IS NOT NULL, timeout_at <= clock_timestamp()
 """)

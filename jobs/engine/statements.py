@@ -42,7 +42,7 @@ class Statement:
         return self.whole(**values)
 
     def planned(self, **values: Any) -> Row | None:
-        """Execute it as it is prepared; raises what makes ``transact`` begin anew where it is not any more."""
+        """Execute it as prepared; raises what makes ``transact`` begin anew where it is not any more."""
         if not self._planned.is_prepared:
             return self.whole(**values)
         try:

@@ -25,6 +25,7 @@ from jobs.engine import drain, finish, patience, supervise
 from jobs.engine.artifacts import Taken
 from jobs.engine.claim import Claim
 from jobs.engine.lease import Lease
+from jobs.engine.statements import Execute
 
 __all__ = ["POINTS", "app"]
 
@@ -112,7 +113,7 @@ def _wrap_files() -> None:
 
 
 def _wrap_the_end() -> None:
-    succeed, execute, commit, wait = (
+    succeed, end, commit, wait = (
         finish.succeed,
         finish._execute,
         _DATABASE._commit,
@@ -127,8 +128,8 @@ def _wrap_the_end() -> None:
         finally:
             _finishing.clear()
 
-    def executed(sql: str, claim: Claim, **values: Any) -> Any:
-        answer = execute(sql, claim, **values)
+    def executed(execute: Execute, claim: Claim, **values: Any) -> Any:
+        answer = end(execute, claim, **values)
         _at("after-the-row", claim)
         return answer
 

@@ -58,7 +58,8 @@ def session() -> Iterator[Any]:
     try:
         with other.cursor() as cursor:
             yield cursor
-        other.rollback()  # The server gives the locks back before it answers, and later when a session is closed.
+        # The server gives the locks back before it answers; at the end of a session, some time later.
+        other.rollback()
     finally:
         other.close()
 
