@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -118,9 +118,18 @@ class ShownPool:
 
 def read_pools(load: Load) -> list[ShownPool]:
     """Return the pools that jobs use, with how full they are."""
+    pools = Pool.objects.filter(jobs__isnull=False).distinct().order_by("key")
+    return _shown(pools, load)
+
+
+def read_pool(key: str, load: Load) -> ShownPool:
+    """Return one pool, with how full it is."""
+    return _shown(Pool.objects.filter(key=key), load)[0]
+
+
+def _shown(pools: QuerySet[Pool], load: Load) -> list[ShownPool]:
     waiting = Run.objects.filter(state=RunState.QUEUED).values_list("pool").annotate(n=Count("id"))
     queued = dict(waiting)
-    pools = Pool.objects.filter(jobs__isnull=False).distinct().order_by("key")
     return [ShownPool(pool, load.pools[pool.pk], queued.get(pool.pk, 0)) for pool in pools]
 
 

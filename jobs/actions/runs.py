@@ -107,7 +107,7 @@ def again(
 
 
 @transaction.atomic
-def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
+def run_failed_again(*, after: Run, by: Actor, how: Trigger, requested_by: User, principal: str) -> list[Run]:
     """Start again what failed further on in the chain that this run began; what succeeded stays as it is.
 
     Where a repetition succeeds the jobs behind it follow by themselves. The same failure is repeated once,
@@ -115,15 +115,15 @@ def run_failed_again(*, after: Run, seen_by: User, by: Actor) -> list[Run]:
     started by this person is left out.
     """
     started = []
-    for failed in to_run_again(after=after, by=seen_by):
+    for failed in to_run_again(after=after, by=requested_by):
         try:
             again = trigger(
                 job=failed.job,
                 params=failed.params,
                 by=by,
-                trigger=Trigger.MANUAL,
-                requested_by=seen_by,
-                principal=f"user:{seen_by.pk}",
+                trigger=how,
+                requested_by=requested_by,
+                principal=principal,
                 idempotency_key=f"chain:{failed.pk}",
                 # Of the run that stands in the chain, so that its newest repetition is found from there.
                 rerun_of=failed.rerun_of or failed,

@@ -119,7 +119,13 @@ def run_again_after(request: HttpRequest, number: int) -> HttpResponse:
     """Start again what failed in the jobs that came after this run."""
     user = signed_in(request)
     shown = access_run(user, number, for_=Permission.RUN_JOBS)
-    started = runs.run_failed_again(after=shown, seen_by=user, by=actor_of(request))
+    started = runs.run_failed_again(
+        after=shown,
+        by=actor_of(request),
+        how=Trigger.MANUAL,
+        requested_by=user,
+        principal=f"user:{user.pk}",
+    )
     if not started:
         messages.info(request, _("Nothing after it waits to be run again."))
         return redirect("run", number)

@@ -21,7 +21,10 @@ SCOPES: Final[dict[str, tuple[Permission, Promise]]] = {
     "webhooks:read": (Permission.EDIT_JOBS, _("Read your webhooks and what was sent to them")),
     "webhooks:write": (Permission.EDIT_JOBS, _("Make and remove your webhooks, and send again")),
     # A job may name people beyond those whose role runs or edits jobs: the views ask the job itself.
-    "jobs:edit": (Permission.VIEW_JOBS, _("Change when jobs start, and switch them on and off")),
+    "jobs:edit": (
+        Permission.VIEW_JOBS,
+        _("Change when jobs start and how many at a time, and switch them on and off"),
+    ),
     "jobs:run": (Permission.VIEW_JOBS, _("Run any job that you may run, follow its runs and cancel them")),
     "jobs:write": (Permission.VIEW_JOBS, _("Make jobs and change those that you may edit")),
 }

@@ -187,6 +187,34 @@ class TestAgain:
         assert Run.objects.filter(job=other.job).count() == 1
 
 
+@pytest.mark.django_db
+class TestAgainAfter:
+    @pytest.fixture
+    def root(self) -> Run:
+        """A run that succeeded, with one that failed after it."""
+        root = make_run(make_job("first"), RunState.SUCCEEDED)
+        follower = make_job("follower")
+        follower.after.add(root.job)
+        make_run(follower, RunState.FAILED, trigger=Trigger.AFTER, principal=f"run:{root.pk}")
+        return root
+
+    def test_what_failed_starts_again_once(self, client: Client, cast: Cast, root: Run) -> None:
+        own, headers = f"/api/v1/runs/{root.number}/again/after", bearer(cast.dan, "jobs:run")
+        first, second = (post(client, own, **headers) for _ in range(2))
+        assert (first.status_code, second.status_code, second.json()) == (200, 200, [])
+        (started,) = first.json()
+        run = Run.objects.get(pk=started["id"])
+        assert (run.job.key, run.trigger, run.requested_by) == ("follower", Trigger.API, cast.dan)
+        assert run.principal.startswith("token:")
+
+    def test_a_token_for_one_job_starts_no_others(self, client: Client, cast: Cast, root: Run) -> None:
+        own = f"/api/v1/runs/{root.pk}/again/after"
+        for scope in ("jobs:run:first", "jobs:run:follower", "jobs:read"):
+            assert post(client, own, **bearer(cast.dan, scope)).status_code == 403
+        assert post(client, own, **bearer(cast.ada, "jobs:run")).status_code in {403, 404}
+        assert Run.objects.count() == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_fifty_triggers_at_once_with_one_key_start_one_run(cast: Cast) -> None:
     make_job()

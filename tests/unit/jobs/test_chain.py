@@ -6,11 +6,12 @@ import pytest
 
 from jobs.actions import runs
 from jobs.chains import failed_after
-from jobs.choices import ErrorClass, RunState
+from jobs.choices import ErrorClass, RunState, Trigger
 from jobs.engine import finish
 from jobs.engine.claim import Claim, claim
 from jobs.engine.report import Failure
 from jobs.models import Job, Run
+from portal.accounts.models import User
 from tests.conftest import Cast
 from tests.unit.jobs.conftest import TESTS
 
@@ -31,6 +32,12 @@ def work(*, failing: set[str]) -> list[str]:
     return ran
 
 
+def again(root: Run, person: User) -> list[Run]:
+    return runs.run_failed_again(
+        after=root, by=TESTS, how=Trigger.MANUAL, requested_by=person, principal=f"user:{person.pk}"
+    )
+
+
 @pytest.fixture
 def chain(make_job: Make) -> Job:
     first = make_job("first")
@@ -44,7 +51,7 @@ def test_it_goes_on_from_what_failed(chain: Job, start: Callable[..., Run], cast
     root = start(chain)
     assert work(failing={"right"}) == ["first", "left", "right"]
     assert [run.job.key for run in failed_after(root, cast.dan)] == ["right"]
-    started = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
+    started = again(root, cast.dan)
     assert [run.job.key for run in started] == ["right"]
     assert failed_after(root, cast.dan) == []
     assert work(failing=set()) == ["right", "last"]
@@ -54,11 +61,11 @@ def test_it_goes_on_from_what_failed(chain: Job, start: Callable[..., Run], cast
 def test_a_double_click_and_a_second_failure(chain: Job, start: Callable[..., Run], cast: Cast) -> None:
     root = start(chain)
     work(failing={"right", "left"})
-    first = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
+    first = again(root, cast.dan)
     assert len(first) == 2
-    assert runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS) == []
+    assert again(root, cast.dan) == []
     work(failing={"right"})
-    second = runs.run_failed_again(after=root, seen_by=cast.dan, by=TESTS)
+    second = again(root, cast.dan)
     assert [run.job.key for run in second] == ["right"]
     assert work(failing={"last"}) == ["right", "last"]
     assert [run.job.key for run in failed_after(root, cast.dan)] == ["last"]
@@ -69,7 +76,7 @@ def test_what_is_off_or_invisible_is_left_out(chain: Job, start: Callable[..., R
     work(failing={"right", "left"})
     Job.objects.filter(key="left").update(enabled=False)
     Job.objects.filter(key="right").update(private=True)
-    assert runs.run_failed_again(after=root, seen_by=cast.ben, by=TESTS) == []
+    assert again(root, cast.ben) == []
     assert Run.objects.filter(state=RunState.QUEUED).count() == 0
 
 
@@ -78,7 +85,7 @@ def test_it_starts_only_what_the_person_may_start(chain: Job, start: Callable[..
     work(failing={"right", "left"})
     Job.objects.get(key="left").runners.add(cast.finn)
     assert [run.job.key for run in runs.to_run_again(after=root, by=cast.finn)] == ["left"]
-    started = runs.run_failed_again(after=root, seen_by=cast.finn, by=TESTS)
+    started = again(root, cast.finn)
     assert [run.job.key for run in started] == ["left"]
 
 
