@@ -85,11 +85,11 @@ class Receiver:
         self.released.wait(30)
 
     def drip(self, handler: BaseHTTPRequestHandler) -> None:
-        """Answer a byte at a time, each in time, for ever."""
+        """Answer a byte at a time, each in time, for half a minute or until the test is over."""
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
-        while not self.released.is_set():
+        ends = time.monotonic() + 30
+        while not self.released.wait(0.05) and time.monotonic() < ends:
             handler.wfile.write(b"x")
-            time.sleep(0.05)
 
     def reset(self, handler: BaseHTTPRequestHandler) -> None:
         """Break off in the middle."""
