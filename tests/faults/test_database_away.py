@@ -15,7 +15,7 @@ from tests.factories.tokens import bearer
 from tests.faults.invariants import assert_invariants
 from tests.faults.own import FAST, IMMEDIATE, OwnDatabase
 from tests.faults.processes import Broker, Processes, ended, job, said, start, until
-from tests.faults.web import Answer, Web, serving
+from tests.faults.web import Answer, Visitor, Web, serving
 from tests.stack import free_port
 
 pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("web")]
@@ -83,11 +83,7 @@ def test_f11_a_restart_refuses_what_is_under_way_and_loses_nothing(
 
     runs, events = Run.objects.count(), AuditEvent.objects.count()
     with ThreadPoolExecutor(8) as pool:
-        # More threads of the web get a connection than have something to do when the server ends.
-        with own.holding("audit_auditevent"):
-            pages = [pool.submit(cleo.ask, "/audit/") for _ in range(8)]
-            until(lambda: own.waiting() >= len(pages), what="each has a thread")
-        assert {page.result().status for page in pages} == {200}
+        _connect_threads(own, pool, cleo)
         # Triggers write their run and its event first and their audit event last: all stop in the middle.
         with own.holding("audit_auditevent"):
             calls = [pool.submit(call, str(number)) for number in range(3)]
@@ -117,6 +113,14 @@ def test_f11_a_restart_refuses_what_is_under_way_and_loses_nothing(
     assert file.read_text() == "once\n" * 4
     assert Run.objects.filter(job=append, state=RunState.SUCCEEDED).count() >= 4
     assert Worker.objects.filter(polled_at__isnull=False).exists()
+
+
+def _connect_threads(own: OwnDatabase, pool: ThreadPoolExecutor, visitor: Visitor) -> None:
+    """Have more threads of the web connected than will have something to do when the server ends."""
+    with own.holding("audit_auditevent"):
+        pages = [pool.submit(visitor.ask, "/audit/") for _ in range(8)]
+        until(lambda: own.waiting() >= len(pages), what="each has a thread")
+    assert {page.result().status for page in pages} == {200}
 
 
 def _ended_well(run: Run) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from jobs.actions import runs
 from jobs.choices import Outcome, RunState
 from jobs.engine import clock, finish
 from jobs.engine.claim import Claim, claim
@@ -13,6 +14,7 @@ from jobs.engine.lease import Lease
 from jobs.engine.report import failure_of
 from jobs.exceptions import LeaseLost
 from jobs.models import Job, Pool, Run
+from portal.audit.actions import Actor
 from tests.conftest import Cast
 
 Make = Callable[..., Job]
@@ -65,6 +67,21 @@ def test_a_job_never_has_more_runs_than_it_may(make_job: Make, start: Start) -> 
     claimed()
     claimed()
     assert claim("tests") is None
+
+
+def test_what_is_to_be_stopped_elsewhere_waits_for_no_run_of_its_job(make_job: Make, start: Start) -> None:
+    there = make_job("there", max_attempts=2)
+    Job.objects.filter(pk=there.pk).update(kind="airflow_dag")
+    lost = start(there)
+    claimed()
+    expire(lost)
+    Run.objects.filter(pk=lost.pk).update(available_at=Now() + timedelta(hours=1))
+    other = start(there)
+    assert claimed().run_id == other.pk
+    runs.cancel(run=lost, by=Actor.system("tests"))
+    assert clock.cancel_between_holders() == 1
+    look = claimed()
+    assert (look.run_id, look.stop, look.looks) == (lost.pk, "cancel", 1)
 
 
 def test_a_full_pool_leaves_the_other_pool_alone(make_job: Make, start: Start) -> None:

@@ -145,5 +145,5 @@ def test_no_order_of_steps_leads_astray(cast):
     make_pool("central", cast.ben, cast.eun)
     Questions.cast = cast
     taken[0] = 0
-    take_turns(Questions, examples=STEPS // A_RUN + 10, steps=A_RUN)
+    take_turns(Questions, examples=STEPS * 11 // 10 // A_RUN + 10, steps=A_RUN)
     assert taken[0] >= STEPS
