@@ -1,6 +1,6 @@
 """What runs have led to: the runs that their success started, and those further on that failed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from jobs.choices import RunState
 from jobs.models import Run
@@ -36,20 +36,18 @@ def failed_after(run: Run, user: User) -> list[Run]:
 
     A run that was started again is judged by its newest repetition. Two queries for each step away.
     """
-    found: list[Run] = []
+    ends = RunState.ends() - {RunState.SUCCEEDED}
+    return [each for each in newest_after(run, user) if each.state in ends]
+
+
+def newest_after(run: Run, user: User) -> Iterator[Run]:
+    """Yield the runs that this run has led to, each in its newest repetition, on to what did not succeed."""
     front, seen = [run], {run.pk}
     while front and len(seen) < LONGEST_CHAIN:
-        newest = _newest_of(begun_by(front, user), user)
-        front = []
-        for each in newest:
-            if each.pk in seen:
-                continue
-            seen.add(each.pk)
-            if each.state == RunState.SUCCEEDED:
-                front.append(each)
-            elif each.state in RunState.ends():
-                found.append(each)
-    return found
+        newest = [each for each in _newest_of(begun_by(front, user), user) if each.pk not in seen]
+        seen |= {each.pk for each in newest}
+        yield from newest
+        front = [each for each in newest if each.state == RunState.SUCCEEDED]
 
 
 def _newest_of(runs: list[Run], user: User) -> list[Run]:

@@ -121,10 +121,13 @@ def named_problems(kind: str, config: dict[str, Any], reader: User) -> list[Fiel
     return [FieldError(field=f"config.{path}", message=message) for path, message in found]
 
 
-def hints(definition: JobDefinition) -> list[str]:
+def hints(definition: JobDefinition, reader: User) -> list[str]:
     """Return what whoever has just stored a definition should look at, though nothing is wrong with it."""
     runner = runner_for(definition.kind)
-    return list(runner.hints(definition.config)) if isinstance(runner, Hinting) else []
+    if not isinstance(runner, Hinting):
+        return []
+    schema = with_schema(definition).parameters_schema or {}
+    return list(runner.hints(definition.config, schema, reader))
 
 
 def _pipeline(config: dict[str, Any]) -> list[FieldError]:

@@ -280,7 +280,7 @@ def _field(parameter: Parameter, reader: User | None, value: Any) -> forms.Field
         common["help_text"] = common["help_text"] or _("One pair a line, such as «name: text».")
         return PairsField(**common)
     plain = schema.keys() & {"type", "enum"} and schema.get("type") not in {"object", "array"}
-    if plain or parameter.kind in {"words", "choices"}:
+    if plain or parameter.kind in {"words", "choices", "numbers"}:
         return field_of(parameter)
     return JsonField(**common, widget=forms.Textarea({"rows": 4, "spellcheck": "false", "class": "code"}))
 

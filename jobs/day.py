@@ -144,8 +144,9 @@ def zooms(day: Day, hours: tuple[int, int], *, now: datetime) -> list[tuple[str,
     end = at if first < at <= last else last
     found = [(formats.duration(count * _HOUR), *_ending(end, count)) for count in (6, 1)]
     wide = last - first
-    if wide < most:
+    if first > 0:
         found.append((_("Earlier"), *_ending(first, wide)))
+    if last < most:
         found.append((_("Later"), *_ending(min(last + wide, most), wide)))
     return [(_("Whole day"), 0, most), *found]
 

@@ -1,14 +1,17 @@
 """Fields and widgets of the forms that are made from schemas."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.forms.fields import InvalidJSONInput
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class LinesField(forms.CharField):
@@ -28,6 +31,20 @@ class LinesField(forms.CharField):
     def run_validators(self, value: Any) -> None:
         """Look for characters that no database takes."""
         super().run_validators("\n".join(value))
+
+
+class NumbersField(LinesField):
+    """A list of whole numbers, one a line or with commas or blanks between them, in brackets or not."""
+
+    def to_python(self, value: Any) -> Any:
+        """Return the numbers in the order that they stand in."""
+        words = re.split(r"[\s,]+", " ".join(super().to_python(value)).strip("[], "))
+        if wrong := [word for word in words if word and not _WHOLE.fullmatch(word)]:
+            raise forms.ValidationError(_("“%(word)s” is no whole number."), params={"word": wrong[0][:30]})
+        return [int(word) for word in words if word]
+
+    def run_validators(self, value: Any) -> None:
+        """Numbers hold no characters that a database might not take."""
 
 
 class LongTextField(forms.CharField):

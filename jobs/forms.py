@@ -14,7 +14,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from jobs.exceptions import FieldError
-from jobs.fields import LinesField
+from jobs.fields import LinesField, NumbersField
 
 Schema = Mapping[str, Any]
 
@@ -44,7 +44,11 @@ class Parameter:
     @property
     def _kind_of_list(self) -> str:
         items = self.schema.get("items")
-        if not isinstance(items, Mapping) or items.get("type", "string") != "string":
+        if not isinstance(items, Mapping):
+            return "array"
+        if items.get("type") == "integer" and "enum" not in items:
+            return "numbers"
+        if items.get("type", "string") != "string":
             return "array"
         return "choices" if "enum" in items else "words" if "type" in items else "array"
 
@@ -53,7 +57,7 @@ class Parameter:
         match self.kind:
             case "boolean":
                 return texts[-1].lower() in {"true", "on", "1"}
-            case "words" | "choices":
+            case "words" | "choices" | "numbers":
                 return texts
             case "array" | "object":
                 # Shown as it is written: as a value it would be quoted once more.
@@ -211,7 +215,7 @@ def field_of(parameter: Parameter) -> forms.Field:
             return forms.BooleanField(**{**common, "required": False})
         case "integer" | "number":
             return _number(parameter, common)
-        case "words" | "choices":
+        case "words" | "choices" | "numbers":
             return _list(parameter, common)
         case "date":
             return forms.DateField(**common, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
@@ -264,7 +268,8 @@ def _list(parameter: Parameter, common: dict[str, Any]) -> forms.Field:
     if parameter.kind == "choices":
         choices = [(str(value), str(value)) for value in parameter.schema["items"]["enum"]]
         return forms.MultipleChoiceField(**common, choices=choices, widget=forms.CheckboxSelectMultiple)
-    return LinesField(**{**common, "help_text": common["help_text"] or _("One a line.")})
+    lines = NumbersField if parameter.kind == "numbers" else LinesField
+    return lines(**{**common, "help_text": common["help_text"] or _("One a line.")})
 
 
 def _choice(parameter: Parameter, common: dict[str, Any]) -> forms.Field:

@@ -96,7 +96,7 @@ def _row(
         kind=kind_of(job.kind),
         last=recent[-1] if recent else None,
         history=history_of(recent, now=now, places=BARS),
-        next_slot=min((slot for enabled, slot in starts if enabled and slot), default=None),
+        next_slot=min((slot for enabled, slot in starts if enabled and slot and job.enabled), default=None),
         paused=bool(starts) and not any(enabled for enabled, _slot in starts),
         after=before,
         asks=bool(job.parameters_schema.get("properties")),

@@ -215,7 +215,7 @@ def _of_cells(section: Shown, before: _Grid, now: _Grid) -> list[Change]:
         was, is_now = _number(old.get(now.names[place])), _number(value)
         if now.numeric[place] and was is not None and is_now is not None:
             before_as, now_as = (written(each, now.formats[place]) for each in (was, is_now))
-            moved = _signed(is_now - was) if is_now != was else _("the same")
+            moved = _moved(is_now - was, now.formats[place]) if is_now != was else _("the same")
             label = f"{section.title}: {now.titles[place]}"
             percent = _percent(was, is_now)
             found.append(Change(label, before_as, now_as, moved, percent, is_same=was == is_now))
@@ -302,7 +302,7 @@ def _row_change(
         if numeric and kind == "changed" and numbers[0] is not None and numbers[1] is not None:
             gap = numbers[1] - numbers[0]
             percent = _percent(numbers[0], numbers[1])
-            moved = f"{_signed(gap)}{f' ({percent})' if percent else ''}" if gap else ""
+            moved = f"{_moved(gap, how)}{f' ({percent})' if percent else ''}" if gap else ""
         before_as, now_as = (cell(written(each, how, numeric=numeric)) for each in (before, after))
         cells.append(CellPair(before_as, now_as, numeric, moved))
     return RowChange(kind, cells)
@@ -335,6 +335,11 @@ def _number(value: Any) -> float | int | None:
         return value if isinstance(value, int | float) else float(value)
     except (TypeError, ValueError):
         return None
+
+
+def _moved(gap: float, how: str) -> str:
+    """Return the difference of two numbers of a column, of shares in percentage points."""
+    return formats.change(gap, kind="percent") if how == "percent" else _signed(gap)
 
 
 def _signed(value: float) -> str:

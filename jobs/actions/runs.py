@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from jsonschema import Draft202012Validator
 
-from jobs.chains import failed_after
+from jobs.chains import failed_after, newest_after
 from jobs.choices import FOLLOWING_KINDS, RunState, Trigger
 from jobs.engine.wake import wake
 from jobs.exceptions import (
@@ -107,15 +107,21 @@ def again(
 
 
 @transaction.atomic
-def run_failed_again(*, after: Run, by: Actor, how: Trigger, requested_by: User, principal: str) -> list[Run]:
+def run_failed_again(
+    *, after: Run, by: Actor, how: Trigger, requested_by: User, principal: str, once: str | None = None
+) -> list[Run]:
     """Start again what failed further on in the chain that this run began; what succeeded stays as it is.
 
     Where a repetition succeeds the jobs behind it follow by themselves. The same failure is repeated once,
-    however often this is asked. A job that was switched off, takes other parameters by now, or may not be
-    started by this person is left out.
+    however often this is asked; what was started under the key ``once`` is returned under it again. A job
+    that was switched off, takes other parameters by now, or may not be started by this person is left out.
     """
-    started = []
+    started = _started_under(once, principal, after, requested_by) if once else []
+    known = {run.idempotency_key for run in started}
     for failed in to_run_again(after=after, by=requested_by):
+        key = _again_under(once, failed) if once else f"chain:{failed.pk}"
+        if key in known:
+            continue
         try:
             again = trigger(
                 job=failed.job,
@@ -124,7 +130,7 @@ def run_failed_again(*, after: Run, by: Actor, how: Trigger, requested_by: User,
                 trigger=how,
                 requested_by=requested_by,
                 principal=principal,
-                idempotency_key=f"chain:{failed.pk}",
+                idempotency_key=key,
                 # Of the run that stands in the chain, so that its newest repetition is found from there.
                 rerun_of=failed.rerun_of or failed,
             )
@@ -132,6 +138,18 @@ def run_failed_again(*, after: Run, by: Actor, how: Trigger, requested_by: User,
             continue
         started.append(again.run)
     return started
+
+
+def _again_under(once: str, run: Run) -> str:
+    """Return the key of a repetition: of the place in the chain, whichever run stands there by now."""
+    return f"chain:{run.rerun_of_id or run.pk}:{hashlib.sha256(once.encode()).hexdigest()[:32]}"
+
+
+def _started_under(once: str, principal: str, after: Run, user: User) -> list[Run]:
+    newest = list(newest_after(after, user))
+    keys = {_again_under(once, run) for run in newest}
+    known = Run.objects.visible_to(user).filter(principal=principal, idempotency_key__in=keys)
+    return list(known.filter(job__in={run.job_id for run in newest}).select_related("job").order_by("id"))
 
 
 def to_run_again(*, after: Run, by: User) -> list[Run]:

@@ -4,8 +4,7 @@ from typing import cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,10 +12,12 @@ from rest_framework.views import APIView
 from jobs.access import access_run
 from jobs.actions import runs
 from jobs.api.serializers import RunSerializer
+from jobs.api.views import ONCE, RUN
 from jobs.choices import Trigger
 from jobs.outputs import seen_outputs
 from portal.accounts.models import ApiToken
 from portal.accounts.permissions import Permission
+from portal.api.idempotency import idempotency_key
 from portal.audit.actions import actor_of
 
 
@@ -29,13 +30,9 @@ class RunAgainAfterView(APIView):
         operation_id="runs_again_after",
         tags=["runs"],
         request=None,
-        parameters=[
-            OpenApiParameter(
-                "run_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id or number."
-            )
-        ],
+        parameters=[RUN, ONCE],
         responses={
-            200: OpenApiResponse(RunSerializer(many=True), description="The runs that were started now."),
+            200: OpenApiResponse(RunSerializer(many=True), description="The runs that this has started."),
             403: OpenApiResponse(description="It takes the scope for all jobs, not for one."),
             404: OpenApiResponse(description="There is no such run for you."),
         },
@@ -43,7 +40,8 @@ class RunAgainAfterView(APIView):
     def post(self, request: Request, run_id: UUID | int) -> Response:
         """Start again what failed in the jobs that came after a run; what succeeded stays as it is.
 
-        The same failure is repeated once, however often this is sent. Jobs that the token's owner may not
+        The same failure is repeated once, however often this is sent; under one Idempotency-Key the same runs
+        are answered again, whatever became of them. Jobs that the token's owner may not
         run, that were switched off, or that take other parameters by now, are left out.
         """
         token = cast("ApiToken", request.auth)
@@ -56,6 +54,7 @@ class RunAgainAfterView(APIView):
             how=Trigger.API,
             requested_by=token.owner,
             principal=f"token:{token.pk}",
+            once=idempotency_key(request),
         )
         context = {"outputs": seen_outputs(started, token.owner)}
         return Response(RunSerializer(started, many=True, context=context).data)

@@ -9,10 +9,11 @@ from rest_framework.views import APIView
 
 from jobs.access import access_pool
 from jobs.actions import pools
-from jobs.api.asking import or_problem, user_of
+from jobs.api.asking import user_of
 from jobs.queue import read_load, read_pool, read_pools
 from portal.accounts.access import require
 from portal.accounts.permissions import Permission
+from portal.api.serializers import StrictSerializer
 from portal.audit.actions import actor_of
 
 _EXAMPLE = {"key": "default", "slots": 4, "busy": 1, "queued": 0}
@@ -27,10 +28,16 @@ class PoolSerializer(serializers.Serializer[object]):
     queued = serializers.IntegerField(help_text="So many runs wait for a place or their time.")
 
 
-class PoolSlotsSerializer(serializers.Serializer[object]):
+class PoolListSerializer(serializers.Serializer[object]):
+    """All pools; there are never so many that they come in pages."""
+
+    results = PoolSerializer(many=True)
+
+
+class PoolSlotsSerializer(StrictSerializer):
     """What of a pool can be changed."""
 
-    slots = serializers.IntegerField(help_text=f"1 to {pools.MOST_SLOTS}.")
+    slots = serializers.IntegerField(min_value=1, max_value=pools.MOST_SLOTS)
 
 
 class PoolsView(APIView):
@@ -41,13 +48,14 @@ class PoolsView(APIView):
     @extend_schema(
         operation_id="pools_list",
         tags=["pools"],
-        responses={200: PoolSerializer(many=True)},
-        examples=[OpenApiExample("A pool", value=_EXAMPLE, response_only=True)],
+        responses={200: PoolListSerializer},
+        examples=[OpenApiExample("One pool", value={"results": [_EXAMPLE]}, response_only=True)],
     )
     def get(self, request: Request) -> Response:
         """List the pools by key, with how full they are."""
         require(user_of(request), Permission.RUN_JOBS)
-        return Response(PoolSerializer(read_pools(read_load(timezone.now())), many=True).data)
+        found = read_pools(read_load(timezone.now()))
+        return Response(PoolListSerializer({"results": found}).data)
 
 
 class PoolView(APIView):
@@ -61,9 +69,9 @@ class PoolView(APIView):
         request=PoolSlotsSerializer,
         responses={
             200: PoolSerializer,
+            400: OpenApiResponse(description="A pool has 1 to 1,000 places."),
             403: OpenApiResponse(description="Your role or token does not allow this."),
             404: OpenApiResponse(description="There is no such pool."),
-            422: OpenApiResponse(description="A pool has at least one place."),
         },
         examples=[OpenApiExample("Two at a time", value={"slots": 2}, request_only=True)],
     )
@@ -72,6 +80,5 @@ class PoolView(APIView):
         pool = access_pool(user_of(request), key, for_=Permission.EDIT_JOBS)
         body = PoolSlotsSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        slots = body.validated_data["slots"]
-        or_problem(lambda: pools.set_slots(pool=pool, slots=slots, by=actor_of(request)))
+        pools.set_slots(pool=pool, slots=body.validated_data["slots"], by=actor_of(request))
         return Response(PoolSerializer(read_pool(key, read_load(timezone.now()))).data)

@@ -53,7 +53,7 @@ _NOT_THERE = OpenApiResponse(description="There is no such object, or none that 
 _NOT_ALLOWED = OpenApiResponse(description="The token's scopes or its owner's roles do not allow it.")
 
 
-_ONCE = OpenApiParameter(
+ONCE = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
@@ -67,7 +67,7 @@ _STARTED = {
     409: OpenApiResponse(description="The job is switched off."),
     422: OpenApiResponse(description="Parameters do not fit, or the key came with others before."),
 }
-_RUN = OpenApiParameter("run_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id or number.")
+RUN = OpenApiParameter("run_id", OpenApiTypes.STR, OpenApiParameter.PATH, description="Its id or number.")
 
 
 class JobsView(ListAPIView[Job]):
@@ -141,7 +141,7 @@ class JobRunsView(APIView):
         operation_id="jobs_run",
         tags=["runs"],
         request=TriggerSerializer,
-        parameters=[_ONCE],
+        parameters=[ONCE],
         responses=_STARTED,
         examples=[
             OpenApiExample("Start with parameters", value={"params": {"airport": "JFK"}}, request_only=True),
@@ -178,7 +178,7 @@ class RunAgainView(APIView):
         operation_id="runs_again",
         tags=["runs"],
         request=AgainSerializer,
-        parameters=[_RUN, _ONCE],
+        parameters=[RUN, ONCE],
         responses=_STARTED,
         examples=[
             OpenApiExample("The same again", value={}, request_only=True),
@@ -238,7 +238,7 @@ class RunView(APIView):
         operation_id="runs_read",
         tags=["runs"],
         parameters=[
-            _RUN,
+            RUN,
             OpenApiParameter(
                 "wait",
                 OpenApiTypes.INT,
@@ -268,7 +268,7 @@ class RunLogView(APIView):
         operation_id="runs_log",
         tags=["runs"],
         parameters=[
-            _RUN,
+            RUN,
             OpenApiParameter("after", OpenApiTypes.INT, description="Only lines behind this number (0)."),
             OpenApiParameter("limit", OpenApiTypes.INT, description="At most so many lines (1000)."),
         ],
@@ -298,7 +298,7 @@ class RunArtifactsView(APIView):
     @extend_schema(
         operation_id="runs_artifacts",
         tags=["runs"],
-        parameters=[_RUN],
+        parameters=[RUN],
         responses={200: ArtifactSerializer(many=True), 404: _NOT_THERE},
     )
     def get(self, request: Request, run_id: UUID | int) -> Response:
@@ -318,7 +318,7 @@ class RunArtifactView(APIView):
     @extend_schema(
         operation_id="runs_artifact",
         tags=["runs"],
-        parameters=[_RUN],
+        parameters=[RUN],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, 404: _NOT_THERE},
     )
     def get(self, request: Request, run_id: UUID | int, pk: UUID) -> FileResponse:
@@ -335,7 +335,7 @@ class RunCancelView(APIView):
     @extend_schema(
         operation_id="runs_cancel",
         tags=["runs"],
-        parameters=[_RUN],
+        parameters=[RUN],
         request=None,
         responses={
             202: OpenApiResponse(RunSerializer, description="It stops within seconds."),

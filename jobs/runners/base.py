@@ -274,8 +274,8 @@ class Naming(Protocol):
 class Hinting(Protocol):
     """A runner that sees what may surprise somebody, without being wrong."""
 
-    def hints(self, config: dict[str, Any]) -> Iterator[str]:
-        """Yield a sentence each, of a configuration that is stored."""
+    def hints(self, config: dict[str, Any], schema: dict[str, Any], reader: User) -> Iterator[str]:
+        """Yield a sentence each for who has stored this configuration, with the schema of its parameters."""
 
 
 @runtime_checkable

@@ -25,6 +25,7 @@ from jobs.runners.landing import (
 from jobs.runners.load_config import PARAMETER, PLACE, ExtractLoadConfig, Files
 from jobs.runners.sources import RefusedPath, find_files, source_folder
 from jobs.runners.targets import require_table
+from portal.accounts.models import User
 from portal.said import said
 from portal.warehouse.errors import MissingInput
 from portal.warehouse.port import RUN_COLUMN, FileSource, How, SourceFile, StagedTable, Warehouse
@@ -64,7 +65,7 @@ class ExtractLoadRunner:
         name = str(config.get("partition_parameter") or PARAMETER)
         return {name: {"type": "string", "minLength": 1, "maxLength": 100}}
 
-    def hints(self, config: dict[str, Any]) -> Iterator[str]:
+    def hints(self, config: dict[str, Any], schema: dict[str, Any], reader: User) -> Iterator[str]:
         """Say that no file lies at the path now; with a partition in it nobody knows the path yet."""
         source = ExtractLoadConfig.model_validate(config).source
         if not isinstance(source, Files) or PLACE in source.path:

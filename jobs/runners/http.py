@@ -3,17 +3,18 @@
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from jobs.choices import ErrorClass
 from jobs.models import Job, Run
 from jobs.runners.base import Context, Step
+from portal.accounts.models import User
 from portal.outgoing import Answer, Mistyped, OutgoingError, call, check_url
 from portal.said import joined, said, said_of
 
@@ -108,7 +109,7 @@ class HttpConfig(BaseModel):
         default_factory=list,
         max_length=20,
         title=gettext_noop("Statuses that count as done"),
-        description=gettext_noop("Without any: every status from 200 to 299."),
+        description=gettext_noop("One a line. Without any: every status from 200 to 299."),
     )
     patience: int = Field(
         default=30, ge=1, le=300, title=gettext_noop("Seconds that the whole call may take")
@@ -154,6 +155,15 @@ class HttpRunner:
     def steps(self, job: Job) -> list[Step]:
         """Return the one step."""
         return [Step("call", _("Call the other system"))]
+
+    def hints(self, config: dict[str, Any], schema: dict[str, Any], reader: User) -> Iterator[str]:
+        """Say which parameters the call names that the job does not ask for."""
+        named = set(_PLACE.findall(f"{config['url']} {config.get('body', '')}"))
+        if missing := sorted(named - set(schema.get("properties") or ())):
+            words = gettext(
+                "The call names parameters that the job does not ask for: {names}. Add them to it."
+            )
+            yield words.format(names=", ".join(missing))
 
     def run(self, context: Context) -> dict[str, Any]:
         """Make the call and return status, answer and seconds."""

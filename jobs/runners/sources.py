@@ -67,9 +67,7 @@ def find_files(path: str, *, file_format: str) -> tuple[SourceFile, ...]:
     for each in files:
         _require_plain(each, root)
     if not files:
-        message = said(
-            "%(path)s: there is no such file in %(folder)s (SOURCE_FOLDER).", path=path, folder=root
-        )
+        message = said("%(path)s: there is no such file among the source files (SOURCE_FOLDER).", path=path)
         raise MissingInput(message)
     if len(files) > MOST:
         message = said(

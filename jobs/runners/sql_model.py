@@ -195,6 +195,14 @@ class SqlModelRunner:
         ):
             yield "sql", gettext("It reads {table}, which it makes itself.").format(table=config["target"])
 
+    def hints(self, config: dict[str, Any], schema: dict[str, Any], reader: User) -> Iterator[str]:
+        """Say what is not there now: another job may make it before this one runs."""
+        try:
+            prepare(config["sql"], dialect=DIALECT, tables=readable_tables(reader))
+        except RefusedSql as error:
+            text = gettext("It is stored, but as things are now a run would fail: {why}")
+            yield text.format(why=said_of(error))
+
     def run(self, context: Context) -> dict[str, Any]:
         """Return the published dataset under ``published``."""
         config: SqlModelConfig = context.config

@@ -27,7 +27,7 @@ from jobs.models import DataTrigger, Job, Run, Schedule
 from jobs.partitions import parameters_for
 from jobs.rhythm import in_words
 from jobs.runners.registry import SYSTEM_KINDS
-from jobs.workings import workings_of
+from jobs.workings import Workings, workings_of
 from portal.accounts.access import signed_in
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
@@ -123,7 +123,7 @@ def job(request: HttpRequest, key: str) -> HttpResponse:
         "may_run": shown.allows(user, Permission.RUN_JOBS),
         "may_edit": may_edit,
         "may_make": user.may(Permission.EDIT_JOBS) and shown.kind not in SYSTEM_KINDS,
-        "workings": None if may_edit else workings_of(shown, user),
+        "workings": _workings(shown, user, may_edit=may_edit),
         "once": uuid4(),
         "discussion": teaser(("job", shown.key), user),
     }
@@ -167,3 +167,11 @@ def _trigger(trigger: DataTrigger, found: Mapping[Reference, Node]) -> ShownTrig
         if (node := found.get(("dataset", each.dataset.asset.key))) is not None
     ]
     return ShownTrigger(trigger, shown, len(watched), len(watched) - len(shown))
+
+
+def _workings(shown: Job, user: User, *, may_edit: bool) -> Workings | None:
+    """Return how it works, to editors only what no form of theirs says."""
+    if may_edit and shown.made_here:
+        return None
+    found = workings_of(shown, user)
+    return found if found.reads or found.sql or not may_edit else None

@@ -129,7 +129,7 @@ def edited(
 
 
 def _hint(request: HttpRequest, job: Job) -> None:
-    for hint in hints(definition_of(job)):
+    for hint in hints(definition_of(job), signed_in(request)):
         messages.warning(request, hint)
 
 

@@ -64,7 +64,7 @@ _BROKEN: Prepared[Run] = Prepared(
 @require_safe
 @vary_on_headers("HX-Request")
 def jobs(request: HttpRequest) -> HttpResponse:
-    """Show the jobs this person may see, filtered by what the URL says; live while a run is open."""
+    """Show the jobs this person may see, chosen by the URL; live, and quicker while a run is open."""
     user = signed_in(request)
     sees_queues = user.may(Permission.RUN_JOBS)
     # Who looks after the workers may ask for the jobs that stand behind other pages.
@@ -89,10 +89,12 @@ def jobs(request: HttpRequest) -> HttpResponse:
     )
     if has_seen(request, mark):
         return HttpResponse(status=204)
-    moves = running or any(row.last and row.last.finished_at is None for row in rows)
+    moves = bool(running) or any(row.last and row.last.finished_at is None for row in rows)
     context = {
         "rows": rows,
-        "live": live_address(request, mark) if moves else "",
+        # The first page also hears of what somebody else starts, further ones of what they show.
+        "live": live_address(request, mark) if moves or not cursor else "",
+        "moves": moves,
         "page": page,
         "chosen": chosen,
         "query": urlencode(chosen),

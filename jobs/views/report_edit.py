@@ -80,7 +80,10 @@ def write_new(
     ``rhythm`` is what is suggested for when it comes.
     """
     user = signed_in(request)
-    data = _filled(request.POST, user) if request.method == "POST" else None
+    data: QueryDict | None = request.POST if request.method == "POST" else None
+    if data is not None and "do" not in data:
+        # Only what is to be saved: while it is being written the name may still change.
+        data = _filled(data, user)
     form = JobForm(user=user, definition=start, new=True, data=data)
     key, title = form.common.fields["key"], form.config.fields[f"{CONFIG}.title_en"]
     key.help_text = _("Its name in addresses. Empty: made of its name. It stays for good.")

@@ -58,13 +58,15 @@ FLIGHTS_REPORT: Final[dict[str, Any]] = {
             "title_en": "What this shows",
             "title_ko": "이 보고서는",
             "text_en": (
-                "All flights that left **New York** (EWR, JFK, LGA) in 2013. A flight is *on time* when it "
-                "arrives less than 15 minutes late; cancelled flights count for neither side.\n\n"
+                "All flights that left **New York** (EWR, JFK, LGA) in 2013. The on-time rate counts "
+                "what arrived less than 15 minutes late; cancelled flights count for neither side. The table "
+                "of airlines calls a flight late from as many minutes on as each edition says.\n\n"
                 "Each figure below carries its query and can be verified by one click."
             ),
             "text_ko": (
-                "2013년 **뉴욕**(EWR, JFK, LGA)에서 출발한 모든 항공편이에요. 도착이 15분 미만으로 늦으면 "
-                "*정시*로 보고, 결항한 항공편은 계산에 넣지 않아요.\n\n"
+                "2013년 **뉴욕**(EWR, JFK, LGA)에서 출발한 모든 항공편이에요. 정시율은 도착이 15분 "
+                "미만으로 늦은 항공편을 세고, 결항한 항공편은 계산에 넣지 않아요. 항공사 표에서 몇 "
+                "분부터 지연으로 보는지는 호마다 적혀 있어요.\n\n"
                 "아래 값마다 쿼리가 있고, 한 번 눌러 검증할 수 있어요."
             ),
         },

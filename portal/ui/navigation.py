@@ -68,7 +68,7 @@ ENTRIES: Final[tuple[Entry, ...]] = (
         _("Jobs"),
         "jobs",
         "play",
-        ("/jobs/", "/runs/", "/queues/", "/backfills/", "/secrets/", "/files/"),
+        ("/jobs/", "/runs/", "/queues/", "/backfills/", "/secrets/", "/files/", "/webhooks/"),
         Permission.VIEW_JOBS,
         phone=True,
     ),

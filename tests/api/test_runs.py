@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import close_old_connections, connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -206,6 +207,21 @@ class TestAgainAfter:
         run = Run.objects.get(pk=started["id"])
         assert (run.job.key, run.trigger, run.requested_by) == ("follower", Trigger.API, cast.dan)
         assert run.principal.startswith("token:")
+
+    def test_under_one_key_the_same_runs_are_answered(self, client: Client, cast: Cast, root: Run) -> None:
+        own = f"/api/v1/runs/{root.pk}/again/after"
+        headers = {**bearer(cast.dan, "jobs:run"), "Idempotency-Key": "k" * 255}
+        (first,) = post(client, own, **headers).json()
+        (second,) = post(client, own, **headers).json()
+        Run.objects.filter(pk=first["id"]).update(
+            state=RunState.FAILED, started_at=Now(), finished_at=Now(), reason=""
+        )
+        (third,) = post(client, own, **headers).json()
+        assert {first["id"], second["id"], third["id"]} == {first["id"]}
+        (other,) = post(client, own, **{**headers, "Idempotency-Key": "another"}).json()
+        assert other["id"] != first["id"]
+        assert [each["id"] for each in post(client, own, **headers).json()] == [first["id"]]
+        assert Run.objects.count() == 4
 
     def test_a_token_for_one_job_starts_no_others(self, client: Client, cast: Cast, root: Run) -> None:
         own = f"/api/v1/runs/{root.pk}/again/after"

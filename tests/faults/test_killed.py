@@ -17,7 +17,7 @@ pytestmark = pytest.mark.fault
 
 # `make soak` has more of both.
 WORKER_KILLS = int(os.environ.get("F01_KILLS", "3"))
-CLAIM_SIGNALS = int(os.environ.get("F06_SIGNALS", "40"))
+CLAIM_SIGNALS = int(os.environ.get("F06_SIGNALS", "24"))
 
 
 def holder(workers: list[Started], pid: int) -> Started:
@@ -162,9 +162,12 @@ def test_f06_sigterm_while_a_run_is_claimed_leaves_none_behind(processes: Proces
     chance = random.Random(6)
     queued = []
     for number in range(CLAIM_SIGNALS):
-        # Every other one takes so long that its signal surely meets it.
-        queued.append(start(quick, seconds=0.1 * (number % 2)))
+        run = start(quick, seconds=0.2 * (number % 2))
+        queued.append(run)
         time.sleep(chance.uniform(0, 0.05))
+        if number % 2:
+            # The signal meets this one while it is worked on.
+            until(Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists, what="it runs")
         for child in pool_of(worker):
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)

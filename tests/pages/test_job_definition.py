@@ -590,3 +590,12 @@ def test_what_sql_may_read_stands_beside_it(client: Client, cast: Cast) -> None:
         assert 'data-insert="ops.trips"' in page, address
         assert 'data-insert="day"' in page, address
     assert "data-insert" not in client.get("/jobs/new/extract_load/").content.decode()
+
+
+def test_whole_numbers_of_a_configuration_are_written_one_a_line(dan: Client) -> None:
+    call = {"config.url": "https://shop.example/", "config.method": "GET", "config.patience": "30"}
+    form = {name: value for name, value in FORM.items() if not name.startswith("config.")} | call
+    answer = dan.post("/jobs/new/http/", {**form, "config.expected": "200\ntwo"})
+    assert errors_of(answer)["config.expected"] == ["“two” is no whole number."]
+    assert dan.post("/jobs/new/http/", {**form, "config.expected": "200\n202"}).status_code == 302
+    assert Job.objects.get(key=FORM["key"]).config["expected"] == [200, 202]

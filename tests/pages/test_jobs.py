@@ -248,17 +248,22 @@ def test_a_narrow_list_names_both_times_under_the_job(dan: Client) -> None:
 
 
 class TestLive:
-    def test_it_asks_again_only_while_something_is_open(self, dan: Client) -> None:
+    def test_it_asks_again_sooner_while_something_is_open(self, dan: Client) -> None:
         run = make_run(make_job(), RunState.RUNNING)
         assert 'hx-trigger="every 3s"' in text(dan)
         Run.objects.filter(pk=run.pk).update(
             state=RunState.SUCCEEDED, lease_until=None, finished_at=timezone.now()
         )
-        assert 'hx-trigger="every' not in text(dan)
+        assert 'hx-trigger="every 15s"' in text(dan)
 
-    def test_the_answer_comes_once_something_has_moved_and_is_the_last_after_the_end(
-        self, dan: Client
-    ) -> None:
+    def test_it_hears_of_a_run_that_somebody_else_starts(self, dan: Client) -> None:
+        job = make_job()
+        seen = dan.get("/jobs/").context["live"]
+        assert dan.get(seen, headers={"HX-Request": "true"}).status_code == 204
+        make_run(job, RunState.RUNNING)
+        assert 'hx-trigger="every 3s"' in dan.get(seen, headers={"HX-Request": "true"}).content.decode()
+
+    def test_the_answer_comes_once_something_has_moved(self, dan: Client) -> None:
         run = make_run(make_job("going"), RunState.RUNNING)
         seen = dan.get("/jobs/?q=going").context["live"]
         assert seen.startswith("/jobs/?q=going&seen=")
@@ -274,4 +279,4 @@ class TestLive:
         assert "Filter jobs" not in part
         assert 'id="jobs-list" hx-swap-oob="true"' in part
         assert "Nothing runs at the moment" in part
-        assert "hx-trigger" not in part
+        assert 'hx-trigger="every 15s"' in part

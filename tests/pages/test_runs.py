@@ -144,7 +144,7 @@ def test_it_follows_what_is_open(dan: Client) -> None:
     part = dan.get(seen, headers={"HX-Request": "true"}).content.decode()
     assert "Succeeded" in part
     assert "<html" not in part
-    assert "hx-trigger" not in part
+    assert 'hx-trigger="every 15s"' in part
 
 
 def test_more_runs_take_no_more_queries(

@@ -6,8 +6,9 @@ function refresh() {
   for (const element of document.querySelectorAll("time[data-ago]")) {
     const seconds = (Date.parse(element.dateTime) - Date.now()) / 1000;
     const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? STEPS.at(-1);
-    element.textContent = words.format(Math.trunc(seconds / size), unit).replace(".", "");
+    const text = words.format(Math.trunc(seconds / size), unit).replace(".", "");
+    if (element.textContent !== text) element.textContent = text;
   }
 }
 
-setInterval(() => { if (!document.hidden) refresh(); }, 30000);
+setInterval(() => { if (!document.hidden) refresh(); }, 5000);

@@ -348,7 +348,7 @@ class TestTrouble:
     def test_a_worker_that_dies_or_stops_while_it_looks_costs_no_attempt(
         self, airflow: Airflow, make: Callable[..., Job]
     ) -> None:
-        run = look(queued(make(max_attempts=1)))
+        run = look(queued(make(max_attempts=2)))
         Run.objects.update(available_at=Now())
         taken()
         Run.objects.update(lease_until=Now() - timedelta(seconds=1))

@@ -34,7 +34,7 @@ def test_a_pydantic_schema_becomes_fields_in_its_order() -> None:
         ("airport", "enum"),
         ("rows", "integer"),
         ("label", "string"),
-        ("sizes", "array"),
+        ("sizes", "numbers"),
     ]
 
 
@@ -55,11 +55,12 @@ def test_exclusive_bounds_hold_for_whole_numbers() -> None:
     assert form(airport="JFK", rows="9").is_valid()
 
 
-def test_a_list_is_entered_as_json() -> None:
-    assert "param-sizes" in form(airport="JFK", rows="5", sizes="1, 2").errors
-    filled = form(airport="JFK", rows="5", sizes="[1, 2]")
-    assert filled.is_valid()
-    assert filled.params["sizes"] == [1, 2]
+def test_whole_numbers_are_entered_one_a_line_or_as_json() -> None:
+    assert "param-sizes" in form(airport="JFK", rows="5", sizes="1, two").errors
+    for text in ("[1, 2]", "1\n2", "1, 2"):
+        filled = form(airport="JFK", rows="5", sizes=text)
+        assert filled.is_valid()
+        assert filled.params["sizes"] == [1, 2]
 
 
 def test_a_choice_of_numbers_stays_a_number() -> None:

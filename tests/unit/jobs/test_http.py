@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from jobs.actions import jobs, runs, secrets
 from jobs.actions.jobs import JobDefinition
+from jobs.checks import hints
 from jobs.choices import Isolation, RunState, Trigger
 from jobs.engine import claim as claims
 from jobs.engine.inline import run_inline
@@ -234,3 +235,17 @@ def test_f36_a_failing_system_is_tried_again_and_a_refusing_one_is_not(server, s
 def test_a_definition_that_calls_inside_is_refused():
     with pytest.raises(InvalidDefinition, match="https"):
         make({"url": "http://169.254.169.254/latest/"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("properties", "told"), [({}, ["day, shop"]), ({"day": {}}, ["shop"]), ({"day": {}, "shop": {}}, [])]
+)
+def test_parameters_that_nobody_is_asked_for_are_a_hint(cast, properties, told):
+    call = {"url": "https://shop.example/{{ day }}", "body": '{"shop": {{shop}}, "day": {{ day }}}'}
+    schema = {"type": "object", "properties": properties}
+    definition = JobDefinition(
+        key="ping", name_en="Ping", name_ko="", kind="http", config=call, parameters_schema=schema
+    )
+    found = hints(definition, cast.dan)
+    assert [each.split(": ")[1].split(". ")[0] for each in found] == told

@@ -164,6 +164,13 @@ def test_an_end_of_the_list_goes_no_further(ben: Client, word: str) -> None:
     assert re.search(r'name="config.sections.0:choice" value="text" checked', page)
 
 
+def test_what_is_made_of_the_name_is_made_when_it_is_saved(ben: Client) -> None:
+    unnamed = {**FORM, "key": "", "config.title_en": ""}
+    page = ben.post(NEW, {**unnamed, "name_en": "Zed", "do": "add config.sections"})
+    assert page.context["form"].common["key"].value() == ""
+    assert page.context["form"].config["config.title_en"].value() == ""
+
+
 def test_only_metrics_that_the_writer_sees_are_offered(ben: Client, cast: Cast) -> None:
     catalog.metric("open_rate")
     hidden = catalog.metric("hidden_rate").asset

@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from catalog.models import Asset, Column, Dataset, LineageEdge
+from jobs.checks import hints
+from jobs.definitions import JobDefinition
 from jobs.engine.ordering import arrange, follow_publisher
 from jobs.exceptions import InvalidDefinition
 from jobs.models import Job, Run
@@ -138,6 +140,23 @@ def test_a_model_that_may_not_run_says_why_and_where(
     if place:
         assert (run.error["place"]["line"], run.error["place"]["column"]) == place
     assert "marts.late" not in world.writer().tables()
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT carrier, count(*) AS n FROM ops.flights GROUP BY 1", ""),
+        ("SELECT carrrier FROM ops.flights", "Did you mean carrier?"),
+        ("SELECT day FROM ops.not_there_yet", "ops.not_there_yet"),
+    ],
+)
+def test_what_is_not_there_now_is_a_hint_and_no_fault(world: Lake, cast: Cast, sql: str, told: str) -> None:
+    definition = JobDefinition(
+        key="model", name_en="Model", name_ko="", kind="sql_model", config={"target": "ops.new", "sql": sql}
+    )
+    found = hints(definition, cast.dan)
+    assert len(found) == (1 if told else 0)
+    assert all(told in each for each in found)
 
 
 def test_it_reads_what_its_owner_may_read(world: Lake, cast: Cast) -> None:
