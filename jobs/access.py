@@ -67,6 +67,12 @@ _RUN: Prepared[Run] = Prepared(
 )
 
 
+def unseen_jobs(keys: Collection[str], user: User) -> list[str]:
+    """Return which of these keys name no job that this person may see."""
+    seen = set(Job.objects.visible_to(user).filter(key__in=keys).values_list("key", flat=True))
+    return [key for key in keys if key not in seen]
+
+
 def access_job(user: User, key: str, *, for_: Permission = Permission.VIEW_JOBS) -> Job:
     """Return the job of this key; missing and invisible are both 404, visible but not allowed is 403.
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from jobs.access import unseen_jobs
 from jobs.actions.alerts import look_for_late
 from jobs.actions.verifications import VERIFY_EVIDENCE
 from jobs.alerts import digest_nodes, tell_of_alerts, untold
@@ -23,6 +24,7 @@ from jobs.run_rows import first_line
 from jobs.telling import tell_of_runs
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
+from portal.accounts.scopes import unseen
 from portal.discussion import subjects
 from portal.discussion.subjects import Subject
 from portal.events import Node, Reference, clock_steps, nodes
@@ -136,6 +138,7 @@ def _ids(keys: Iterable[str]) -> list[UUID]:
 
 def register() -> None:
     """Answer for jobs and runs: how they look and are discussed; let the clock tell of their ends."""
+    unseen["jobs"] = unseen_jobs
     nodes.register("job", job_nodes)
     nodes.register("run", run_nodes)
     nodes.register(FAILURE, failure_nodes)

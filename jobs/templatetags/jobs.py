@@ -20,6 +20,7 @@ from jobs.run_rows import apart, first_line
 from portal.ui.templatetags.desk import ago, csrf_field, duration, icon, moment, state, who
 
 register = template.Library()
+register.filter(first_line)
 _RUN_OF_ANY = (
     '<tr><td><a class="main-link" href="{}">{}</a></td><td class="of-job"><a class="link" href="{}">{}</a>'
     '<span class="only-s told">{}<span>{} · {}</span></span></td><td>{}</td>'
@@ -139,7 +140,9 @@ def _run_row(run: Run, at: str, label: str) -> str:
     by = run.requested_by if not run.origin_id else None
     told = _told(run)
     # Not by get_…_display: it builds a dictionary of all choices at each call.
-    began = who(by.name) if by else escape(str(Trigger(run.trigger).label))
+    began = escape(str(Trigger(run.trigger).label))
+    if by:
+        began = who(by.name, "" if run.trigger == Trigger.MANUAL else began)
     return (
         f'<tr><td><a class="main-link" href="{at}{run.number}/">{run.number}</a></td>'
         f'<td>{state(run.tone, label)}<span class="only-s told">{told}</span></td>'

@@ -42,6 +42,13 @@ class Progress:
         """The share of partitions that have ended, 0–1."""
         return (len(self.runs) - self.open) / len(self.runs) if self.runs else 1.0
 
+    @property
+    def tone(self) -> str:
+        """The tone of the bar that shows it."""
+        if any(state in RunState.unhappy() for state, _count in self.counts):
+            return "warn" if self.open else "bad"
+        return "" if self.open else "good"
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def backfill_new(request: HttpRequest, key: str) -> HttpResponse:
@@ -166,7 +173,7 @@ def _page(
 
 
 def _progress(shown: Backfill) -> Progress:
-    runs = list(backfills.newest_runs(shown).defer("outputs", "progress", "error"))
+    runs = list(backfills.newest_runs(shown).defer("outputs", "progress"))
     states = Counter(RunState(run.state) for run in runs)
     return Progress(
         runs=runs,

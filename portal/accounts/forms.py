@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Team, User
 from portal.accounts.permissions import Role
-from portal.accounts.scopes import SCOPES, grantable
+from portal.accounts.scopes import SCOPES, grantable, unseen
 
 _JOB_KEY = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 
@@ -125,6 +125,7 @@ class TokenForm(forms.Form):
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._owner = owner
         allowed = grantable(owner)
         self.fields["scopes"].choices = [  # type: ignore[attr-defined]
             (scope, format_html("{} <code>{}</code>", SCOPES[scope][1], scope)) for scope in allowed
@@ -138,6 +139,8 @@ class TokenForm(forms.Form):
         for key in keys:
             if not _JOB_KEY.fullmatch(key):
                 raise ValidationError(_("“%(key)s” is not a job's key."), params={"key": key[:100]})
+        if missing := unseen["jobs"](keys, self._owner):
+            raise ValidationError(_("There is no job %(keys)s."), params={"keys": ", ".join(missing)})
         return [f"jobs:run:{key}" for key in keys]
 
     def clean(self) -> dict[str, Any]:

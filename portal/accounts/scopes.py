@@ -1,6 +1,7 @@
 """Scopes: the words that say what a token is for. A token never does more than its owner may."""
 
 import re
+from collections.abc import Callable, Collection
 from typing import Final
 
 from django.utils.functional import Promise
@@ -28,6 +29,8 @@ SCOPES: Final[dict[str, tuple[Permission, Promise]]] = {
     "jobs:run": (Permission.VIEW_JOBS, _("Run any job that you may run, follow its runs and cancel them")),
     "jobs:write": (Permission.VIEW_JOBS, _("Make jobs and change those that you may edit")),
 }
+# Returns which of these keys name no job that the person may see; the jobs put theirs in under «jobs».
+unseen: Final[dict[str, Callable[[Collection[str], User], list[str]]]] = {}
 _ONE_JOB: Final = re.compile(r"jobs:run:[-a-zA-Z0-9_]{1,100}")
 
 

@@ -4,6 +4,7 @@ import re
 from uuid import uuid4
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from jobs.choices import RunState
@@ -107,6 +108,15 @@ class TestProgress:
         assert f'href="/backfills/{backfill.pk}/"' in dan.get("/jobs/load-weather/").content.decode()
         run = backfill.runs.get(partition="2013-01-02")
         assert f'href="/backfills/{backfill.pk}/"' in dan.get(f"/runs/{run.number}/").content.decode()
+
+    def test_it_says_what_went_wrong_with_a_partition(self, dan: Client, backfill: Backfill) -> None:
+        backfill.runs.filter(state=RunState.FAILED).update(error={"message": "There is no file.\nSorry."})
+        page = dan.get(f"/backfills/{backfill.pk}/").content.decode()
+        assert '<span class="wrong">There is no file.</span>' in page
+        assert page.count('class="wrong"') == 1
+        assert 'class="bar t-warn"' in page
+        backfill.runs.filter(state=RunState.QUEUED).update(state=RunState.SUCCEEDED, finished_at=Now())
+        assert 'class="bar t-bad"' in dan.get(f"/backfills/{backfill.pk}/").content.decode()
 
     def test_it_is_steered(self, dan: Client, backfill: Backfill) -> None:
         path = f"/backfills/{backfill.pk}/"

@@ -3,6 +3,7 @@
 from portal.accounts.actions import tokens
 from portal.accounts.models import ApiToken
 from portal.audit.actions import Actor
+from tests.factories.jobs import make_job
 
 
 def issue(owner, name="ci"):
@@ -27,6 +28,8 @@ def test_it_lists_own_tokens_only(client, cast):
 
 
 def test_a_token_may_be_made_for_one_job(client, cast):
+    make_job("load-flights")
+    make_job("load-weather")
     client.force_login(cast.dan)
     data = {"name": "airflow", "jobs": "load-flights, load-weather", "days": "30"}
     response = client.post("/account/tokens/add/", data)
@@ -51,6 +54,15 @@ def test_a_strange_job_key_is_named(client, cast):
     client.force_login(cast.dan)
     response = client.post("/account/tokens/add/", {"name": "x", "jobs": "a b/c", "days": "30"})
     assert "b/c" in response.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_a_job_that_is_not_there_or_not_to_be_seen_is_named(client, cast):
+    make_job("load-flights")
+    make_job("hidden", private=True, owner=cast.dan)
+    client.force_login(cast.ben)
+    data = {"name": "x", "jobs": "load-flights, hidden, gone", "days": "30"}
+    assert "There is no job hidden, gone." in client.post("/account/tokens/add/", data).content.decode()
     assert not ApiToken.objects.exists()
 
 
