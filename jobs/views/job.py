@@ -19,6 +19,7 @@ from jobs.actions.schedules import Start
 from jobs.alerts import open_alerts
 from jobs.charts import history_of, summary_of, took_of
 from jobs.choices import RunState
+from jobs.engine.ordering import MODELS
 from jobs.filters import RunFilter, choose
 from jobs.history import recent_runs, usual_duration
 from jobs.impact import fed_by
@@ -170,8 +171,7 @@ def _trigger(trigger: DataTrigger, found: Mapping[Reference, Node]) -> ShownTrig
 
 
 def _workings(shown: Job, user: User, *, may_edit: bool) -> Workings | None:
-    """Return how it works, to editors only what no form of theirs says."""
-    if may_edit and shown.made_here:
+    """Return how it works, to editors only where no form of theirs shows its SQL."""
+    if may_edit and (shown.made_here or shown.kind != MODELS):
         return None
-    found = workings_of(shown, user)
-    return found if found.reads or found.sql or not may_edit else None
+    return workings_of(shown, user)
