@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -22,13 +23,16 @@ FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 
 
 @contextmanager
-def locked(url: str, table: str, mode: str) -> Iterator[None]:
-    """Hold a table of a database in a mode: whoever's next statement cannot share it waits."""
+def locked(url: str, table: str, mode: str) -> Iterator[int]:
+    """Hold a table of a database in a mode: whoever's next statement cannot share it waits.
+
+    Give the process of the server that holds it.
+    """
     holder = psycopg2.connect(url)
     try:
         with holder.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {table} IN {mode} MODE")
-        yield
+        yield int(holder.get_backend_pid())
     finally:
         holder.close()
 
@@ -65,7 +69,7 @@ class OwnDatabase:
             connection.close()
             connection.settings_dict.update(before)
 
-    def holding(self, table: str) -> AbstractContextManager[None]:
+    def holding(self, table: str) -> AbstractContextManager[int]:
         """Lock a table, so that whoever asks for it next waits in the middle of their request."""
         return locked(self.url, table, "ACCESS EXCLUSIVE")
 
@@ -78,8 +82,15 @@ class OwnDatabase:
             )
             return int(cursor.fetchone()[0])
 
-    def stop(self, how: signal.Signals = FAST) -> None:
-        """End it as pg_ctl does."""
+    def stop(self, how: signal.Signals = FAST, *, last: int | None = None) -> None:
+        """End it as pg_ctl does.
+
+        Where ``last`` holds a lock, it ends after all others: whoever waits for it would get it else, and be
+        done before the server tells them of its end.
+        """
+        if last is not None:
+            os.kill(last, signal.SIGSTOP)
+            threading.Timer(1.0, os.kill, (last, signal.SIGCONT)).start()
         running = self._server.process()
         assert running is not None
         assert stop(running, (how, 30)), "PostgreSQL did not end"

@@ -85,11 +85,11 @@ def test_f11_a_restart_refuses_what_is_under_way_and_loses_nothing(
     with ThreadPoolExecutor(8) as pool:
         _connect_threads(own, pool, cleo)
         # Triggers write their run and its event first and their audit event last: all stop in the middle.
-        with own.holding("audit_auditevent"):
+        with own.holding("audit_auditevent") as holder:
             calls = [pool.submit(call, str(number)) for number in range(3)]
             pages = [pool.submit(press), pool.submit(cleo.ask, "/audit/")]
             until(lambda: own.waiting() >= len(calls) + len(pages), what="all are under way")
-            own.stop(how)
+            own.stop(how, last=holder)
         assert all(refused_call(each.result()) for each in calls)
         assert all(refused_page(each.result()) for each in pages)
         # And while it is away.
