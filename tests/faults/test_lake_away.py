@@ -47,7 +47,7 @@ def way(lake: Lake, settings: object, monkeypatch: pytest.MonkeyPatch) -> Iterat
     one.close()
 
 
-def holding_commits(lake: Lake, url: str) -> AbstractContextManager[None]:
+def holding_commits(lake: Lake, url: str) -> AbstractContextManager[int]:
     """Let whoever publishes wait in the middle of their commit."""
     return locked(url, f"{lake.schema}.ducklake_snapshot", "SHARE")
 
