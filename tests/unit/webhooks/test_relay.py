@@ -314,3 +314,13 @@ def test_old_deliveries_are_forgotten(endpoint, server, monkeypatch):
     Delivery.objects.filter(about_key="1").update(ended_at=timezone.now() - timedelta(days=31))
     relay.tidy_webhooks()
     assert list(Delivery.objects.values_list("about_key", flat=True)) == ["2"]
+
+
+def test_one_is_taken_at_a_time_whatever_the_plan(endpoint):
+    for key in "123":
+        happen(key)
+    ways = ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize", "indexscan", "bitmapscan")
+    with connection.cursor() as cursor:
+        cursor.execute(";".join(f"SET LOCAL enable_{way} = off" for way in ways))
+    assert len(relay._take(str(endpoint.pk))) == 1
+    assert sorted(attempts for _state, _reason, attempts in states()) == [0, 0, 1]
