@@ -1,11 +1,7 @@
 """The engine's statements: planned once a connection, and begun anew where it knows no plan any more."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from django.db import DataError, connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from jobs.engine import claim as claiming
 from jobs.engine import finish, lease
@@ -16,6 +12,7 @@ from jobs.runners.registry import runner_for
 from portal.accounts.planned import Plans
 from tests.faults.invariants import assert_invariants
 from tests.faults.processes import job, start
+from tests.sent import sent_words
 
 pytestmark = pytest.mark.fault
 
@@ -33,15 +30,6 @@ def fresh(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
         cursor.execute("TRUNCATE jobs_run CASCADE")
     monkeypatch.setattr(Plans, "on", True)
     connection.close()
-
-
-@contextmanager
-def sent() -> Iterator[list[str]]:
-    """Collect the first words of what is sent to the server."""
-    words: list[str] = []
-    with CaptureQueriesContext(connection) as captured:
-        yield words
-    words += [each["sql"].split(maxsplit=1)[0] for each in captured.captured_queries]
 
 
 def claimed() -> Claim:
@@ -68,7 +56,7 @@ def test_a_run_is_claimed_kept_and_ended_by_plans_alone() -> None:
     start(job("test-nothing"))
     for statement in _STATEMENTS.values():
         statement.prepare()
-    with sent() as words:
+    with sent_words() as words:
         held = claimed()
         lease.Lease(held).beat({})
         assert finish.succeed(held, {}, {})
@@ -78,7 +66,7 @@ def test_a_run_is_claimed_kept_and_ended_by_plans_alone() -> None:
 
 def test_within_a_transaction_of_somebody_else_they_are_sent_whole() -> None:
     start(job("test-nothing"))
-    with transaction.atomic(), sent() as words:
+    with transaction.atomic(), sent_words() as words:
         claimed()
     assert "EXECUTE" not in words
     assert "PREPARE" not in words

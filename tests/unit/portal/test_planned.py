@@ -1,20 +1,18 @@
 """Statements that the server keeps planned: the same rows, and whole statements where it cannot keep them."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import ProgrammingError, connection, transaction
 from django.db.models import QuerySet, Value
-from django.test.utils import CaptureQueriesContext
 
 from portal.accounts import planned
 from portal.accounts.models import Team, User
 from portal.accounts.planned import Plans
 from portal.accounts.prepared import Prepared
 from portal.demo.people import load_people
+from tests.sent import sent_words
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,17 +28,9 @@ def by_key(*, pk: int) -> QuerySet[User]:
     return User.objects.filter(pk=pk, is_active=True)
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    found: list[str] = []
-    with CaptureQueriesContext(connection) as captured:
-        yield found
-    found += [each["sql"].split(maxsplit=1)[0] for each in captured.captured_queries]
-
-
 def test_it_is_prepared_once_and_executed_from_then_on(ada: User) -> None:
     users: Prepared[User] = Prepared(by_key)
-    with statements() as sent:
+    with sent_words() as sent:
         assert users(pk=ada.pk) == [ada]
         assert users(pk=ada.pk) == [ada]
         assert users(pk=-1) == []
@@ -82,14 +72,14 @@ def test_a_new_connection_prepares_anew(ada: User) -> None:
     users: Prepared[User] = Prepared(by_key)
     users(pk=ada.pk)
     connection.close()
-    with statements() as sent:
+    with sent_words() as sent:
         assert users(pk=ada.pk) == [ada]
     assert sent == ["PREPARE", "EXECUTE"]
 
 
 def test_within_a_transaction_it_is_sent_whole(ada: User) -> None:
     users: Prepared[User] = Prepared(by_key)
-    with transaction.atomic(), statements() as sent:
+    with transaction.atomic(), sent_words() as sent:
         assert users(pk=ada.pk) == [ada]
     assert sent == ["SELECT"]
 
@@ -99,7 +89,7 @@ def test_behind_a_pool_that_changes_connections_all_are_sent_whole(ada: User) ->
     users(pk=ada.pk)
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
-    with statements() as sent:
+    with sent_words() as sent:
         assert users(pk=ada.pk) == [ada]
         assert users(pk=ada.pk) == [ada]
     assert [each for each in sent if each != "EXECUTE"] == ["SELECT", "SELECT"]
@@ -120,7 +110,7 @@ def test_a_column_that_was_altered_meanwhile_is_read_as_it_is_now(ada: User) -> 
     try:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE accounts_team ALTER COLUMN key TYPE text")
-        with statements() as sent:
+        with sent_words() as sent:
             assert teams(key="data") == [team]
             assert teams(key="data") == [team]
         assert [each for each in sent if each != "EXECUTE"] == ["SELECT", "PREPARE"]
@@ -134,7 +124,7 @@ def test_a_value_of_no_known_type_is_sent_in_the_whole_statement(ada: User) -> N
     doubled: Prepared[Any] = Prepared(
         lambda *, pk: User.objects.filter(pk=pk).annotate(same=Value(pk) + Value(pk)).values_list("same")
     )
-    with statements() as sent:
+    with sent_words() as sent:
         assert doubled(pk=ada.pk) == [(2 * ada.pk,)]
         assert doubled(pk=ada.pk) == [(2 * ada.pk,)]
     assert [each for each in sent if each != "PREPARE"] == ["SELECT", "SELECT"]

@@ -1,0 +1,16 @@
+"""What Django sends to the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+
+@contextmanager
+def sent_words() -> Iterator[list[str]]:
+    """Collect the first word of each statement that is sent meanwhile; they are there afterwards."""
+    words: list[str] = []
+    with CaptureQueriesContext(connection) as captured:
+        yield words
+    words += [each["sql"].split(maxsplit=1)[0] for each in captured.captured_queries]
