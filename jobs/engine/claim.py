@@ -14,16 +14,38 @@ from django.conf import settings
 
 from jobs.engine.statements import Execute, Row, Statement, transact
 
+# Lists the requesters with queued runs in a pool by hopping along run_claimable, so that a queue of thousands
+# is neither read nor sorted for each claim.
+_REQUESTERS = """
+        (SELECT COALESCE(requested_by_id, 0) AS id FROM jobs_run
+         WHERE state = 'queued' AND pool_id = :pool ORDER BY 1 LIMIT 1)
+        UNION ALL
+        SELECT (SELECT COALESCE(requested_by_id, 0) FROM jobs_run
+                WHERE state = 'queued' AND pool_id = :pool AND COALESCE(requested_by_id, 0) > requester.id
+                ORDER BY 1 LIMIT 1)
+        FROM requester WHERE requester.id IS NOT NULL
+"""
+
 # Locks the pool whose claimable runs are most urgent, among those with a free slot. The counts seen here may
 # be stale once the lock is granted, so _CLAIM counts again with a snapshot of its own: that is why these are
 # two statements. NO KEY: a trigger's foreign key check must not wait for a claim.
 # It also says whether a deferred run is due, so that a claim asks no question more while none is.
-_LOCK_POOL = Statement("""
+# Where the queue was empty when the tables were analyzed, the planner would rather sort what it takes for one
+# row than follow that index: a claim never sorts what an index has in order.
+_LOCK_POOL = Statement(
+    """
     WITH free AS (
         SELECT pool.id, pool.slots FROM jobs_pool pool
         CROSS JOIN LATERAL (
-            SELECT max(run.priority) AS priority FROM jobs_run run
-            WHERE run.state = 'queued' AND run.pool_id = pool.id AND run.available_at <= statement_timestamp()
+            WITH RECURSIVE requester AS (:requesters)
+            SELECT max((
+                SELECT run.priority FROM jobs_run run
+                WHERE run.state = 'queued' AND run.pool_id = pool.id
+                  AND COALESCE(run.requested_by_id, 0) = requester.id
+                  AND run.available_at <= statement_timestamp()
+                ORDER BY run.priority DESC, run.available_at, run.id LIMIT 1
+            )) AS priority
+            FROM requester WHERE requester.id IS NOT NULL
         ) urgent
         WHERE urgent.priority IS NOT NULL AND pool.id <> ALL(%(tried)s::bigint[])
           AND (SELECT count(*) FROM jobs_run
@@ -33,7 +55,9 @@ _LOCK_POOL = Statement("""
     SELECT EXISTS (SELECT 1 FROM jobs_run WHERE state = 'deferred' AND available_at <= statement_timestamp()),
            free.id, free.slots
     FROM (SELECT 1) one LEFT JOIN free ON true
-""")
+""".replace(":requesters", _REQUESTERS.replace(":pool", "pool.id")),
+    first="SET LOCAL enable_sort = off",
+)
 
 # What a claim tells its holder, in the order of the fields of Claim.
 _CLAIMED = """
@@ -74,19 +98,11 @@ _RESUME = Statement(
 """.replace(":claimed", _CLAIMED)
 )
 
-# The recursive part lists the requesters with queued runs by hopping along the index, so that a queue of
-# thousands is not sorted for each claim; of each the best run, then the requester with the fewest running.
+# Of each requester the best run, then the requester with the fewest running. Whether the chosen one is still
+# queued is asked in words that run_claimable does not answer: that would be searched from end to end for it.
 _CLAIM = Statement(
     """
-    WITH RECURSIVE requester AS (
-        (SELECT COALESCE(requested_by_id, 0) AS id FROM jobs_run
-         WHERE state = 'queued' AND pool_id = %(pool)s ORDER BY 1 LIMIT 1)
-        UNION ALL
-        SELECT (SELECT COALESCE(requested_by_id, 0) FROM jobs_run
-                WHERE state = 'queued' AND pool_id = %(pool)s AND COALESCE(requested_by_id, 0) > requester.id
-                ORDER BY 1 LIMIT 1)
-        FROM requester WHERE requester.id IS NOT NULL
-    ), running AS MATERIALIZED (
+    WITH RECURSIVE requester AS (:requesters), running AS MATERIALIZED (
         SELECT job_id, pool_id, backfill_id, COALESCE(requested_by_id, 0) AS requester, looks = 0 AS has_place
         FROM jobs_run WHERE state = 'running'
         UNION ALL
@@ -119,7 +135,8 @@ _CLAIM = Statement(
                  best.available_at, best.id
         LIMIT 1
     ), locked AS (
-        SELECT run.id FROM jobs_run run WHERE run.id = (SELECT id FROM chosen) AND run.state = 'queued'
+        SELECT run.id FROM jobs_run run
+        WHERE run.id = (SELECT id FROM chosen) AND run.state = (SELECT 'queued')
         FOR NO KEY UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE jobs_run run SET
@@ -140,7 +157,7 @@ _CLAIM = Statement(
         FROM claimed
     )
     SELECT *, (SELECT id FROM chosen) FROM (SELECT 1) one LEFT JOIN claimed ON true
-""".replace(":claimed", _CLAIMED)
+""".replace(":claimed", _CLAIMED).replace(":requesters", _REQUESTERS.replace(":pool", "%(pool)s"))
 )
 
 _ANY = Statement("""
@@ -192,7 +209,7 @@ class Claim:
         return json.dumps(asdict(self), default=str).encode()
 
     @classmethod
-    def from_json(cls, data: bytes | str) -> Self:
+    def from_json(cls, data: str) -> Self:
         """Read what ``as_json`` wrote."""
         values = json.loads(data)
         return cls(**{**values, "run_id": UUID(values["run_id"])})

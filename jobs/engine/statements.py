@@ -20,9 +20,13 @@ _VALUE: Final = re.compile(r"%\((\w+)\)s")
 
 
 class Statement:
-    """SQL that returns at most one row, with ``%(name)s`` for its values."""
+    """SQL that returns at most one row, with ``%(name)s`` for its values.
 
-    def __init__(self, sql: str) -> None:
+    ``first`` goes along before it: a ``SET LOCAL`` for the transaction that it begins.
+    """
+
+    def __init__(self, sql: str, *, first: str = "") -> None:
+        self._first = f"{first}; " if first else ""
         found = _VALUE.findall(sql)
         self._names = tuple(dict.fromkeys(found))
         places = tuple(self._names.index(name) for name in found)
@@ -46,7 +50,7 @@ class Statement:
         if not self._planned.is_prepared:
             return self.whole(**values)
         try:
-            return _row(*self._planned.execution(self._ordered(values)))
+            return self._row(*self._planned.execution(self._ordered(values)))
         except DatabaseError as error:
             if not lost_plan(error):
                 raise
@@ -54,10 +58,16 @@ class Statement:
 
     def whole(self, **values: Any) -> Row | None:
         """Execute it as any connection takes it."""
-        return _row(*self._planned.whole(self._ordered(values)))
+        return self._row(*self._planned.whole(self._ordered(values)))
 
     def _ordered(self, values: dict[str, Any]) -> list[Any]:
         return [values[name] for name in self._names]
+
+    def _row(self, sql: str, values: tuple[Any, ...]) -> Row | None:
+        with connection.cursor() as cursor:
+            cursor.execute(self._first + sql, values)
+            row: Row | None = cursor.fetchone()
+        return row
 
 
 def transact(work: Callable[[Execute], T], *statements: Statement) -> T:
@@ -80,10 +90,3 @@ def transact(work: Callable[[Execute], T], *statements: Statement) -> T:
 
 class _LostPlanError(Exception):
     """A plan was lost, and with it the transaction."""
-
-
-def _row(sql: str, values: tuple[Any, ...]) -> Row | None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        row: Row | None = cursor.fetchone()
-    return row

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from jobs.actions import runs
 from jobs.choices import Outcome, RunState
@@ -31,6 +34,47 @@ def expire(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
     assert clock.reap() == 1
     run.refresh_from_db()
+
+
+def rows_read() -> int:
+    """Count the rows of runs that this transaction has read so far."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'jobs_run'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def long_queue(job: Job) -> None:
+    """Queue two thousand runs after tables were analyzed that held only ended ones, as on most days."""
+
+    def many(count: int, **fields: Any) -> None:
+        whose = {"job": job, "pool_id": job.pool_id, "trigger": "api", "principal": "x", "max_attempts": 1}
+        Run.objects.bulk_create([Run(**whose, params={}, **fields) for _ in range(count)])
+
+    many(1000, state=RunState.CANCELLED, finished_at=Now())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE jobs_run, jobs_pool, jobs_job")
+    many(2000)
+
+
+def test_a_claim_reads_few_rows_however_long_the_queue(make_job: Make) -> None:
+    long_queue(make_job(max_active_runs=100))
+    before = rows_read()
+    claimed()
+    assert rows_read() - before < 100
+
+
+def test_a_claim_finds_the_chosen_run_by_its_id(make_job: Make) -> None:
+    long_queue(make_job())
+    with CaptureQueriesContext(connection) as sent:
+        claimed()
+    (asked,) = [each["sql"] for each in sent if "INSERT INTO jobs_attempt" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {asked}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    # The index of what is claimable is ordered by everything else first: it would be read from end to end.
+    assert "run_claimable" not in plan.split("CTE locked")[1].split("CTE claimed")[0]
 
 
 def test_a_claim_takes_the_run_with_a_fence_a_lease_and_an_attempt(make_job: Make, start: Start) -> None:
