@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from jobs.access import unseen_jobs
@@ -20,11 +22,11 @@ from jobs.kinds import kind_of
 from jobs.marks import PEOPLE, beyond
 from jobs.models import Job, Run
 from jobs.openlineage import write_lineage
-from jobs.run_rows import first_line
 from jobs.telling import tell_of_runs
 from portal.accounts.models import User
 from portal.accounts.permissions import Permission
 from portal.accounts.scopes import unseen
+from portal.api.file_bodies import file_bodies
 from portal.discussion import subjects
 from portal.discussion.subjects import Subject
 from portal.events import Node, Reference, clock_steps, nodes
@@ -80,6 +82,8 @@ def numbered_run_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
 def failure_nodes(keys: Iterable[str], user: User) -> Mapping[str, Node]:
     """Return a node for each of these failed runs (keys are ids), named by its job, with what went wrong."""
     runs = Run.objects.visible_to(user).filter(pk__in=_ids(keys)).select_related("job")
+    # Loaded only for pages: it knows how numbers and dates are written everywhere.
+    first_line = import_string("jobs.run_rows.first_line")
     return {
         str(run.pk): Node(
             label=run.job.name,
@@ -137,8 +141,12 @@ def _ids(keys: Iterable[str]) -> list[UUID]:
 
 
 def register() -> None:
-    """Answer for jobs and runs: how they look and are discussed; let the clock tell of their ends."""
+    """Answer for jobs and runs: how they look and are discussed; let the clock tell of their ends.
+
+    The API's address of source files takes bodies as large as a file may be.
+    """
     unseen["jobs"] = unseen_jobs
+    file_bodies["/api/v1/files/"] = lambda: settings.SOURCE_FILE_MB * 1024 * 1024
     nodes.register("job", job_nodes)
     nodes.register("run", run_nodes)
     nodes.register(FAILURE, failure_nodes)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import holidays
+from django.utils.module_loading import import_string
 
 from requests_app.exceptions import QuestionError
 from requests_app.models import Calendar
@@ -109,7 +109,9 @@ class BusinessTime:
     def _free(self, first: int, last: int) -> frozenset[date]:
         public: frozenset[date] = frozenset()
         if self._country:
-            public = frozenset(holidays.country_holidays(self._country, years=range(first, last + 1)))
+            # Loaded only where working hours are counted: it knows the world's calendars.
+            country_holidays = import_string("holidays.country_holidays")
+            public = frozenset(country_holidays(self._country, years=range(first, last + 1)))
         return (public | self._extra) - self._worked
 
     def _moment(self, day: date, clock: str) -> float:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -17,7 +16,6 @@ from jobs.api.file_serializers import SourceFileSerializer, SourceFilesSerialize
 from jobs.exceptions import FileRefused, NameTaken
 from portal.accounts.access import require
 from portal.accounts.permissions import Permission
-from portal.api.middleware import file_bodies
 from portal.api.problems import Problem
 from portal.audit.actions import actor_of
 
@@ -30,11 +28,6 @@ _PATH = OpenApiParameter(
 )
 _NOT_THERE = OpenApiResponse(description="There is no such folder or file.")
 _NOT_ALLOWED = OpenApiResponse(description="The token's scopes, or its owner's roles, do not allow it.")
-
-
-def register() -> None:
-    """Let the address of files take bodies as large as a file may be."""
-    file_bodies["/api/v1/files/"] = lambda: settings.SOURCE_FILE_MB * 1024 * 1024
 
 
 class FilesView(APIView):

@@ -9,11 +9,8 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 import structlog
-
-from jobs.engine.body import Ties
 
 log = structlog.get_logger(__name__)
 
@@ -55,22 +52,22 @@ class Beside:
 class Keeper:
     """The one process of its sort beside this pool child.
 
-    ``become`` turns the forked process into it and never returns.
+    ``start`` is given the process's end of its socket, starts it, and returns its number.
     """
 
     def __init__(
         self,
-        become: Callable[[socket.socket, Ties, int], NoReturn],
+        start: Callable[[socket.socket], int],
         *,
         sort: socket.SocketKind = socket.SOCK_STREAM,
     ) -> None:
-        self._become = become
+        self._start = start
         self._sort = sort
         self._process: Beside | None = None
         self._owner = 0
 
     def ahead(self) -> None:
-        """Fork the process before a run needs it."""
+        """Start the process before a run needs it."""
         try:
             self.lend()
         except OSError as error:
@@ -78,13 +75,13 @@ class Keeper:
             log.warning("not_ahead", error=str(error))
 
     def lend(self) -> Beside:
-        """Return the process, forked now where there is none that waits for work."""
+        """Return the process, started now where there is none that waits for work."""
         if self._owner != os.getpid():
             # A fork of our parent's: what it keeps is not ours.
             self._process, self._owner = None, os.getpid()
         self.tidy()
         if self._process is None:
-            self._process = self._fork()
+            self._process = self._begin()
         return self._process
 
     def send(self, data: bytes, descriptors: list[int]) -> Beside:
@@ -110,13 +107,10 @@ class Keeper:
         process, self._process = self._process, None
         return process.end() if process is not None else 0
 
-    def _fork(self) -> Beside:
+    def _begin(self) -> Beside:
         ours, theirs = socket.socketpair(socket.AF_UNIX, self._sort)
-        parent, ties = os.getpid(), Ties.look()
-        pid = os.fork()
-        if pid == 0:
-            self._become(theirs, ties, parent)
-        theirs.close()
+        with theirs:
+            pid = self._start(theirs)
         ours.settimeout(ANSWER_SECONDS)
         return Beside(pid, ours)
 

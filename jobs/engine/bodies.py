@@ -5,14 +5,20 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from typing import Protocol
 
 from jobs.engine.beside import Beside, Keeper, signal_group
 from jobs.engine.claim import Claim
-from jobs.engine.fork_server import run_fork_server
+from jobs.engine.fork_server import CONTROL_FD
 
+# What a new interpreter does: find what we find, load the portal, and be a fork server.
+_BEGIN = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); import django; django.setup();"
+    " from jobs.engine.fork_server import run_fork_server; run_fork_server(int(sys.argv[2]))"
+)
 # A server that has not buried its dead body after so many seconds is ended itself.
 LONGEST_REAP = 2.0
 
@@ -48,7 +54,7 @@ class Body(Protocol):
 class ForkedBody:
     """A process of the run's own, forked by the server beside us, which tells of its birth and of its end.
 
-    It stays a zombie until ``reap``: so long its number is its own.
+    It stays a zombie until ``reap``: so long its number is its own. Its status is part of that word.
     """
 
     server: Beside
@@ -58,6 +64,7 @@ class ForkedBody:
     _pid: int = 0
     _stopped: bool = False
     _killed: bool = False
+    _reaped: bool = False
 
     @property
     def end_fd(self) -> int:
@@ -77,7 +84,7 @@ class ForkedBody:
         self.status = word.get("status")
         if "pid" in word and self._stopped:
             self.stop()
-        return "pid" not in word
+        return self.status is not None
 
     def stop(self) -> None:
         """Send SIGTERM to it and everything that it started, as soon as it is there."""
@@ -94,14 +101,15 @@ class ForkedBody:
             self._killed = True
 
     def reap(self) -> None:
-        """Take the exit status, if it is not known, after an end of whatever still works."""
-        if self.status is not None:
+        """Have it buried after an end of whatever still works; wait for its status, if that is not known."""
+        if self._reaped:
             return
+        self._reaped = True
         # What the body left running in its group has no run any more.
         self._end_group()
         deadline = time.monotonic() + LONGEST_REAP
         with contextlib.suppress(OSError):
-            self.server.control.sendall(b"reap")
+            self.server.control.sendall(b"bury")
         while self.status is None:
             if time.monotonic() > deadline:
                 self._lose()
@@ -116,6 +124,7 @@ class ForkedBody:
     def _lose(self) -> None:
         """End the server; the body dies with its parent, what it started does not."""
         self._end_group()
+        self._reaped = True
         self.status = _keeper.forget()
 
     def _end_group(self) -> None:
@@ -146,7 +155,20 @@ class Pipes:
         os.close(self.result_write)
 
 
-_keeper = Keeper(run_fork_server, sort=socket.SOCK_SEQPACKET)
+def start_server(control: socket.socket) -> int:
+    """Start a fork server on its end of a socket pair, and return its number."""
+    command = [sys.executable, "-c", _BEGIN, json.dumps(sys.path), str(os.getpid())]
+    return os.posix_spawn(
+        sys.executable,
+        command,
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_DUP2, control.fileno(), CONTROL_FD)],
+        # It is deaf to a service manager from its first moment on.
+        setsigmask=[signal.SIGTERM],
+    )
+
+
+_keeper = Keeper(start_server, sort=socket.SOCK_SEQPACKET)
 
 
 def fork_body(claim: Claim) -> ForkedBody:
@@ -166,5 +188,5 @@ def fork_body(claim: Claim) -> ForkedBody:
 
 
 def ahead() -> None:
-    """Fork the server while this process has written little: later there is more to copy."""
+    """Start the server: it loads for about a second, which no run shall wait for."""
     _keeper.ahead()

@@ -106,10 +106,11 @@ class MarkedLines(logging.Handler):
         sys.stdout.flush()
 
 
-def run_body(control: socket.socket, *, parent: int) -> NoReturn:
+def run_body(control: socket.socket, logger: logging.Logger, *, parent: int) -> NoReturn:
     """Wait for a claim and become its body; never returns into the fork server's code, whatever happens.
 
-    What comes by the socket are a file with the claim, and the pipes for the log and the result.
+    What comes by the socket are a file with the claim, and the pipes for the log and the result. Each thing
+    that is touched here for the first time since the fork costs pages: what the server can do once, it does.
     """
     status = EXIT_FAILED
     try:
@@ -124,14 +125,14 @@ def run_body(control: socket.socket, *, parent: int) -> NoReturn:
             os._exit(EXIT_OK)
         claim_fd, log_fd, result_fd = descriptors
         with open(claim_fd, "rb", closefd=False) as file:
-            claim = Claim.from_json(file.read())
+            claim = Claim.from_json(file.read().decode())
         direct_output(log_fd, result_fd)
         close_all_but({0, 1, 2, RESULT_FD})
         setproctitle(f"data-desk: run {claim.number} {claim.job_key}")
         if runner_for(claim.kind).confined:
             confine_body(write=[make_folder(claim)])
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-        status = do_work(claim, reporter, logging.getLogger("run"))
+        status = do_work(claim, reporter, logger)
         sys.stdout.flush()
     except Cancelled:
         # Nothing had begun, or nothing was left to do.
@@ -170,14 +171,22 @@ def do_work(claim: Claim, reporter: PipeReporter, logger: logging.Logger, kept: 
 
 
 def cut_ties(
-    title: str, *, ties: Ties, parent: int, log_fd: int, result_fd: int, kept: frozenset[int] = frozenset()
+    title: str,
+    *,
+    ties: Ties,
+    parent: int,
+    log_fd: int,
+    result_fd: int,
+    kept: frozenset[int] = frozenset(),
+    blocked: frozenset[signal.Signals] = frozenset(),
 ) -> logging.Logger:
     """Let go of everything that is the supervisor's but the two pipes and what is to be kept.
 
-    SIGTERM ends the process by default afterwards; whoever can do better puts a handler in.
+    SIGTERM ends the process by default afterwards, unless it is blocked; whoever can do better puts a handler
+    in.
     """
     _stand_alone(parent)
-    _reset_signals(ties.signals)
+    _reset_signals(ties.signals, blocked)
     _reset_descriptors(log_fd, result_fd, kept)
     _limit_resources()
     setproctitle(title)
@@ -193,13 +202,13 @@ def _stand_alone(parent: int) -> None:
         os._exit(EXIT_FAILED)
 
 
-def _reset_signals(changed: tuple[int, ...]) -> None:
+def _reset_signals(changed: tuple[int, ...], blocked: frozenset[signal.Signals]) -> None:
     signal.set_wakeup_fd(-1)
     signal.setitimer(signal.ITIMER_REAL, 0)
     for number in changed:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _reset_descriptors(log_fd: int, result_fd: int, ours: frozenset[int]) -> None:

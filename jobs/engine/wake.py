@@ -9,7 +9,7 @@ import queue
 import threading
 
 import structlog
-from celery import current_app
+from django.utils.module_loading import import_string
 
 TASK = "jobs.tasks.look_for_work"
 QUEUES = frozenset({"default", "etl", "reports"})
@@ -55,7 +55,9 @@ class Sender:
         while True:
             name = waiting.get()
             try:
-                current_app.send_task(TASK, queue=name, retry=False, ignore_result=True)
+                # Loaded by who wakes: a process that only works is half as large without it.
+                app = import_string("portal.celery.app")
+                app.send_task(TASK, queue=name, retry=False, ignore_result=True)
             except Exception as error:
                 if not broken:
                     log.warning("wake_up_failed", error=str(error))

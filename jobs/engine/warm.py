@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from dataclasses import dataclass
 
 import structlog
@@ -16,12 +17,22 @@ from django.conf import settings
 
 from jobs.engine.beside import Beside, Keeper, signal_group
 from jobs.engine.bodies import Pipes
+from jobs.engine.body import Ties
 from jobs.engine.claim import Claim
 from jobs.engine.warm_process import run_warm
 
 log = structlog.get_logger(__name__)
 
-_keeper = Keeper(run_warm)
+
+def _fork_warm(control: socket.socket) -> int:
+    parent, ties = os.getpid(), Ties.look()
+    pid = os.fork()
+    if pid == 0:
+        run_warm(control, ties, parent)
+    return pid
+
+
+_keeper = Keeper(_fork_warm)
 
 
 def ahead() -> None:

@@ -3,15 +3,16 @@
 import logging
 import shutil
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from jobs.choices import ErrorClass
+from jobs.choices import FOLLOWING_KINDS, ErrorClass
 from jobs.complaints import fitted
 from jobs.engine.claim import Claim
-from jobs.runners.base import Context, Elsewhere, Following, Kept, Reporter
+from jobs.runners.base import Context, Elsewhere, Kept, Reporter
 from jobs.runners.registry import runner_for
 from portal.said import Said, said, said_of
 from portal.storage import is_full
@@ -48,14 +49,15 @@ def work(
         run_id=claim.run_id,
         fence=claim.fence,
         attempt=claim.attempt,
-        scratch=folder_of(claim),
+        scratch=partial(folder_of, claim),
         log=logger,
         reporter=reporter,
         kept=kept,
         looks=claim.looks,
         secrets=claim.secrets,
     )
-    outcome = _look(runner, context, claim) if isinstance(runner, Following) else runner.run(context)
+    # By its kind: to look at the methods of a class costs a body as much as to begin.
+    outcome = _look(runner, context, claim) if claim.kind in FOLLOWING_KINDS else runner.run(context)
     if outcome is None:
         return {"type": "stopped"}
     if isinstance(outcome, Elsewhere):

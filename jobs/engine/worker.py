@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from setproctitle import setproctitle
 
 from jobs.choices import QUERY_KIND
-from jobs.engine import bodies, large_pages, warm
+from jobs.engine import bodies, warm
 from jobs.engine.claim import count_claimable
 from jobs.engine.drain import drain
 from jobs.engine.identity import HOST, worker_name
@@ -156,7 +156,6 @@ class PollingWorker(CeleryWorker):
         # What is loaded now is left out of the children's garbage collections, which would copy its pages.
         gc.collect()
         gc.freeze()
-        large_pages.gather()
 
 
 @signals.setup_logging.connect

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +107,7 @@ class Context:
     run_id: UUID
     fence: int
     attempt: int
-    scratch: Path
+    scratch: Callable[[], Path]
     log: logging.Logger
     reporter: Reporter
     kept: Kept | None = None
@@ -119,8 +119,9 @@ class Context:
     @property
     def folder(self) -> Path:
         """Return this attempt's own folder, made when first asked for and removed at the end."""
-        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self.scratch
+        folder = self.scratch()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def secret(self, name: str) -> str:
         """Return the value of a secret that the job's config names under ``secret`` or ``secrets``."""

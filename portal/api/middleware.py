@@ -7,13 +7,11 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from rest_framework.response import Response
 
+from portal.api.file_bodies import file_bodies
 from portal.api.problems import CONTENT_TYPE, problem
 
 PREFIX: Final = "/api/"
 LARGEST_BODY: Final = 1_000_000
-# Addresses whose PUT brings a file, by their beginning, with the most bytes; the app that has them says so.
-# Their views read the body piece by piece, after they know who sends it.
-file_bodies: Final[dict[str, Callable[[], int]]] = {}
 # What an error says beside its body: which methods there are, and when to come back.
 KEPT_HEADERS: Final = ("Allow", "Retry-After")
 

@@ -1,6 +1,6 @@
 """Comments, mentions, watches and attachments; what they are about is a reference (kind and key)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 import uuid_utils.compat
@@ -12,6 +12,9 @@ from django.urls import reverse
 from portal.accounts.models import User
 from portal.discussion.choices import MediaType, WatchedBy
 from portal.events import Reference
+
+# How long a comment may be changed by its author, and brought back by whoever deleted it.
+CHANGEABLE = timedelta(days=1)
 
 
 class CommentQuerySet(models.QuerySet["Comment"]):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import uuid4
 
 from django.db.models import Q
@@ -15,14 +15,12 @@ from portal.accounts.permissions import Permission
 from portal.accounts.prepared import Prepared, counting
 from portal.discussion import references
 from portal.discussion.access import access_subject
-from portal.discussion.models import Attachment, Comment, CommentQuerySet, Watch
+from portal.discussion.models import CHANGEABLE, Attachment, Comment, CommentQuerySet, Watch
 from portal.discussion.subjects import Subject
 from portal.events import Reference
 from portal.ui import markdown
 
 PAGE = 30
-# How long a comment may be changed by its author, and brought back by whoever deleted it.
-CHANGEABLE = timedelta(days=1)
 FACES = 5
 _COUNTED: Prepared[int] = Prepared(
     lambda internal, kind, *, key: counting(

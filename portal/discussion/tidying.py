@@ -7,8 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.discussion.files import ATTACHMENTS
-from portal.discussion.models import Attachment, Comment, Mention
-from portal.discussion.threads import CHANGEABLE
+from portal.discussion.models import CHANGEABLE, Attachment, Comment, Mention
 from portal.events import clock_steps
 
 # Once a minute is plenty; the clock asks each second.

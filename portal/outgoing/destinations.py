@@ -5,9 +5,9 @@ import queue
 import socket
 import threading
 from dataclasses import dataclass
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
-import httpx
 from django.conf import settings
 
 from portal.outgoing.exceptions import Mistyped, OutOfTime, Refused, UnknownName
@@ -43,6 +43,8 @@ def check_url(url: str) -> Destination:
         raise Mistyped(said("The address is longer than %(most)s characters.", most=LONGEST_URL))
     if any(ord(sign) <= 32 or ord(sign) == 127 for sign in url) or "\\" in url:
         raise Mistyped(said("The address holds a blank, a line break or a backslash: write them with %."))
+    # Read as the call will read it. The library is loaded only now: most processes never see an address.
+    httpx: Any = import_module("httpx")
     try:
         parts = httpx.URL(url)
         host = parts.raw_host.decode("ascii").rstrip(".").lower()

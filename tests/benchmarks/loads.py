@@ -147,7 +147,7 @@ def _loaded() -> None:
             run_id=uuid_utils.compat.uuid7(),
             fence=1,
             attempt=1,
-            scratch=scratch,
+            scratch=lambda: scratch,
             log=log,
             reporter=_Silent(),
         )

@@ -2,12 +2,16 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 
 import pytest
 
 from jobs.actions import runs
 from jobs.choices import RunState
+from jobs.engine.bodies import start_server
 from jobs.engine.body import WAITING_TITLE
 from jobs.engine.fork_server import TITLE
 from jobs.models import Run
@@ -87,6 +91,28 @@ def test_code_that_hangs_while_it_is_loaded_holds_up_no_cancel(processes: Proces
     cancelled_in_time(start(job("test-nothing")))
     # The supervisor itself never loaded it: it keeps the lease, and goes on.
     assert pool_of(worker)
+
+
+def test_a_signal_to_every_process_does_not_end_one_that_still_loads() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        server = start_server(theirs)
+    with ours:
+        os.kill(server, signal.SIGTERM)
+        until(lambda: title_of(server) == TITLE, what="it has loaded all the same")
+        assert alive(server)
+    assert os.waitpid(server, 0)[1] == 0, "it leaves by itself when nobody needs it any more"
+
+
+def test_it_holds_nothing_of_the_web_or_of_the_broker() -> None:
+    # What it has loaded, each body pays for: by the page, at its begin and at its end.
+    loaded = "import sys, django; django.setup(); import jobs.engine.fork_server; print(*sys.modules)"
+    words = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True, text=True).stdout
+    roots = {word.partition(".")[0] for word in words.split()}
+    assert "jobs" in roots
+    heavy = {"celery", "kombu", "redis", "httpx", "requests", "jinja2", "babel", "holidays", "markdown_it"}
+    assert roots & (heavy | {"sqlglot", "duckdb", "numpy", "pyarrow", "gunicorn"}) == set()
+    assert "rest_framework.views" not in words.split()
 
 
 def cancelled_in_time(run: Run) -> None:

@@ -22,10 +22,10 @@ from portal.discussion.exceptions import (
     TooLong,
 )
 from portal.discussion.mentions import named_in
-from portal.discussion.models import Comment, Mention
+from portal.discussion.models import CHANGEABLE, Comment, Mention
 from portal.discussion.subjects import Subject, subjects
 from portal.discussion.telling import may_read, tell
-from portal.discussion.threads import CHANGEABLE, may_moderate
+from portal.discussion.threads import may_moderate
 from portal.discussion.watching import watch
 
 LONGEST = 20_000

@@ -77,7 +77,7 @@ def _context(folder: Path, config: Any, **changes: Any) -> Context:
             "run_id": uuid_utils.compat.uuid7(),
             "fence": 1,
             "attempt": 1,
-            "scratch": folder,
+            "scratch": lambda: folder,
             "log": logging.getLogger("test"),
             "reporter": Silent(),
             **changes,

@@ -48,7 +48,7 @@ def called(config, params=None, **fields):
         run_id=uuid4(),
         fence=1,
         attempt=1,
-        scratch=Path("/nowhere"),
+        scratch=lambda: Path("/nowhere"),
         log=logging.getLogger("run"),
         reporter=Silent(),
         **fields,

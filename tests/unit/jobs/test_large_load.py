@@ -41,7 +41,7 @@ LOAD = """
     before = peak()
     outputs = runner.run(Context(
         job_key="large", config=runner.Config.model_validate(json.loads(sys.argv[1])), params={},
-        run_id=uuid_utils.compat.uuid7(), fence=1, attempt=1, scratch=Path(sys.argv[2]),
+        run_id=uuid_utils.compat.uuid7(), fence=1, attempt=1, scratch=lambda: Path(sys.argv[2]),
         log=logging.getLogger("large"), reporter=Silent(),
     ))
     print(json.dumps({"rows": outputs["rows"], "grown": peak() - before}))
