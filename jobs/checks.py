@@ -13,7 +13,7 @@ from jobs import circles, partitions
 from jobs.complaints import complaints, holds_nul
 from jobs.definitions import JobDefinition, ScheduleDefinition, with_schema
 from jobs.engine import slots
-from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline, UnknownZone
+from jobs.exceptions import FieldError, InvalidSchedule, UnknownPipeline, UnknownZone, secret_stays
 from jobs.models import Job, Pool, Schedule, Secret
 from jobs.models.secret import named_secrets, secret_names
 from jobs.runners import pipelines
@@ -109,16 +109,22 @@ def named_problems(kind: str, config: dict[str, Any], reader: User) -> list[Fiel
 
     Files and code are not asked this: a job may be defined before the secrets and data that it needs.
     """
-    known = set(Secret.objects.filter(name__in=secret_names(config)).values_list("name", flat=True))
-    found: list[tuple[str, str]] = [
-        (path, said("There is no secret called %(name)s; add it under Secrets.", name=name))
-        for path, name in named_secrets(config)
-        if name not in known
-    ]
+    found = list(_secrets(config))
     runner = runner_for(kind)
     if isinstance(runner, Naming):
         found += runner.problems(config, reader)
     return [FieldError(field=f"config.{path}", message=message) for path, message in found]
+
+
+def _secrets(config: dict[str, Any]) -> Found:
+    """Yield the fields that name a secret which is not there, or may not go to their host, and why."""
+    named = Secret.objects.filter(name__in=secret_names(config))
+    hosts: dict[str, list[str]] = dict(named.values_list("name", "hosts"))
+    for path, name, host in named_secrets(config):
+        if name not in hosts:
+            yield path, said("There is no secret called %(name)s; add it under Secrets.", name=name)
+        elif host and host not in hosts[name]:
+            yield path, secret_stays(name, host, hosts[name])
 
 
 def hints(definition: JobDefinition, reader: User) -> list[str]:

@@ -1,8 +1,9 @@
 """What can go wrong with jobs and runs, each a sentence; the docstring is the message."""
 
+from collections.abc import Iterable
 from typing import TypedDict
 
-from portal.said import said
+from portal.said import Said, said
 
 
 class FieldError(TypedDict):
@@ -99,6 +100,40 @@ class SecretMissing(JobsError):
                 name=name,
             )
         )
+
+
+class SecretStays(JobsError):
+    """The secret may not go where the job would send it."""
+
+    error_class = "settings"
+
+    def __init__(self, name: str, host: str | None, hosts: Iterable[str]) -> None:
+        super().__init__(secret_stays(name, host, hosts))
+
+
+def secret_stays(name: str, host: str | None, hosts: Iterable[str]) -> Said:
+    """Return why a secret may not go to a host (None: to code that names none), and what to do."""
+    known = ", ".join(hosts)
+    if host is None:
+        return said(
+            "The secret «%(name)s» goes to %(hosts)s only: the code that asks for it names the host.",
+            name=name,
+            hosts=known,
+        )
+    if not known:
+        return said(
+            "The secret «%(name)s» may not be sent to any host yet. Store its value again under Secrets and "
+            "name %(host)s there.",
+            name=name,
+            host=host,
+        )
+    return said(
+        "The secret «%(name)s» goes to %(hosts)s only. To send it to %(host)s too, store its value again "
+        "under Secrets and name that host there.",
+        name=name,
+        hosts=known,
+        host=host,
+    )
 
 
 class SecretInUse(JobsError):

@@ -1,5 +1,6 @@
 """What somebody types to store a secret; what they typed is never put into a page again."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -8,8 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.engine.held import SHORTEST
 from jobs.models import Secret
+from jobs.models.secret import host_of
 
 LONGEST = 20_000
+MOST_HOSTS = 20
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?|[0-9a-f:.]{2,45}")
 
 
 class SilentTextarea(forms.Textarea):
@@ -18,6 +22,29 @@ class SilentTextarea(forms.Textarea):
     def format_value(self, value: Any) -> None:
         """Give nothing back."""
         return
+
+
+class HostsField(forms.CharField):
+    """Hosts, separated by blanks, commas or lines; of a whole address its host is taken."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show those of a secret in one line."""
+        return " ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        """Return each once, as they are compared; refuse what is none."""
+        hosts: dict[str, None] = {}
+        for word in re.split(r"[\s,;]+", super().clean(value)):
+            host = host_of(word) or word
+            if host and not _HOST.fullmatch(host):
+                raise ValidationError(
+                    _("“%(word)s” is no host. Write hosts like db.example.com, without a port."),
+                    params={"word": word},
+                )
+            hosts |= {host: None} if host else {}
+        if len(hosts) > MOST_HOSTS:
+            raise ValidationError(_("At most %(most)s hosts."), params={"most": MOST_HOSTS})
+        return list(hosts)
 
 
 class ReplaceSecretForm(forms.Form):
@@ -29,6 +56,18 @@ class ReplaceSecretForm(forms.Form):
         max_length=LONGEST,
         widget=SilentTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
         help_text=_("A password, a token, or a key of several lines. It is never shown again."),
+    )
+    hosts = HostsField(
+        label=_("Hosts it may be sent to"),
+        required=False,
+        max_length=4000,
+        widget=forms.TextInput(
+            attrs={"placeholder": "db.example.com api.example.com", "spellcheck": "false"}
+        ),
+        help_text=_(
+            "Jobs send it nowhere else. Without any, only pipelines of your own code read it. Whoever "
+            "changes the hosts has to type the value again."
+        ),
     )
     purpose = forms.CharField(
         label=_("What it is for"),
@@ -61,7 +100,7 @@ class SecretForm(ReplaceSecretForm):
             )
         },
     )
-    field_order = ["name", "value", "purpose"]
+    field_order = ["name", "value", "hosts", "purpose"]
 
     def clean_name(self) -> str:
         """Refuse a name that is taken."""

@@ -291,7 +291,7 @@ def hostile(context: Context) -> dict[str, Any]:
 @pipeline("test-tell-secret", name_en="Tell", name_ko="말하기", parameters=Seconds)
 def tell_secret(context: Context) -> dict[str, Any]:
     """Carelessly put a secret wherever a body can put anything."""
-    value = context.secret(context.params.note)
+    value = context.secret(context.params.note, host=context.config.get("host"))
     print(value, flush=True)  # noqa: T201
     context.log.warning("as JSON %s, in an address %s", json.dumps(value), quote(value, safe=""))
     context.progress(0.5, f"with {value}")

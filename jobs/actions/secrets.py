@@ -1,5 +1,7 @@
 """Store, replace and delete the secrets of jobs; the value goes in and never comes out again."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -11,22 +13,30 @@ from portal.audit.actions import Actor, record
 
 
 @transaction.atomic
-def add(*, name: str, purpose: str, value: str, user: User, by: Actor) -> Secret:
-    """Store a new secret; a name that is taken is an IntegrityError."""
-    secret = Secret(name=name, purpose=purpose, changed_by=user)
+def add(*, name: str, purpose: str, value: str, hosts: Sequence[str] = (), user: User, by: Actor) -> Secret:
+    """Store a new secret for these hosts; a name that is taken is an IntegrityError."""
+    secret = Secret(name=name, purpose=purpose, hosts=list(hosts), changed_by=user)
     secret.put(value)
     secret.save(force_insert=True)
-    record("secret.added", by=by, about=_about(secret))
+    record("secret.added", by=by, about=_about(secret), hosts=secret.hosts)
     return secret
 
 
 @transaction.atomic
-def replace(*, secret: Secret, purpose: str, value: str, user: User, by: Actor) -> Secret:
-    """Put another value in its place; runs that start from now on get it."""
+def replace(
+    *, secret: Secret, purpose: str, value: str, hosts: Sequence[str], user: User, by: Actor
+) -> Secret:
+    """Put another value in its place; runs that start from now on get it.
+
+    Nobody sends a secret to another host without its value: who changes ``hosts`` knows it, or spoils it.
+    """
+    before = set(secret.hosts)
     secret.put(value)
+    secret.hosts = list(hosts)
     secret.purpose, secret.changed_by, secret.changed_at = purpose, user, Now()
-    secret.save(update_fields=["sealed", "purpose", "changed_by", "changed_at"])
-    record("secret.replaced", by=by, about=_about(secret))
+    secret.save(update_fields=["sealed", "purpose", "hosts", "changed_by", "changed_at"])
+    changed = {"hosts": secret.hosts} if set(secret.hosts) != before else {}
+    record("secret.replaced", by=by, about=_about(secret), **changed)
     return secret
 
 

@@ -201,6 +201,8 @@ class Claim:
     stopping_for: float = 0.0
     # The values of the secrets that the config names; None for one that cannot be had. See held.py.
     secrets: dict[str, str | None] = field(default_factory=dict, repr=False)
+    # The hosts that each of them may be sent to.
+    secret_hosts: dict[str, list[str]] = field(default_factory=dict)
     # This process's monotonic clock just before the claim: the lease cannot have begun earlier.
     asked_at: float = 0.0
 
@@ -215,7 +217,7 @@ class Claim:
         return cls(**{**values, "run_id": UUID(values["run_id"])})
 
 
-_NAMES = [each.name for each in fields(Claim)][:-2]
+_NAMES = [each.name for each in fields(Claim)][:-3]
 # Django's connections hand JSON columns of raw queries over as text.
 _JSON = frozenset({"params", "config", "progress", "elsewhere"})
 

@@ -30,12 +30,14 @@ def with_secrets(claim: Claim) -> Claim:
     if not names:
         return claim
     secrets: dict[str, str | None] = dict.fromkeys(names)
+    hosts: dict[str, list[str]] = {}
     for secret in Secret.objects.filter(name__in=names):
+        hosts[secret.name] = secret.hosts
         try:
             secrets[secret.name] = secret.value()
         except VaultError as error:
             log.warning("secret_not_opened", secret=secret.name, error=str(error))
-    return replace(claim, secrets=secrets)
+    return replace(claim, secrets=secrets, secret_hosts=hosts)
 
 
 def words_to_hide(secrets: Iterable[str | None]) -> tuple[str, ...]:

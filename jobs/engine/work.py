@@ -55,6 +55,7 @@ def work(
         kept=kept,
         looks=claim.looks,
         secrets=claim.secrets,
+        secret_hosts=claim.secret_hosts,
     )
     # By its kind: to look at the methods of a class costs a body as much as to begin.
     outcome = _look(runner, context, claim) if claim.kind in FOLLOWING_KINDS else runner.run(context)

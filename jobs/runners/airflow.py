@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.choices import ErrorClass
-from jobs.exceptions import SecretMissing
+from jobs.exceptions import SecretMissing, SecretStays
 from jobs.models import Attempt, Job, Run
 from jobs.runners.airflow_api import Airflow, AirflowError
 from jobs.runners.base import Context, Elsewhere, Step
@@ -264,7 +264,7 @@ def _telling_what_may_go_on(context: Context) -> Iterator[None]:
     """Have an error that ends the run say what to look for in Airflow, which nobody here can ask any more."""
     try:
         yield
-    except (AirflowError, HttpError, SecretMissing) as error:
+    except (AirflowError, HttpError, SecretMissing, SecretStays) as error:
         kind = ErrorClass(error.error_class)
         if kind == ErrorClass.FAILED_THERE or isinstance(error, DagRunGone):
             raise
@@ -281,9 +281,10 @@ def _telling_what_may_go_on(context: Context) -> Iterator[None]:
 def _airflow(context: Context) -> Airflow:
     config: AirflowDagConfig = context.config
     if isinstance(config.sign_in, Token):
-        sign_in = {"token": header_value(HttpHeader(name="X", secret=config.sign_in.secret), context)}
+        header = HttpHeader(name="X", secret=config.sign_in.secret)
+        sign_in = {"token": header_value(header, context, config.url)}
     else:
-        password = context.secret(config.sign_in.secret)
+        password = context.secret(config.sign_in.secret, host=config.url)
         sign_in = {"username": config.sign_in.username, "password": password}
     return Airflow(config.url, sign_in=sign_in, patience=config.patience)
 

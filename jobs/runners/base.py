@@ -13,8 +13,9 @@ from uuid import UUID
 from django.utils.module_loading import import_string
 from pydantic import BaseModel
 
-from jobs.exceptions import SecretMissing, SecretNotNamed
+from jobs.exceptions import SecretMissing, SecretNotNamed, SecretStays
 from jobs.models import Job, Run
+from jobs.models.secret import host_of
 from portal.accounts.models import User
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class Context:
     kept: Kept | None = None
     looks: int = 0
     secrets: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    # To which hosts each of them may go.
+    secret_hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _told_at: float = field(default=0.0, init=False)
     _made: int = field(default=0, init=False)
 
@@ -123,13 +126,21 @@ class Context:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def secret(self, name: str) -> str:
-        """Return the value of a secret that the job's config names under ``secret`` or ``secrets``."""
+    def secret(self, name: str, *, host: str | None = None) -> str:
+        """Return the value of a secret that the job's config names under ``secret`` or ``secrets``.
+
+        ``host`` is where it is going to be sent, as a name or an address: one of those that the secret is
+        stored for. Only a secret that is stored without hosts is had without.
+        """
         if name not in self.secrets:
             raise SecretNotNamed(name)
         value = self.secrets[name]
         if value is None:
             raise SecretMissing(name)
+        hosts = self.secret_hosts.get(name, ())
+        goes = None if host is None else host_of(host)
+        if goes not in hosts if goes is not None else hosts:
+            raise SecretStays(name, goes, hosts)
         return value
 
     def entry(self, output: str, entry: dict[str, Any]) -> None:

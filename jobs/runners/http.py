@@ -173,7 +173,7 @@ class HttpRunner:
             # A system that knows it does the work once, however many attempts a run takes.
             "Idempotency-Key": str(context.run_id),
             **({"Content-Type": f"{config.content_type}; charset=utf-8"} if body else {}),
-            **{header.name: header_value(header, context) for header in config.headers},
+            **{header.name: header_value(header, context, config.url) for header in config.headers},
         }
         parts = urlsplit(url)
         shown = f"{config.method} {parts.scheme}://{parts.netloc}{parts.path}"
@@ -220,11 +220,11 @@ def _check(config: HttpConfig, answer: Answer, context: Context, shown: str) -> 
     raise HttpError(message, ErrorClass.ELSEWHERE if answer.may_heal else ErrorClass.REFUSED)
 
 
-def header_value(header: HttpHeader, context: Context) -> str:
-    """Return what the header holds, its secret put in; raises HttpError."""
+def header_value(header: HttpHeader, context: Context, url: str) -> str:
+    """Return what the header of a call to this address holds, its secret put in; raises HttpError."""
     if not header.secret:
         return header.value
-    value = header.prefix + context.secret(header.secret)
+    value = header.prefix + context.secret(header.secret, host=url)
     if not value.isascii() or any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
         message = said(
             "The secret '%(name)s' is not one line of plain ASCII, so no header can hold it.",

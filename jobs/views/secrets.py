@@ -53,7 +53,7 @@ def secret_replace(request: HttpRequest, name: str) -> HttpResponse:
     """Ask for another value of a secret and put it in."""
     user = signed_in(request)
     secret = access_secret(user, name)
-    form = ReplaceSecretForm(request.POST or None, initial={"purpose": secret.purpose})
+    form = ReplaceSecretForm(request.POST or None, initial={"purpose": secret.purpose, "hosts": secret.hosts})
     if request.method == "POST" and form.is_valid():
         actions.replace(secret=secret, **form.cleaned_data, user=user, by=actor_of(request))
         messages.success(request, _("The value is replaced. Runs that start from now on use it."))

@@ -298,6 +298,9 @@ class TestNamedPeople:
         assert client.get(path, headers=token).status_code == 403
 
 
+HOSTS = ["api.example.com", "db.example.com"]
+
+
 class TestBorrowing:
     """A named editor writes by their own rights: not with the owner's, and with no other secret."""
 
@@ -305,7 +308,7 @@ class TestBorrowing:
     def known(self, cast: Cast) -> None:
         """Keep the secrets that the jobs here name."""
         for name in ("crm", "bank", "shop"):
-            secrets.add(name=name, value="none", purpose="tests", user=cast.dan, by=TESTS)
+            secrets.add(name=name, value="none", purpose="tests", hosts=HOSTS, user=cast.dan, by=TESTS)
 
     def refused(self, client: Client, editor: User, job: Job, **config: Any) -> dict[str, str]:
         make_version(job)
@@ -365,7 +368,7 @@ class TestBorrowing:
 
     def test_a_secret_goes_to_no_other_host(self, client: Client, cast: Cast) -> None:
         wrong = self.refused(client, cast.finn, self.call(), url="https://evil.example.net/a")
-        assert list(wrong) == ["config.url"]
+        assert list(wrong) == ["config.headers.0.secret", "config.url"]
 
     def test_another_path_of_the_same_host_is_fine(self, client: Client, cast: Cast) -> None:
         assert not self.refused(client, cast.finn, self.call(), url="https://api.example.com/b")
@@ -379,4 +382,4 @@ class TestBorrowing:
         job = make_job("load", kind="extract_load", config={"target": "raw.orders", "source": source})
         moved = {**source, "host": "evil.example.net", "port": 5433}
         wrong = self.refused(client, cast.finn, job, source=moved)
-        assert list(wrong) == ["config.source.host", "config.source.port"]
+        assert list(wrong) == ["config.source.secret", "config.source.host", "config.source.port"]

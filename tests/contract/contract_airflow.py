@@ -53,7 +53,7 @@ def described(airflow: RealAirflow) -> dict[str, Any]:
 def begin(airflow: RealAirflow, settings: Any, db: None, cast: Cast) -> Callable[..., Run]:
     settings.OUTGOING_ALLOW = (("127.0.0.1", airflow.port),)
     for name, password in PASSWORDS.items():
-        secrets.add(name=name, purpose="", value=password, user=cast.dan, by=TESTS)
+        secrets.add(name=name, purpose="", value=password, hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
 
     def one(
         *,

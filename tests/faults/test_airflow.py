@@ -27,7 +27,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
 
 @pytest.fixture
 def make(processes: Processes, airflow: Airflow) -> Iterator[Callable[..., Job]]:
-    secret = Secret(name="airflow")
+    secret = Secret(name="airflow", hosts=["127.0.0.1"])
     secret.put(TOKEN)
     secret.save()
 

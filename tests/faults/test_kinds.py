@@ -145,7 +145,7 @@ def test_who_cancels_an_extraction_ends_its_statement_too(
 
 @contextlib.contextmanager
 def stored_secret(name: str) -> Iterator[None]:
-    secret = Secret(name=name)
+    secret = Secret(name=name, hosts=["127.0.0.1"])
     secret.put(PASSWORD)
     secret.save()
     try:

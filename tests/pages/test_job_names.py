@@ -67,7 +67,7 @@ def refused(client: Client, kind: str, form: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_secret_that_does_not_exist_is_refused_and_the_others_are_offered(dan: Client, cast: Cast) -> None:
-    Secret(name="billing", changed_by=cast.dan).save()
+    Secret(name="billing", hosts=["example.com"], changed_by=cast.dan).save()
     field = "config.headers.0.secret"
     assert refused(dan, "http", CALL) == {
         field: "There is no secret called crm; add it under Secrets.",
@@ -76,6 +76,16 @@ def test_a_secret_that_does_not_exist_is_refused_and_the_others_are_offered(dan:
     assert f'list="{field}:offered"' in page
     assert f'<datalist id="{field}:offered"><option value="billing"></option></datalist>' in page
     assert dan.post("/jobs/new/http/", {**CALL, field: "billing"}).status_code == 302
+
+
+def test_a41_a_secret_is_refused_for_another_host_than_its_own(dan: Client, cast: Cast) -> None:
+    Secret(name="crm", hosts=["crm.example"], changed_by=cast.dan).save()
+    field = "config.headers.0.secret"
+    assert refused(dan, "http", {**CALL, "config.url": "https://evil.example/"}) == {
+        field: "The secret «crm» goes to crm.example only. To send it to evil.example too, store its value "
+        "again under Secrets and name that host there."
+    }
+    assert dan.post("/jobs/new/http/", {**CALL, "config.url": "https://crm.example/"}).status_code == 302
 
 
 def test_the_api_refuses_it_too(client: Client, cast: Cast) -> None:

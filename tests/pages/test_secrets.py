@@ -28,11 +28,12 @@ def stored(cast):
 
 def test_a40_a41_it_is_stored_and_no_page_shows_it(dan, cast, caplog):
     caplog.set_level("DEBUG")
-    reply = dan.post("/secrets/add/", {"name": "crm", "purpose": "Reads orders", "value": CANARY})
+    typed = {"name": "crm", "purpose": "Reads orders", "value": CANARY, "hosts": "crm.example"}
+    reply = dan.post("/secrets/add/", typed)
     assert (reply.status_code, reply.url) == (302, "/secrets/")
     assert Secret.objects.get().value() == CANARY
     event = AuditEvent.objects.get(action="secret.added")
-    assert (event.object_label, event.data) == ("crm", {})
+    assert (event.object_label, event.data) == ("crm", {"hosts": ["crm.example"]})
     cleo = Client()
     cleo.force_login(cast.cleo)
     for page in (
@@ -58,6 +59,10 @@ def test_a40_a41_it_is_stored_and_no_page_shows_it(dan, cast, caplog):
         ({"value": "canary\x00"}, "Null characters"),
         ({"value": "canary" * 4000}, "at most 20000"),
         ({"name": "crm"}, "replace its value instead"),
+        ({"hosts": "crm.example:443"}, "“crm.example:443” is no host"),
+        ({"hosts": "https://[bad"}, "“https://[bad” is no host"),
+        ({"hosts": "crm.example, *"}, "“*” is no host"),
+        ({"hosts": " ".join(f"h{number}.example" for number in range(21))}, "At most 20 hosts"),
     ],
 )
 def test_bad_input_is_told_at_its_field_and_the_value_is_not_repeated(dan, stored, sent, words):
@@ -83,6 +88,28 @@ def test_replacing_seals_the_new_value_on_the_record(dan, stored, cast):
     assert AuditEvent.objects.filter(action="secret.replaced").count() == 1
     assert dan.post("/secrets/crm/replace/", {"value": ""}).status_code == 422
     assert Secret.objects.get().value() == "another-one"
+
+
+def test_hosts_are_typed_as_people_have_them_and_shown(dan):
+    typed = "CRM.example.,  https://api.example:8443/v1 crm.example;10.0.0.7"
+    dan.post("/secrets/add/", {"name": "key", "value": "canary", "hosts": typed})
+    assert Secret.objects.get().hosts == ["crm.example", "api.example", "10.0.0.7"]
+    page = dan.get("/secrets/").content.decode()
+    assert "<code>crm.example</code>, <code>api.example</code>, <code>10.0.0.7</code>" in page
+
+
+def test_a41_its_hosts_change_with_its_value_only(dan, stored):
+    assert "Sent to no host" in dan.get("/secrets/").content.decode()
+    assert dan.post("/secrets/crm/replace/", {"value": "", "hosts": "evil.example"}).status_code == 422
+    stored.refresh_from_db()
+    assert (stored.hosts, stored.value()) == ([], CANARY)
+    dan.post("/secrets/crm/replace/", {"value": "typed-again", "hosts": "crm.example"})
+    stored.refresh_from_db()
+    assert (stored.hosts, stored.value()) == (["crm.example"], "typed-again")
+    assert 'value="crm.example"' in dan.get("/secrets/crm/replace/").content.decode()
+    dan.post("/secrets/crm/replace/", {"value": "and-again", "hosts": "crm.example"})
+    told = AuditEvent.objects.filter(action="secret.replaced").order_by("id").values_list("data", flat=True)
+    assert list(told) == [{"hosts": ["crm.example"]}, {}]
 
 
 def test_one_that_a_job_names_is_not_deleted(dan, stored):

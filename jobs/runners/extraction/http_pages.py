@@ -34,7 +34,7 @@ _NEXT: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 def extract(context: Context, source: HttpApi, partition: str | None, path: Path) -> Extracted:
     """Write each record as a line of JSON to ``path``; raises ExtractError."""
     try:
-        headers = {each.name: header_value(each, context) for each in source.headers}
+        headers = {each.name: header_value(each, context, source.url) for each in source.headers}
     except HttpError as error:
         raise ExtractError(source.place, said_of(error), error.error_class) from error
     url: str | None = _first(source, partition)

@@ -53,7 +53,8 @@ def extract(context: Context, source: MySql, sql: str, path: Path) -> Extracted:
     """Write the rows of the SELECT to ``path``; raises ExtractError."""
     place = f"MySQL {source.place}"
     try:
-        with _session(context, _server(source, context.secret(source.secret))) as connection:
+        password = context.secret(source.secret, host=source.host)
+        with _session(context, _server(source, password)) as connection:
             cursor = connection.cursor(pymysql.cursors.SSCursor)
             _settle(cursor, source)
             cursor.execute(sql)

@@ -77,7 +77,7 @@ def _connect(context: Context, source: PostgreSql, place: str) -> psycopg2.exten
             port=source.port,
             dbname=source.database,
             user=source.user,
-            password=context.secret(source.secret),
+            password=context.secret(source.secret, host=source.host),
             connect_timeout=CONNECT,
             application_name="data-desk",
             client_encoding="UTF8",

@@ -45,7 +45,7 @@ def airflow(settings: Any) -> Iterator[Airflow]:
 
 @pytest.fixture
 def make(airflow: Airflow, cast: Cast) -> Callable[..., Job]:
-    secrets.add(name="airflow", purpose="", value=PASSWORD, user=cast.dan, by=TESTS)
+    secrets.add(name="airflow", purpose="", value=PASSWORD, hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
 
     def one(key: str = "dag", config: dict[str, Any] | None = None, **fields: Any) -> Job:
         sign_in = {"type": "password", "username": USER, "secret": "airflow"}
@@ -163,7 +163,14 @@ class TestFollowing:
     ) -> None:
         airflow.token = "made-by-hand"
         job = make(config={"sign_in": {"type": "token", "secret": "airflow-token"}})
-        secrets.add(name="airflow-token", purpose="", value=airflow.token, user=cast.dan, by=TESTS)
+        secrets.add(
+            name="airflow-token",
+            purpose="",
+            value=airflow.token,
+            hosts=["127.0.0.1"],
+            user=cast.dan,
+            by=TESTS,
+        )
         run = look(queued(job))
         assert run.state == RunState.DEFERRED
         assert ("POST", "/auth/token") not in airflow.asked

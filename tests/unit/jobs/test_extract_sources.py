@@ -41,7 +41,7 @@ def pg(settings: Any, cast: Cast) -> Any:
         pytest.skip(f"PostgreSQL on 127.0.0.1:5432 does not let postgres in: {error}")
     server.autocommit = True
     settings.OUTGOING_ALLOW = (("127.0.0.1", 5432),)
-    secrets.add(name="pg", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+    secrets.add(name="pg", value=PASSWORD, purpose="tests", hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
     with contextlib.closing(server), server.cursor() as cursor:
         cursor.execute(
             f"DROP TABLE IF EXISTS {TABLE}; CREATE TABLE {TABLE} (id int, day date, word text,"
@@ -153,7 +153,7 @@ def test_a_database_that_drops_the_connection_leaves_the_last_good_rows(lake: La
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "http"])
 def test_more_than_a_run_may_copy_is_refused(lake: Lake, settings: Any, cast: Cast, kind: str) -> None:
     settings.EXTRACT_MB = 1
-    secrets.add(name="pg", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+    secrets.add(name="pg", value=PASSWORD, purpose="tests", hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(SOURCES[kind](settings))
         run = work_off(make("extract_load", {"source": source, "target": "sales.orders"}))
@@ -237,7 +237,7 @@ def test_a_table_of_mysql(lake: Lake, settings: Any, cast: Cast) -> None:
     except (pymysql.MySQLError, OSError) as error:
         pytest.skip(f"MariaDB on 127.0.0.1:3306 does not let root in: {error}")
     settings.OUTGOING_ALLOW = (("127.0.0.1", 3306),)
-    secrets.add(name="my", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+    secrets.add(name="my", value=PASSWORD, purpose="tests", hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
     with contextlib.closing(server), server.cursor() as cursor:
         cursor.execute(f"CREATE OR REPLACE USER {READER}@'%' IDENTIFIED BY '{PASSWORD}'")
         cursor.execute(
@@ -263,7 +263,7 @@ def test_a_table_of_mysql(lake: Lake, settings: Any, cast: Cast) -> None:
 def test_pages_of_an_api_and_one_that_breaks_off(lake: Lake, settings: Any, cast: Cast, paging: str) -> None:
     with Receiver() as server:
         settings.OUTGOING_ALLOW = (("127.0.0.1", server.port),)
-        secrets.add(name="api", value=PASSWORD, purpose="tests", user=cast.dan, by=TESTS)
+        secrets.add(name="api", value=PASSWORD, purpose="tests", hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
         broken: list[bool] = []
 
         def behave(handler: Any) -> None:

@@ -39,7 +39,14 @@ class Place:
 
 def _place(settings: Any, cast: Cast, authority: Authority, port: int, password: str, **source: Any) -> Place:
     settings.OUTGOING_ALLOW = (("127.0.0.1", port), ("localhost", port))
-    secrets.add(name="database", value=password, purpose="tests", user=cast.dan, by=TESTS)
+    secrets.add(
+        name="database",
+        value=password,
+        purpose="tests",
+        hosts=["127.0.0.1", "localhost"],
+        user=cast.dan,
+        by=TESTS,
+    )
     usual = {"host": "127.0.0.1", "port": port, "secret": "database", "sql": "SELECT 1 AS id"}
     return Place({**usual, **source}, authority)
 
@@ -132,7 +139,7 @@ def test_a_database_without_tls_is_not_read_where_an_authority_is_named(
     except (pymysql.MySQLError, OSError) as error:
         pytest.skip(f"MariaDB on 127.0.0.1:3306 does not let root in: {error}")
     settings.OUTGOING_ALLOW = (("127.0.0.1", 3306), ("127.0.0.1", 5432))
-    secrets.add(name="any", value="none", purpose="tests", user=cast.dan, by=TESTS)
+    secrets.add(name="any", value="none", purpose="tests", hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
     source = {"host": "127.0.0.1", "user": "root", "secret": "any", "database": "test", "table": "x"}
     source["ca"] = Authority.make("authority").pem
     run = work_off(make("extract_load", {"source": {"type": "mysql", **source}, "target": "a.b"}))

@@ -14,7 +14,7 @@ from jobs.checks import hints
 from jobs.choices import Isolation, RunState, Trigger
 from jobs.engine import claim as claims
 from jobs.engine.inline import run_inline
-from jobs.exceptions import InvalidDefinition, SecretMissing
+from jobs.exceptions import InvalidDefinition, SecretMissing, SecretStays
 from jobs.models import RunLog
 from jobs.runners.base import Context
 from jobs.runners.http import HttpConfig, HttpError, HttpRunner
@@ -51,6 +51,7 @@ def called(config, params=None, **fields):
         scratch=lambda: Path("/nowhere"),
         log=logging.getLogger("run"),
         reporter=Silent(),
+        secret_hosts={name: ["127.0.0.1"] for name in fields.get("secrets", ())},
         **fields,
     )
     return HttpRunner().run(context), context
@@ -161,6 +162,17 @@ def test_what_is_missing_is_said_before_anything_is_sent(server):
     assert server.received == []
 
 
+def test_a41_a_secret_is_not_sent_to_another_host_than_its_own(server, settings):
+    settings.OUTGOING_ALLOW = (("127.0.0.1", server.port), ("localhost", server.port))
+    elsewhere = server.url().replace("127.0.0.1", "localhost")
+    with pytest.raises(
+        SecretStays, match=r"«crm» goes to 127\.0\.0\.1 only\. To send it to localhost"
+    ) as failed:
+        called({"url": elsewhere, "headers": [{"name": "X", "secret": "crm"}]}, secrets={"crm": "hush"})
+    assert failed.value.error_class == "settings"
+    assert server.received == []
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
@@ -203,7 +215,7 @@ def make(config, **fields):
 
 @pytest.mark.django_db
 def test_a_run_of_it_is_kept_without_the_secret_that_the_answer_repeats(server, cast):
-    secrets.add(name="crm", purpose="", value="canary-value", user=cast.dan, by=TESTS)
+    secrets.add(name="crm", purpose="", value="canary-value", hosts=["127.0.0.1"], user=cast.dan, by=TESTS)
     server.body = b'{"you sent": "Bearer canary-value"}'
     job = make(
         {"url": server.url(), "headers": [{"name": "Authorization", "secret": "crm", "prefix": "Bearer "}]}

@@ -2,10 +2,12 @@
 
 import json
 import logging
+from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.apps import apps
 
 from jobs.actions import secrets
 from jobs.choices import Isolation, RunState
@@ -13,7 +15,7 @@ from jobs.engine import claim as claims
 from jobs.engine.inline import run_inline
 from jobs.engine.log_pump import redact
 from jobs.models import RunLog, Secret
-from jobs.models.secret import secret_names
+from jobs.models.secret import named_secrets, secret_names
 from portal.audit.actions import Actor
 
 TESTS = Actor.system("tests")
@@ -54,6 +56,64 @@ def test_names_are_found_wherever_they_stand():
     }
     assert secret_names(config) == {"a", "b", "c", "d", "e"}
     assert secret_names(None) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        (
+            {"url": "https://API.example:8443/x", "headers": [{"name": "X", "secret": "a"}]},
+            [("a", "api.example")],
+        ),
+        ({"source": {"type": "mysql", "host": "Db.example.", "secret": "a"}}, [("a", "db.example")]),
+        (
+            {"url": "https://airflow.example/", "sign_in": {"type": "token", "secret": "a"}},
+            [("a", "airflow.example")],
+        ),
+        ({"pipeline": "x", "secrets": ["a"], "settings": {"url": "https://b.example"}}, [("a", "")]),
+        ({"url": "https://[bad", "secret": "a"}, [("a", "")]),
+    ],
+)
+def test_where_each_goes_is_found_too(config, sent):
+    assert [(name, host) for _path, name, host in named_secrets(config)] == sent
+
+
+@pytest.mark.parametrize(
+    ("hosts", "asked", "words"),
+    [
+        ([], None, ""),
+        (["crm.example"], "https://CRM.example/orders", ""),
+        (["crm.example"], None, "goes to crm.example only: the code that asks for it names the host"),
+        (["crm.example"], "evil.example", "To send it to evil.example too, store its value again"),
+        (["crm.example"], "https://[bad", "goes to crm.example only"),
+        ([], "crm.example", "may not be sent to any host yet"),
+    ],
+)
+def test_a41_code_gets_it_for_its_hosts_only(make_job, start, stored, hosts, asked, words):
+    Secret.objects.update(hosts=hosts)
+    job = make_job("tell", "test-tell-secret", isolation=Isolation.INLINE, max_attempts=1)
+    named(job, "crm")
+    job.config["settings"] = {} if asked is None else {"host": asked}
+    job.save()
+    run = ran(start(job, {"note": "crm"}))
+    assert run.state == (RunState.FAILED if words else RunState.SUCCEEDED)
+    assert words in run.error.get("message", "")
+
+
+def test_those_that_were_stored_before_go_on_to_where_jobs_send_them(make_job, stored, cast):
+    secrets.add(name="idle", purpose="", value=CANARY, user=cast.dan, by=TESTS)
+    for key, config in (
+        ("one", {"url": "https://B.example/x", "headers": [{"name": "X", "secret": "crm"}]}),
+        ("two", {"source": {"host": "a.example", "secret": "crm"}, "secrets": ["idle"]}),
+    ):
+        job = make_job(key)
+        job.config = config
+        job.save()
+    import_module("jobs.migrations.0018_secret_hosts").name_hosts(apps, None)
+    assert dict(Secret.objects.values_list("name", "hosts")) == {
+        "crm": ["a.example", "b.example"],
+        "idle": [],
+    }
 
 
 def test_a40_a_body_gets_the_value_and_nothing_keeps_it(make_job, start, stored, caplog):

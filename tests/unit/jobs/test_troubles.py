@@ -133,7 +133,7 @@ def test_a_failed_check_is_told_with_what_it_expected_and_found(lake: Lake, file
 def test_an_extraction_that_is_refused_is_told(
     lake: Lake, cast: Cast, kind: str, system: str, host: str, english: str, kept: str
 ) -> None:
-    secrets.add(name="pg", value="hush-hush-42", purpose="tests", user=cast.dan, by=TESTS)
+    secrets.add(name="pg", value="hush-hush-42", purpose="tests", hosts=[host], user=cast.dan, by=TESTS)
     source = {"type": kind, "host": host, "database": "shop", "user": "u", "secret": "pg", "table": "orders"}
     run = load(source)
     read = korean(run, "settings", f"{system} {host}/shop/orders: {english}")
