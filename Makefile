@@ -79,6 +79,8 @@ format: install-test ## format code and templates
 	@$(BIN)/django-upgrade --target-version 5.2 $(MODULES) || true
 
 bench: install-test ## measure runs and pages on this machine
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/procrastinate/venv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python build/procrastinate/venv/bin/python tests/benchmarks/peer.lock
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python -m pytest -q -s -m bench -o python_files='bench_*.py' tests/benchmarks
 
@@ -91,6 +93,7 @@ lock: install-test ## resolve the dependencies of pyproject.toml again
 	$$compile pyproject.toml --extra demo --extra dbt -c requirements.lock -o requirements-dbt.lock; \
 	$$compile pyproject.toml --extra demo --extra dbt --extra test -c requirements-dbt.lock -o requirements-test.lock; \
 	echo 'apache-airflow-core>=3' | $$compile - --no-header --no-annotate -o tests/contract/airflow.lock; \
+	printf 'procrastinate>=3.10\npsycopg[binary]>=3.3\n' | $$compile - --no-header --no-annotate -o tests/benchmarks/peer.lock; \
 	echo 'uv' | $$compile - -c requirements-test.lock --no-header --no-annotate -o requirements-uv.lock
 
 demo-remove: install ## remove the demo people and data (while the portal runs)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
-from portal.events import nodes
+from portal.accounts.scopes import unseen
 from portal.outgoing import OutgoingError
 from portal.webhooks.actions import Wish, check_address
 from portal.webhooks.choices import Event, Format
@@ -23,8 +23,7 @@ def known_jobs(keys: list[str], user: User) -> list[str]:
     wanted = list(dict.fromkeys(filter(None, keys)))
     if len(wanted) > MOST_JOBS:
         raise ValidationError(_("Name at most %(most)s jobs."), params={"most": MOST_JOBS})
-    seen = nodes.resolve([("job", key) for key in wanted], user)
-    if missing := [key for key in wanted if ("job", key) not in seen]:
+    if missing := unseen["jobs"](wanted, user):
         raise ValidationError(_("There is no job %(keys)s."), params={"keys": ", ".join(missing)})
     return wanted
 

@@ -1,9 +1,10 @@
-"""Runs: from trigger to user code, and no-op runs per second beside raw Celery's no-op tasks, two slots.
+"""Runs: from trigger to user code, and no-op runs per second beside raw Celery and procrastinate, two slots.
 
 Run by ``make bench``, or alone by ``python -m tests.benchmarks.runs``. It works on embedded servers of its
 own (or, with DATABASE_URL and REDIS_URL, in a database that it makes beside that one, and drops).
 """
 
+import json
 import os
 import shutil
 import statistics
@@ -23,6 +24,8 @@ import psycopg2
 from portal.embedded import servers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# Made by ``make bench``.
+PEER = ROOT / "build" / "procrastinate" / "venv" / "bin" / "python"
 SLOTS = 2
 LATENCIES = 40
 RUNS = 300
@@ -43,10 +46,26 @@ def main() -> None:
             subprocess.run(manage, cwd=ROOT, env=environment, check=True)
             measuring = [sys.executable, "-m", "tests.benchmarks.runs", "measure"]
             subprocess.run(measuring, cwd=ROOT, env=environment, check=True)
+        with _database({**os.environ, **addresses}) as environment:
+            _measure_peer(environment["DATABASE_URL"])
     finally:
         if own:
             servers.stop(var)
         shutil.rmtree(var, ignore_errors=True)
+
+
+def _measure_peer(address: str) -> None:
+    """Print the same of procrastinate, in a database of its own on the same server."""
+    if not PEER.exists():
+        print("procrastinate is not installed here: make bench installs it")
+        return
+    command = [str(PEER), "tests/benchmarks/peer.py"]
+    environment = {**os.environ, "PEER_DATABASE": address}
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    found = json.loads(told.stdout)
+    print(f"procrastinate: {found['milliseconds']:.1f} ms defer→code, {found['rate']:,.0f} no-op jobs/s")
 
 
 @contextmanager
