@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.conf import ENVIRONMENT_VARIABLE, settings
+
 from jobs.engine.beside import Beside, Keeper, signal_group
 from jobs.engine.claim import Claim
 from jobs.engine.fork_server import CONTROL_FD
@@ -161,7 +163,8 @@ def start_server(control: socket.socket) -> int:
     return os.posix_spawn(
         sys.executable,
         command,
-        os.environ,
+        # A copy of the starter was told of its settings in another way.
+        {**os.environ, ENVIRONMENT_VARIABLE: settings.SETTINGS_MODULE},
         file_actions=[(os.POSIX_SPAWN_DUP2, control.fileno(), CONTROL_FD)],
         # It is deaf to a service manager from its first moment on.
         setsigmask=[signal.SIGTERM],
