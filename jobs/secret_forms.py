@@ -86,6 +86,13 @@ class ReplaceSecretForm(forms.Form):
             )
         return value
 
+    def clean(self) -> dict[str, Any]:
+        """Say why the value is gone where something else was wrong."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors and "value" not in self.errors:
+            self.add_error("value", _("Type it again: no page repeats it."))
+        return cleaned
+
 
 class SecretForm(ReplaceSecretForm):
     """A new secret."""
@@ -94,11 +101,7 @@ class SecretForm(ReplaceSecretForm):
         label=_("Name"),
         max_length=60,
         help_text=_("Jobs name the secret by it: letters, digits, - and _. It cannot be changed later."),
-        error_messages={
-            "invalid": _(
-                "A name takes letters of the Latin alphabet, digits, - and _. Type the value again too."
-            )
-        },
+        error_messages={"invalid": _("A name takes letters of the Latin alphabet, digits, - and _.")},
     )
     field_order = ["name", "value", "hosts", "purpose"]
 

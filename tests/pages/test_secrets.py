@@ -60,6 +60,7 @@ def test_a40_a41_it_is_stored_and_no_page_shows_it(dan, cast, caplog):
         ({"value": "canary" * 4000}, "at most 20000"),
         ({"name": "crm"}, "replace its value instead"),
         ({"hosts": "crm.example:443"}, "“crm.example:443” is no host"),
+        ({"hosts": "a b!"}, "Type it again: no page repeats it."),
         ({"hosts": "https://[bad"}, "“https://[bad” is no host"),
         ({"hosts": "crm.example, *"}, "“*” is no host"),
         ({"hosts": " ".join(f"h{number}.example" for number in range(21))}, "At most 20 hosts"),
