@@ -45,8 +45,8 @@ def rows_read() -> int:
         return int(cursor.fetchone()[0])
 
 
-def long_queue(job: Job) -> None:
-    """Queue two thousand runs after tables were analyzed that held only ended ones, as on most days."""
+def queue_up(job: Job, waiting: int) -> None:
+    """Queue so many runs after tables were analyzed that held only ended ones, as on most days."""
 
     def many(count: int, **fields: Any) -> None:
         whose = {"job": job, "pool_id": job.pool_id, "trigger": "api", "principal": "x", "max_attempts": 1}
@@ -55,18 +55,18 @@ def long_queue(job: Job) -> None:
     many(1000, state=RunState.CANCELLED, finished_at=Now())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE jobs_run, jobs_pool, jobs_job")
-    many(2000)
+    many(waiting)
 
 
 def test_a_claim_reads_few_rows_however_long_the_queue(make_job: Make) -> None:
-    long_queue(make_job(max_active_runs=100))
+    queue_up(make_job(max_active_runs=100), 2000)
     before = rows_read()
     claimed()
     assert rows_read() - before < 100
 
 
 def test_a_claim_finds_the_chosen_run_by_its_id(make_job: Make) -> None:
-    long_queue(make_job())
+    queue_up(make_job(), 1)
     with CaptureQueriesContext(connection) as sent:
         claimed()
     (asked,) = [each["sql"] for each in sent if "INSERT INTO jobs_attempt" in each["sql"]]
