@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
-from jobs.checks import TIME, config_problems
+from jobs.checks import TIME, config_problems, named_problems
 from jobs.choices import PLAIN_KINDS, OnConflict
 from jobs.config_forms import SchemaForm
 from jobs.definitions import JobDefinition
@@ -216,7 +216,7 @@ class JobForm:
     ) -> None:
         changed = None if data is None else rearranged(data) or with_columns(data, user)
         self.redrawn = changed is not None
-        self._base = definition
+        self._base, self._user = definition, user
         # The list that only took or lost an item.
         self._moved = data.get("do", "").partition(" ")[2] if changed is not None and data is not None else ""
         data = changed or data
@@ -250,7 +250,10 @@ class JobForm:
         ]
         if not all(parts):
             # Its checks come when each field is well; what can be said of the configuration is said now.
-            errors = config_problems(self._base.kind, self.config.value)
+            kind, config = self._base.kind, self.config.value
+            errors = config_problems(kind, config)
+            if not errors and config != self._base.config:
+                errors = named_problems(kind, config, self._user)
             self.config.complain([error for error in errors if _is_of(error, CONFIG)])
         return all(parts)
 

@@ -178,3 +178,11 @@ def test_all_that_is_wrong_is_said_at_once(dan: Client) -> None:
     assert {"name_en", "timeout", "done_by", "config.target"} == set(
         refused(dan, "sql_model", {**MODEL, **wrong})
     )
+
+
+def test_what_leads_nowhere_is_said_beside_what_is_wrong_elsewhere(dan: Client, orders: None) -> None:
+    assert set(refused(dan, "http", {**CALL, "name_en": ""})) == {"name_en", "config.headers.0.secret"}
+    assert set(refused(dan, "quality_check", {**CHECK, "timeout": "6h30"})) == {
+        "timeout",
+        "config.checks.0.columns",
+    }
