@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final, cast
 
 import django_filters
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -103,12 +103,8 @@ class RunListFilter(django_filters.FilterSet):
         return runs.filter(job=Job.objects.filter(key=key).values_list("pk", flat=True).first() or 0)
 
     def by_job(self, runs: RunQuerySet, _name: str, words: str) -> QuerySet[Run]:
-        """Keep the runs of the jobs whose key or names hold every word."""
-        jobs = Job.objects.visible_to(self._reader)
-        for word in words.split()[:8]:
-            jobs = jobs.filter(
-                Q(key__icontains=word) | Q(name_en__icontains=word) | Q(name_ko__icontains=word)
-            )
+        """Keep the runs of the jobs that the list of jobs finds by these words."""
+        jobs = Job.objects.visible_to(self._reader).matching(patterns_of(words))
         # Read first, as above.
         return runs.filter(job__in=list(jobs.values_list("pk", flat=True)))
 
