@@ -22,7 +22,7 @@ _VALUE: Final = re.compile(r"%\((\w+)\)s")
 class Statement:
     """SQL that returns at most one row, with ``%(name)s`` for its values.
 
-    ``first`` goes along before it: a ``SET LOCAL`` for the transaction that it begins.
+    ``first`` goes along before it: what is ``SET LOCAL`` for the transaction that it begins.
     """
 
     def __init__(self, sql: str, *, first: str = "") -> None:

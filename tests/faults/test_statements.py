@@ -60,7 +60,7 @@ def test_a_run_is_claimed_kept_and_ended_by_plans_alone() -> None:
         held = claimed()
         lease.Lease(held).beat({})
         assert finish.succeed(held, {}, {})
-    claim = ["BEGIN", "SET", "EXECUTE", "EXECUTE", "COMMIT"]
+    claim = ["BEGIN", "SET", "SET", "EXECUTE", "EXECUTE", "COMMIT"]
     assert words == [*claim, "EXECUTE", "BEGIN", "EXECUTE", "COMMIT"]
     assert_invariants(all_ended=True)
 
