@@ -31,8 +31,8 @@ _REQUESTERS = """
 # two statements. NO KEY: a trigger's foreign key check must not wait for a claim.
 # It also says whether a deferred run is due, so that a claim asks no question more while none is.
 # Where the queue was empty when the tables were analyzed, the planner would rather sort what it takes for one
-# row than follow that index: a claim never sorts what an index has in order. Before PostgreSQL 18 a sort that it
-# cannot do without counts as so dear then that the server would compile the plan each time: that is off too.
+# row than follow that index: a claim never sorts what an index has in order. Before PostgreSQL 18 a sort that
+# it cannot do without counts as so dear then that the server would compile each plan: that is off too.
 _LOCK_POOL = Statement(
     """
     WITH free AS (
