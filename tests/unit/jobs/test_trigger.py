@@ -10,6 +10,7 @@ from jobs.exceptions import CancelMissed, IdempotencyConflict, InvalidParameters
 from jobs.models import Job, Run
 from jobs.models.run import RunQuerySet
 from portal.audit.models import AuditEvent
+from tests.faults.invariants import assert_invariants
 from tests.unit.jobs.conftest import TESTS
 
 Make = Callable[..., Job]
@@ -69,11 +70,12 @@ def test_the_same_key_and_body_is_the_same_run(make_job: Make) -> None:
     assert AuditEvent.objects.filter(object_id=str(first.run.number)).count() == 1
 
 
-def test_the_same_key_with_another_body_is_refused(make_job: Make) -> None:
+def test_f26_the_same_key_with_another_body_is_refused(make_job: Make) -> None:
     job = make_job()
     trigger(job, key="k", note="a")
     with pytest.raises(IdempotencyConflict):
         trigger(job, key="k", note="b")
+    assert_invariants(all_ended=False)
 
 
 def test_a_lost_answer_is_given_again_whatever_became_of_the_job(make_job: Make) -> None:
@@ -95,9 +97,10 @@ def test_a_key_stands_for_what_was_sent_not_for_the_defaults_of_the_day(make_job
     assert trigger(job, key="k", note="a") == (first, False)
 
 
-def test_another_principal_s_key_is_another_key(make_job: Make) -> None:
+def test_f26_another_principal_s_key_is_another_key(make_job: Make) -> None:
     job = make_job()
     assert trigger(job, key="k").run != trigger(job, key="k", principal="token:2").run
+    assert_invariants(all_ended=False)
 
 
 def test_a_queued_run_is_cancelled_at_once_and_only_once(make_job: Make, start: Start) -> None:

@@ -85,7 +85,7 @@ def test_the_host_is_whole_or_not_allowed(receiver, settings):
     assert receiver.received == []
 
 
-def test_a_name_is_asked_once_and_its_answer_is_where_the_call_goes(receiver, settings, monkeypatch):
+def test_a32_a_name_is_asked_once_and_its_answer_is_where_the_call_goes(receiver, settings, monkeypatch):
     """DNS rebinding: the second answer would lead elsewhere."""
     settings.OUTGOING_ALLOW = (("hooks.example", receiver.port),)
     asked = []
@@ -105,7 +105,7 @@ def test_a_name_is_asked_once_and_its_answer_is_where_the_call_goes(receiver, se
     assert receiver.received[0].headers["host"] == f"hooks.example:{receiver.port}"
 
 
-def test_one_address_inside_among_public_ones_is_enough_to_refuse(monkeypatch):
+def test_a32_one_address_inside_among_public_ones_is_enough_to_refuse(monkeypatch):
     def resolve(host, port, **_):
         found = ["93.184.215.14", "10.0.0.1"]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
@@ -173,7 +173,7 @@ def test_an_unknown_name(monkeypatch):
         outgoing.call("GET", "https://nowhere.example/")
 
 
-def test_the_answer_is_bounded_also_without_a_length(receiver, allowed):
+def test_a33_the_answer_is_bounded_also_without_a_length(receiver, allowed):
     receiver.body = b"x" * 1000
     with pytest.raises(outgoing.AnswerTooLarge):
         outgoing.call("GET", receiver.url(), largest_answer=999)
@@ -189,7 +189,7 @@ def test_the_answer_is_bounded_also_without_a_length(receiver, allowed):
         outgoing.call("GET", receiver.url())
 
 
-def test_a_packed_answer_stays_packed(receiver, allowed):
+def test_a33_a_packed_answer_stays_packed(receiver, allowed):
     receiver.headers, receiver.body = {"Content-Encoding": "gzip"}, b"\x1f\x8b not unpacked"
     assert outgoing.call("GET", receiver.url()).body == receiver.body
     assert receiver.received[0].headers["accept-encoding"] == "identity"
