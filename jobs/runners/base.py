@@ -139,7 +139,8 @@ class Context:
             raise SecretMissing(name)
         hosts = self.secret_hosts.get(name, ())
         goes = None if host is None else host_of(host)
-        if goes not in hosts if goes is not None else hosts:
+        stays = bool(hosts) if goes is None else goes not in hosts
+        if stays:
             raise SecretStays(name, goes, hosts)
         return value
 
